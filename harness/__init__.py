@@ -1,0 +1,1 @@
+"""The engine: ratings, statistics, tasks, models, runs, results and the command line."""

@@ -1,0 +1,34 @@
+"""Errors a user can cause, each one line long and with the exit code the shell sees."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class PluralError(Exception):
+    """Something outside the program is wrong (a file, a model, a server): exit code 1."""
+
+    exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the message on one line, whatever the cause put into it."""
+        return " ".join(super().__str__().split())
+
+
+class UsageError(PluralError):
+    """The command line, a task or a recipe is wrong: exit code 2."""
+
+    exit_code = 2
+
+
+def at(path: Path | str, line: int | None, message: str) -> str:
+    """Return ``file:line: message``, the form editors and CI logs make clickable."""
+    return f"{path}:{line}: {message}" if line else f"{path}: {message}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest known words, or an empty string."""
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""

@@ -1,0 +1,44 @@
+"""Writing and checking files so that nothing is ever half-written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from lm_plural.harness.errors import PluralError
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write `text` beside `path`, fsync, and rename over it.
+
+    Raises
+    ------
+    PluralError
+        If the folder cannot be made or the file cannot be written whole.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("w", encoding="utf-8") as f:
+            f.write(text)
+            f.flush()
+            os.fsync(f.fileno())
+        beside.replace(path)
+    except OSError as e:
+        beside.unlink(missing_ok=True) if beside.parent.is_dir() else None
+        raise PluralError(f"{path}: cannot write: {e.strerror or e}") from e
+
+
+def sha256_file(path: Path) -> str:
+    """Return the hex sha256 of a file's bytes."""
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def cache_dir() -> Path:
+    """Return ``$LM_PLURAL_CACHE``, else ``$XDG_CACHE_HOME/lm-plural``, else ``~/.cache/lm-plural``."""
+    if given := os.environ.get("LM_PLURAL_CACHE"):
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "lm-plural"

@@ -1,0 +1,160 @@
+"""Asking a loaded model: log-likelihoods of labels, responses to prompts; batches that shrink when memory runs out."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.model.spec import ModelSpec
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+#: What lm-eval puts where a server sent no content.
+NO_ANSWER = "LMEVAL_MODEL_NONE_ANSWER_PLACEHOLDER"
+
+
+@dataclass
+class Asker:
+    """A loaded model and how to talk to it.
+
+    Parameters
+    ----------
+    lm : lm_eval.api.model.LM
+    spec : ModelSpec
+    batch_size : int
+        Prompts per forward pass; halved, and kept halved, when memory runs out.
+    """
+
+    lm: Any
+    spec: ModelSpec
+    batch_size: int
+    halved: list[int] = field(default_factory=list)
+
+    def context(self, text: str, description: str = "", gen_prefix: str = "") -> str:
+        """Return the prompt as the model sees it: through its chat template if asked for, else as plain text."""
+        system = "\n\n".join(part for part in (self.spec.system_instruction, description) if part)
+        if not self.spec.chat_template:
+            return (f"{system}\n\n" if system else "") + text + gen_prefix
+        messages = [{"role": "system", "content": system}] if system else []
+        messages.append({"role": "user", "content": text.strip()})
+        if not gen_prefix:
+            return self.lm.apply_chat_template(messages)  # type: ignore[no-any-return]
+        if isinstance(templated := self.lm.apply_chat_template(messages), str):
+            return templated + gen_prefix
+        raise PluralError(f"model {self.spec.name!r}: the server applies the chat template, so gen_prefix cannot be used")
+
+    def length(self, context: Any) -> int:
+        """Return the number of tokens of a context, for sorting (characters where the tokenizer is the server's)."""
+        if getattr(self.lm, "tokenizer", None) is None:
+            return len(str(context))
+        return len(self.lm.tok_encode(context))
+
+    def label_logprobs(self, requests: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        """Return the log-probability in nats of every continuation of every context.
+
+        Raises
+        ------
+        PluralError
+            If the backend has no log-likelihoods, or a server fails.
+        """
+        from lm_plural.harness.model import hf
+
+        call = hf.label_logprobs if hf.applies(self.lm) else _loglikelihood
+        return self._halving(requests, lambda batch: call(self.lm, batch))
+
+    def responses(self, contexts: Sequence[Any], gen_kwargs: Mapping[str, Any], seed: int) -> list[str | None]:
+        """Return a response per context, None where the model or server gave none.
+
+        Parameters
+        ----------
+        contexts : sequence
+        gen_kwargs : mapping
+            lm-eval's generation arguments, equal for all.
+        seed : int
+            Makes sampling repeatable; sent to a server, set in torch otherwise.
+        """
+        return self._halving(contexts, lambda batch: _generate(self.lm, batch, dict(gen_kwargs), seed))
+
+    def _halving(self, batch: Sequence[In], call: Callable[[Sequence[In]], list[Out]]) -> list[Out]:
+        out: list[Out] = []
+        while len(out) < len(batch):
+            part = batch[len(out) : len(out) + self.batch_size] if self.local else batch
+            try:
+                _set_batch_size(self.lm, len(part), self.local)
+                out += call(part)
+            except Exception as e:
+                if not _out_of_memory(e):
+                    raise _answer_failed(self.spec, e) from e
+                if len(part) == 1:
+                    raise PluralError(f"model {self.spec.name!r}: out of memory with a single prompt") from e
+                self.batch_size = len(part) // 2
+                self.halved.append(self.batch_size)
+                free_memory()
+        return out
+
+    @property
+    def local(self) -> bool:
+        """Whether the model runs in this process under our batching (the others batch by themselves)."""
+        from lm_plural.harness.model.load import HF
+
+        return self.spec.backend in HF
+
+
+def _set_batch_size(lm: Any, size: int, local: bool) -> None:
+    if local:
+        lm.batch_size_per_gpu = size
+
+
+def _loglikelihood(lm: Any, batch: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+    from lm_eval.api.instance import Instance
+
+    flat = [Instance("loglikelihood", {}, (c, label), 0) for c, labels in batch for label in labels]
+    answers = iter(lm.loglikelihood(flat, disable_tqdm=True))
+    return [[float(next(answers)[0]) for _ in labels] for _, labels in batch]
+
+
+def _generate(lm: Any, batch: Sequence[Any], gen_kwargs: dict[str, Any], seed: int) -> list[str | None]:
+    from lm_eval.api.instance import Instance
+
+    if hasattr(lm, "amodel_call"):  # lm-eval sends the same seed with every request: repeats would be copies
+        gen_kwargs["seed"] = seed
+    elif gen_kwargs.get("do_sample") or gen_kwargs.get("temperature"):
+        import torch
+
+        torch.manual_seed(seed)
+    requests = [Instance("generate_until", {}, (c, dict(gen_kwargs)), 0) for c in batch]
+    answers = lm.generate_until(requests, disable_tqdm=True)
+    return [None if a is None or a == NO_ANSWER else str(a) for a in answers]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    text = str(error)
+    return should_reduce_batch_size(error) or isinstance(error, MemoryError) or "can't allocate memory" in text
+
+
+def free_memory() -> None:
+    """Give cached device memory back."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _answer_failed(spec: ModelSpec, error: Exception) -> PluralError:
+    if isinstance(error, PluralError):
+        return error
+    if isinstance(error, NotImplementedError):
+        return PluralError(
+            f"model backend {spec.backend!r} gives no log-likelihoods, which rate tasks need: "
+            "use hf, vllm, sglang or local-completions, or a respond task"
+        )
+    text = " ".join(str(error).split())[:200]
+    where = f" at {spec.args['base_url']}" if spec.args.get("base_url") else ""
+    return PluralError(f"model {spec.name!r}{where} failed to answer: {type(error).__name__}: {text}")

@@ -1,0 +1,95 @@
+"""Drawing a distribution over a scale out of a model (methods 1.4).
+
+The labels are shown in several orders and codings and the resulting distributions averaged, because a model's
+preference for a position or a symbol would otherwise look like a severity of judgement.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from lm_plural.harness.ratings.scale import Scale
+from lm_plural.harness.task.schema import Coding, Order, Task
+from lm_plural.harness.task.template import render
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to show the scale."""
+
+    coding: Coding
+    order: Order
+
+    def __str__(self) -> str:
+        return f"{self.coding}/{self.order}"
+
+
+def variants(task: Task) -> list[Variant]:
+    """Return all combinations of a task's codings and orders."""
+    return [Variant(c, o) for c, o in product(task.elicitation.codings, task.elicitation.orders)]
+
+
+def shown(task: Task, scale: Scale, variant: Variant) -> tuple[list[int], list[str]]:
+    """Return the levels in the order shown and the label of each place.
+
+    Letters belong to the place (A is always first), the other labels to the level.
+    """
+    order = list(range(scale.size))[:: 1 if variant.order == "ascending" else -1]
+    labels = {"levels": task.choices, "words": list(scale.labels), "letters": []}[variant.coding]
+    if variant.coding == "letters":
+        return order, list(string.ascii_uppercase[: scale.size])
+    return order, [labels[k] for k in order]
+
+
+def prompt(task: Task, scale: Scale, variant: Variant, fields: Mapping[str, str]) -> str:
+    """Render a rate task's prompt.
+
+    The template sees the item's fields, ``options`` (one line per level, ``(3) neutral``) and ``labels`` (a list).
+
+    Raises
+    ------
+    TemplateProblem
+        If the template does not render.
+    """
+    order, labels = shown(task, scale, variant)
+    words = [scale.labels[k] for k in order]
+    lines = [f"({la}) {w}" if la != w else f"({la})" for la, w in zip(labels, words, strict=True)]
+    return render(task.doc_to_text, {**fields, "options": "\n".join(lines), "labels": labels})
+
+
+def continuations(task: Task, scale: Scale, variant: Variant) -> list[str]:
+    """Return what is scored for each level, lowest first."""
+    order, labels = shown(task, scale, variant)
+    by_level = dict(zip(order, labels, strict=True))
+    return [task.target_delimiter + by_level[k] for k in range(scale.size)]
+
+
+def distribution(logprobs: Sequence[Sequence[float]]) -> tuple[Floats, float]:
+    """Return q and the off-scale mass of one item.
+
+    Parameters
+    ----------
+    logprobs : sequence of shape (V, K)
+        Log-probability in nats of each level's label under each variant.
+
+    Returns
+    -------
+    q : ndarray, shape (K,)
+        Mean over variants of the softmax over the K labels; NaN if a variant gives no label any probability.
+    off_scale : float
+        Mean over variants of the probability that falls on none of the labels, in [0, 1].
+    """
+    lp = np.asarray(logprobs, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        p = np.exp(lp - lp.max(axis=1, keepdims=True))
+        q = (p / p.sum(axis=1, keepdims=True)).mean(axis=0)
+    off = 1 - np.minimum(np.exp(lp).sum(axis=1), 1.0)
+    return q, float(off.mean())

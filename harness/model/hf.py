@@ -1,0 +1,56 @@
+"""Label log-probabilities from a Hugging Face causal model, computing only the logits that are looked at.
+
+lm-eval computes logits and a softmax over the vocabulary at every position of the prompt; labels need the last one
+or two. The tokens, padding and sums are lm-eval's own; the softmax is in float32, also for a bfloat16 model.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+
+def applies(lm: Any) -> bool:
+    """Return whether `lm` is lm-eval's own Hugging Face causal model, in one process, with ``logits_to_keep``."""
+    if type(lm).__name__ != "HFLM" or getattr(lm, "backend", "") != "causal" or lm.world_size > 1 or lm.enable_thinking:
+        return False
+    model = lm.model.get_base_model() if hasattr(lm.model, "get_base_model") else lm.model
+    if getattr(getattr(lm.model, "active_peft_config", None), "is_prompt_learning", False):
+        return False
+    return "logits_to_keep" in inspect.signature(model.forward).parameters
+
+
+def label_logprobs(lm: Any, batch: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+    """Return log-probabilities in nats, shape (len(batch), labels of each): one row of the batch per context.
+
+    Labels of one token that share a context cost one forward row together.
+    """
+    import torch
+
+    rows: dict[tuple[int, ...], list[tuple[int, int, list[int]]]] = {}
+    for i, (context, labels) in enumerate(batch):
+        for j, label in enumerate(labels):
+            ctx, cont = lm._encode_pair(context, label)
+            kept = (ctx + cont)[-(lm.max_length + 1) :]
+            rows.setdefault(tuple(kept[:-1]), []).append((i, j, cont))
+    out = [[float("nan")] * len(labels) for _, labels in batch]
+    inputs = list(rows)
+    longest = max(map(len, inputs))
+    padded = torch.zeros((len(inputs), longest), dtype=torch.long)
+    for r, tokens in enumerate(inputs):
+        padded[r, : len(tokens)] = torch.tensor(tokens)
+    needed = sorted({p for t, uses in rows.items() for *_, c in uses for p in range(len(t) - len(c), len(t))})
+    place = {p: n for n, p in enumerate(needed)}
+    keep = torch.tensor(needed, device=lm.device)
+    with torch.inference_mode(), torch.autocast(
+        lm.device.type, dtype=lm.mixed_precision_dtype, enabled=lm.mixed_precision_dtype is not None
+    ):
+        logits = lm.model(padded.to(lm.device), logits_to_keep=keep, use_cache=False).logits
+    for r, tokens in enumerate(inputs):
+        for i, j, cont in rows[tokens]:
+            at = torch.tensor([place[p] for p in range(len(tokens) - len(cont), len(tokens))], device=lm.device)
+            logp = torch.log_softmax(logits[r, at].float(), dim=-1)
+            wanted = torch.tensor(cont, device=lm.device)[:, None]
+            out[i][j] = float(logp.gather(1, wanted).sum())
+    return out

@@ -1,0 +1,106 @@
+"""Loading a model through lm-eval's registry, unchanged, with errors a person can act on."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.model.spec import ModelSpec
+
+HF = ("hf", "hf-auto", "huggingface")
+
+
+def backends() -> list[str]:
+    """Return the names in lm-eval's model registry."""
+    from lm_eval.models import MODEL_MAPPING
+
+    return sorted(MODEL_MAPPING)
+
+
+def check_backend(name: str) -> None:
+    """Raise UsageError (with a suggestion) if lm-eval has no such backend."""
+    if name not in (known := backends()):
+        raise UsageError(f"unknown model backend {name!r}{did_you_mean(name, known)} (lm-plural ls models)")
+
+
+def quiet(verbosity: str | None) -> None:
+    """Keep third-party chatter off stderr unless asked for: our errors are one line."""
+    level = getattr(logging, verbosity or "", logging.CRITICAL)
+    for name in ("lm_eval", "transformers", "huggingface_hub", "accelerate", "peft", "httpx"):
+        logging.getLogger(name).setLevel(level)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "critical")
+
+
+def load_model(spec: ModelSpec, *, batch_size: int, device: str | None, trust_remote_code: bool = False) -> Any:
+    """Return lm-eval's LM object for `spec`.
+
+    Raises
+    ------
+    UsageError
+        If the backend does not exist.
+    PluralError
+        If the model, its packages or its adapter cannot be loaded or do not fit each other.
+    """
+    check_backend(spec.backend)
+    import lm_eval.models  # noqa: F401  registers the built-in backends
+    from lm_eval.api.registry import get_model
+
+    config: dict[str, Any] = {"batch_size": batch_size}
+    if spec.backend in HF:
+        _quiet_transformers()
+        config["device"] = device or _best_device()
+    elif device:
+        config["device"] = device
+    args = spec.loaded_args | ({"trust_remote_code": True} if trust_remote_code else {})
+    config = {k: v for k, v in config.items() if k not in args}
+    try:
+        lm = get_model(spec.backend).create_from_arg_obj(args, config)
+    except Exception as e:  # loading runs other people's code: whatever it raises, the user gets one line
+        logging.getLogger(__name__).debug("loading failed", exc_info=True)
+        raise PluralError(f"model {spec.name!r} ({spec.backend}) cannot be loaded: {_reason(e)}") from e
+    if args.get("peft"):
+        _check_adapter(lm, str(args["peft"]), spec)
+    return lm
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{type(error).__name__}: {text[:300]}"
+
+
+def _best_device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _quiet_transformers() -> None:
+    import transformers
+
+    if logging.getLogger("transformers").level >= logging.CRITICAL:
+        transformers.utils.logging.set_verbosity(logging.CRITICAL)
+        transformers.utils.logging.disable_progress_bar()
+
+
+def _check_adapter(lm: Any, adapter: str, spec: ModelSpec) -> None:
+    """Refuse an adapter whose weights did not all find a place: PEFT only warns, and the base model would answer."""
+    from peft import PeftModel, get_peft_model_state_dict
+    from peft.utils import load_peft_weights
+
+    model = lm.model
+    if not isinstance(model, PeftModel):
+        raise PluralError(f"adapter {adapter!r} was not applied to {spec.args.get('pretrained')!r}")
+    stored = load_peft_weights(adapter, device="cpu") if Path(adapter).is_dir() else None
+    if stored is None:
+        return
+    placed = get_peft_model_state_dict(model)
+    if lost := sorted(set(stored) - set(placed)):
+        raise PluralError(
+            f"adapter {adapter!r} does not fit {spec.args.get('pretrained')!r}: "
+            f"{len(lost)} of {len(stored)} weights have no place, the first is {lost[0]}"
+        )

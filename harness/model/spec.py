@@ -1,0 +1,174 @@
+"""Which model answers, said without loading it: backend, arguments and what makes two models different."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.files import cache_dir, sha256_file, write_atomic
+from lm_plural.harness.hashing import digest
+from lm_plural.harness.model import embedded
+
+#: Never written anywhere.
+SECRET = re.compile(r"token$|key$|header|password|secret", re.IGNORECASE)
+NOT_SECRET = {"prefix_token", "add_bos_token", "think_end_token", "eos_token"}
+#: How fast it runs, not what it answers.
+SPEED = {"batch_size", "max_batch_size", "num_concurrent", "max_retries", "timeout", "device"}
+VERSIONS = ("lm-plural", "lm_eval", "transformers", "torch", "peft", "vllm")
+HASHED = (".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".gguf", ".txt")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What was asked for on the command line.
+
+    Parameters
+    ----------
+    backend : str
+        Name in lm-eval's model registry.
+    args : mapping
+        ``--model_args``.
+    chat_template : bool or str
+        ``--apply_chat_template``, possibly the name of a template.
+    system_instruction : str or None
+    gen_kwargs : mapping
+        ``--gen_kwargs``, over the task's own.
+    seed : int
+    """
+
+    backend: str
+    args: Mapping[str, Any]
+    chat_template: bool | str = False
+    system_instruction: str | None = None
+    gen_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 1234
+
+    @property
+    def name(self) -> str:
+        """What the model is called in results: its id or path, with the adapter's."""
+        name = str(self.args.get("pretrained") or self.args.get("model") or self.backend)
+        return f"{name}+{self.args['peft']}" if self.args.get("peft") else name
+
+    @cached_property
+    def loaded_args(self) -> dict[str, Any]:
+        """Arguments for lm-eval: the embedded model's name replaced by its folder."""
+        args = dict(self.args)
+        if args.get("pretrained") == embedded.NAME:
+            args["pretrained"] = str(embedded.embedded_model())
+        return args
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """Everything that may change an answer; two specs with equal identities may share a journal.
+
+        Raises
+        ------
+        PluralError
+            If the model or adapter is neither on disk nor resolvable on the Hub.
+        """
+        args = self.loaded_args
+        plain = {k: v for k, v in self.args.items() if k not in SPEED}
+        return {
+            "model": self.backend,
+            "model_args": {k: "***" if _is_secret(k) else v for k, v in sorted(plain.items())},
+            "weights": _fingerprint(args.get("pretrained"), args.get("revision", "main")),
+            "adapter": _fingerprint(args.get("peft"), "main"),
+            "dtype": str(args.get("dtype", "auto")),
+            "chat_template": self.chat_template,
+            "system_instruction": self.system_instruction,
+            "gen_kwargs": dict(self.gen_kwargs),
+            "seed": self.seed,
+            "versions": {name: _version(name) for name in VERSIONS},
+        }
+
+    @cached_property
+    def hash(self) -> str:
+        """Short name of :attr:`identity`."""
+        return digest(self.identity)
+
+    @property
+    def slug(self) -> str:
+        """Folder name: readable, and different for every identity."""
+        tail = "+".join(Path(part).name or part for part in self.name.split("+"))
+        name = tail if Path(self.name.split("+")[0]).is_absolute() else self.name
+        return re.sub(r"[^A-Za-z0-9._+-]+", "__", name).strip("_.") + "-" + self.hash[:8]
+
+
+def _is_secret(key: str) -> bool:
+    return bool(SECRET.search(key)) and key not in NOT_SECRET
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _fingerprint(source: Any, revision: Any) -> str | None:
+    """Return sha256 over a local folder's files, or the commit of a Hub repository; None without a source."""
+    if source is None:
+        return None
+    path = Path(str(source))
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.is_file() and p.suffix in HASHED)
+        return "sha256:" + digest([(p.name, sha256_known(p)) for p in files])
+    if path.exists():
+        return "sha256:" + sha256_known(path)[:16]
+    return "commit:" + _commit(str(source), str(revision or "main"))
+
+
+def sha256_known(path: Path) -> str:
+    """Return a file's sha256, remembered in the cache by size and time so that big weights are read once."""
+    stat = path.stat()
+    key = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino]
+    note = cache_dir() / "sha256" / f"{digest(key[0])}.json"
+    try:
+        known = json.loads(note.read_text())
+        if known[:4] == key:
+            return str(known[4])
+    except (OSError, ValueError, IndexError, TypeError):
+        pass
+    found = sha256_file(path)
+    try:
+        write_atomic(note, json.dumps([*key, found]))
+    except PluralError:
+        pass  # a cache that cannot be written costs time, not truth
+    return found
+
+
+def _commit(repository: str, revision: str) -> str:
+    """Return the commit a revision of a Hub repository means: from the local cache, else from the Hub."""
+    if re.fullmatch(r"[0-9a-f]{40}", revision):
+        return revision
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repository):
+        raise PluralError(f"model {repository!r}: no such folder, and not the form of a Hugging Face id")
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    ref = hub / f"models--{repository.replace('/', '--')}" / "refs" / revision
+    if ref.is_file():
+        return ref.read_text().strip()
+    return _ask_hub(repository, revision)
+
+
+def _ask_hub(repository: str, revision: str) -> str:
+    import logging
+
+    from huggingface_hub import HfApi
+
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+    try:
+        return str(HfApi().model_info(repository, revision=revision, timeout=30).sha)
+    except Exception as e:  # the Hub client raises many kinds; all mean: not to be had
+        first = (str(e) or type(e).__name__).splitlines()[0][:150]
+        raise PluralError(
+            f"model {repository!r} (revision {revision}): no such folder, not in the local cache, and the Hub says: {first}"
+        ) from e

@@ -1,0 +1,1 @@
+"""What people said: scales, the long rating table, disagreement strategies, coarsening."""

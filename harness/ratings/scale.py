@@ -1,0 +1,97 @@
+"""A rating scale: ordered levels, where they stand, and which end is the good one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lm_plural.harness.errors import UsageError
+
+Direction = Literal["higher", "lower"]
+
+
+def canonical(value: Any) -> str:
+    """Return the one spelling of a level: ``3``, ``3.0`` and ``" 3 "`` are all ``"3"``."""
+    text = str(value).strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if math.isfinite(number) and number == int(number):
+        return str(int(number))
+    return text
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Ordered levels of a rating.
+
+    Parameters
+    ----------
+    levels : tuple of str
+        As they stand in the file, lowest first; at least two, all different.
+    direction : {"higher", "lower"}
+        Which end is better for the people affected (toxicity: ``lower``).
+    labels : tuple of str
+        Words for the levels, shown to a model or a reader. Default: the levels.
+    positions : tuple of float
+        Where the levels stand, strictly increasing, in scale points. Default: the levels read as numbers, else 1..K.
+    """
+
+    levels: tuple[str, ...]
+    direction: Direction = "lower"
+    labels: tuple[str, ...] = ()
+    positions: tuple[float, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        levels = tuple(canonical(v) for v in self.levels)
+        object.__setattr__(self, "levels", levels)
+        object.__setattr__(self, "labels", tuple(self.labels) or levels)
+        object.__setattr__(self, "positions", tuple(self.positions) or _default_positions(levels))
+        if len(levels) < 2 or len(set(levels)) != len(levels):
+            raise UsageError(f"scale {list(levels)}: at least two levels, all different, are needed")
+        for name, given in (("labels", self.labels), ("positions", self.positions)):
+            if len(given) != len(levels):
+                raise UsageError(f"scale {list(levels)}: {len(given)} {name} for {len(levels)} levels")
+        if not np.all(np.diff(self.positions) > 0):
+            raise UsageError(f"scale {list(levels)}: positions {list(self.positions)} must increase")
+
+    @property
+    def size(self) -> int:
+        """Number of levels, K."""
+        return len(self.levels)
+
+    @property
+    def spacing(self) -> npt.NDArray[np.float64]:
+        """Widths of the K-1 steps as shares of the whole scale, sum 1 (methods 1.2).
+
+        With them every distance lies in [0, 1], so 5-, 3- and 2-point scales share a unit (not a meaning).
+        """
+        s = np.asarray(self.positions)
+        return np.diff(s) / (s[-1] - s[0])
+
+    def index(self, value: Any) -> int:
+        """Return the 0-based place of a level.
+
+        Raises
+        ------
+        UsageError
+            If `value` is not a level of this scale.
+        """
+        try:
+            return self.levels.index(canonical(value))
+        except ValueError:
+            raise UsageError(f"{value!r} is not on the scale {', '.join(self.levels)}") from None
+
+
+def _default_positions(levels: tuple[str, ...]) -> tuple[float, ...]:
+    """Read levels as numbers where they increase; words (or a list like no, unsure, yes) stand at 1..K."""
+    try:
+        numbers = tuple(float(v) for v in levels)
+    except ValueError:
+        numbers = ()
+    return numbers or tuple(float(k) for k in range(1, len(levels) + 1))

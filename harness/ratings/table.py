@@ -1,0 +1,120 @@
+"""The long rating table (methods 1.1): one row is what one rater said of one item on one dimension.
+
+The native scale belongs to the row, because the fielded scale can change inside one collection. Axes may hold several
+values for one rater, and "undeclared" is a level like any other, never imputed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+import polars as pl
+
+from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.ratings.scale import Scale
+
+UNDECLARED = "undeclared"
+
+#: An axis, or several axes whose cells are the groups (intersectional).
+Axis = str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """Rows left out by a rule of the recipe, counted and printed."""
+
+    rule: str
+    rows: int
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.rows} ratings left out: {self.rule}" + (f" ({self.detail})" if self.detail else "")
+
+
+@dataclass(frozen=True)
+class RatingTable:
+    """Ratings, raters and scales that belong together (made by :func:`~.clean.build_table`).
+
+    Parameters
+    ----------
+    ratings : DataFrame
+        ``item_id, rater_id, dimension, scale`` (str) and ``level`` (0-based place on the row's scale).
+    raters : DataFrame
+        ``rater_id`` (str) and one ``List[str]`` column per axis, never empty.
+    scales : mapping of str to Scale
+        By the name used in ``ratings.scale``.
+    exclusions : tuple of Exclusion
+        What was left out on the way here.
+    """
+
+    ratings: pl.DataFrame
+    raters: pl.DataFrame
+    scales: Mapping[str, Scale]
+    exclusions: tuple[Exclusion, ...] = ()
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the single axes."""
+        return tuple(c for c in self.raters.columns if c != "rater_id")
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the rated dimensions, sorted."""
+        return tuple(sorted(self.ratings["dimension"].unique()))
+
+    def select(self, dimension: str, items: Iterable[str] | None = None) -> RatingTable:
+        """Return the rows of one dimension, on the one scale they share.
+
+        Raises
+        ------
+        UsageError
+            If the dimension is not there, or its rows stand on several scales (coarsen them first).
+        """
+        if dimension not in self.dimensions:
+            hint = did_you_mean(dimension, self.dimensions)
+            raise UsageError(f"no ratings on dimension {dimension!r}{hint}; there are {', '.join(self.dimensions)}")
+        rows = self.ratings.filter(pl.col("dimension") == dimension)
+        if items is not None:
+            rows = rows.filter(pl.col("item_id").is_in(list(items)))
+        counts = dict(rows.group_by("scale").len().iter_rows())
+        if len(counts) > 1:
+            raise UsageError(
+                f"dimension {dimension!r} was rated on {len(counts)} scales ({counts}): name a coarsening to one scale"
+            )
+        return replace(self, ratings=rows, scales={name: self.scales[name] for name in counts})
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of a table that has one (see :meth:`select`)."""
+        (scale,) = self.scales.values()
+        return scale
+
+    def groups(self, axis: Axis) -> pl.DataFrame:
+        """Return ``rater_id, group``: one row per membership, a rater in two groups has two rows.
+
+        For several axes the groups are their cells, named ``woman & black``.
+
+        Raises
+        ------
+        UsageError
+            If an axis does not exist (with a suggestion).
+        """
+        names: Sequence[str] = (axis,) if isinstance(axis, str) else axis
+        for name in names:
+            if name not in self.axes:
+                known = ", ".join(self.axes) or "none"
+                raise UsageError(f"no axis {name!r}{did_you_mean(name, self.axes)}; there are {known}")
+        frame = reduce(lambda f, name: f.explode(name), names, self.raters.select("rater_id", *names))
+        return frame.select("rater_id", group=pl.concat_str(names, separator=" & "))
+
+    def group_sizes(self, axis: Axis) -> dict[str, int]:
+        """Return the number of raters of each group, by name."""
+        sizes = self.groups(axis).group_by("group").agg(pl.col("rater_id").n_unique()).sort("group")
+        return dict(sizes.iter_rows())
+
+
+def axis_name(axis: Axis) -> str:
+    """Return the key of an axis in results: ``gender``, or ``gender & race`` for cells."""
+    return axis if isinstance(axis, str) else " & ".join(axis)

@@ -1,0 +1,1 @@
+"""What came out: disaggregated results, lm-eval shaped files, tables."""

@@ -1,0 +1,307 @@
+"""One model, or none, against every group of raters: the block ``disaggregated`` of a result.
+
+Point estimates of methods 2.1; ``se``, ``low`` and ``high`` are null until uncertainty is asked for (``inference``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.ratings.coarsen import Coarsening
+from lm_plural.harness.ratings.scale import Scale
+from lm_plural.harness.ratings.strategies import Strategy, reference
+from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
+from lm_plural.harness.statistics import agreement
+from lm_plural.harness.statistics.alpha import METRICS, krippendorff_alpha
+from lm_plural.harness.statistics.counts import Coded, Floats, Membership, Scaling, Sums, count_levels
+
+SCHEMA_VERSION = 1
+#: Statistics that need a model's predictions, in the order they are shown.
+MODEL_STATISTICS = ("bias", "divergence", "disagreement", "rps", "skill", "equivalent_raters")
+
+Value = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A model's distribution over the scale for each item.
+
+    Parameters
+    ----------
+    item_ids : sequence of str
+    q : ndarray, shape (len(item_ids), K)
+        Rows sum to 1.
+    """
+
+    item_ids: Sequence[str]
+    q: Floats
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to disaggregate.
+
+    Parameters
+    ----------
+    min_raters : int
+        Least raters of a group for its model statistics (methods, n rules).
+    weights : {"items", "pairs"}
+    reference : str
+        Disagreement strategy; anything but ``all`` is a sensitivity analysis and flagged.
+    coarsening : Coarsening or None
+        Applied to ratings and predictions.
+    """
+
+    min_raters: int = 5
+    weights: agreement.Weights = "items"
+    reference: Strategy = "all"
+    coarsening: Coarsening | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is known of one group."""
+
+    n_items: int
+    n_raters: int
+    n_ratings: int
+    mean: float
+    rates: dict[str, float]
+    alpha: dict[str, float]
+    statistics: dict[str, float] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the group as JSON types; what could not be known is null."""
+        out: dict[str, Any] = {"n_items": self.n_items, "n_raters": self.n_raters, "n_ratings": self.n_ratings}
+        out["mean"] = _null(self.mean)
+        out["rates"] = {k: _null(v) for k, v in self.rates.items()}
+        out["alpha"] = {k: _null(v) for k, v in self.alpha.items()}
+        out |= {name: point(v) for name, v in self.statistics.items()}
+        return out | {"flags": list(self.flags)}
+
+
+@dataclass(frozen=True)
+class Disaggregated:
+    """A result with its groups.
+
+    Attributes
+    ----------
+    overall : Group
+        All raters as one group.
+    by_group : dict of str to dict of str to Group
+        By axis, then group.
+    """
+
+    scale: Scale
+    overall: Group
+    by_group: dict[str, dict[str, Group]]
+    options: Options
+    inference: str = "none"
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the block as JSON types (schema in docs/files.md)."""
+        s = self.scale
+        axes = {a: {"groups": {g: v.to_dict() for g, v in groups.items()}} for a, groups in self.by_group.items()}
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "scale": {
+                "levels": list(s.levels),
+                "labels": list(s.labels),
+                "positions": list(s.positions),
+                "direction": s.direction,
+            },
+            "inference": self.inference,
+            "reference": self.options.reference,
+            "weights": self.options.weights,
+            "min_raters": self.options.min_raters,
+            "notes": list(self.notes),
+            "overall": self.overall.to_dict(),
+            "axes": axes,
+        }
+
+
+def point(value: float) -> Value:
+    """Return a point estimate as it stands in files: no interval yet, null where it was refused."""
+    return {"value": _null(value), "se": None, "low": None, "high": None}
+
+
+def _null(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def disaggregate(
+    table: RatingTable, predictions: Predictions | None, axes: Sequence[Axis], options: Options | None = None
+) -> Disaggregated:
+    """Compare a model with every group of the given axes; without predictions, describe the groups only.
+
+    Parameters
+    ----------
+    table : RatingTable
+        Of one dimension on one scale.
+    predictions : Predictions or None
+    axes : sequence
+        Axis names, or tuples of them for intersections.
+    options : Options, optional
+
+    Raises
+    ------
+    PluralError
+        If no predicted item has a rating.
+    """
+    options = options or Options()
+    frame = _Frame.of(table, options)
+    notes: list[str] = [str(e) for e in table.exclusions]
+    if options.reference != "all":
+        notes.append(f"measured under strategy {options.reference!r}, not against all ratings")
+    q = None if predictions is None else frame.align(predictions, notes)
+    overall = frame.groups(Membership.everyone(frame.coded.n_raters), ["all"], q)["all"]
+    by_group: dict[str, dict[str, Group]] = {}
+    for axis in axes:
+        pairs = table.groups(axis)
+        names = sorted(pairs["group"].unique())
+        number = {g: n for n, g in enumerate(names)}
+        members = Membership(
+            pairs["rater_id"].replace_strict(frame.rater_number, return_dtype=pl.Int64).to_numpy(),
+            pairs["group"].replace_strict(number, return_dtype=pl.Int64).to_numpy(),
+            len(names),
+        )
+        by_group[axis_name(axis)] = frame.groups(members, names, q)
+    return Disaggregated(frame.scale, overall, by_group, options, notes=tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A table as codes, with what its numbers mean."""
+
+    coded: Coded
+    item_ids: list[str]
+    rater_number: dict[str, int]
+    scale: Scale
+    scaling: Scaling
+    options: Options
+
+    @classmethod
+    def of(cls, table: RatingTable, options: Options) -> _Frame:
+        ratings = table.ratings
+        item_ids = ratings["item_id"].unique(maintain_order=True).to_list()
+        items = {v: n for n, v in enumerate(item_ids)}
+        raters = {v: n for n, v in enumerate(table.raters["rater_id"])}
+        coded = Coded(
+            ratings["item_id"].replace_strict(items, return_dtype=pl.Int64).to_numpy(),
+            ratings["rater_id"].replace_strict(raters, return_dtype=pl.Int64).to_numpy(),
+            ratings["level"].cast(pl.Int64).to_numpy(),
+            len(items),
+            len(raters),
+            np.asarray(table.scale.positions),
+        )
+        scale, scaling = table.scale, Scaling.plain(table.scale.positions)
+        if options.coarsening:
+            scale = options.coarsening.scale
+            scaling = Scaling(np.asarray(scale.positions), options.coarsening.matrix)
+        return cls(coded, item_ids, raters, scale, scaling, options)
+
+    def align(self, predictions: Predictions, notes: list[str]) -> Floats:
+        """Return q in item order, NaN for an item without prediction."""
+        q = predictions.q
+        if self.options.coarsening:
+            q = self.options.coarsening.distribution(q)
+        place = {v: n for n, v in enumerate(self.item_ids)}
+        out = np.full((len(self.item_ids), q.shape[1]), np.nan)
+        known = [(place[i], n) for n, i in enumerate(predictions.item_ids) if i in place]
+        if not known:
+            raise PluralError(
+                f"none of the {len(predictions.item_ids)} predicted items has a rating; "
+                f"ratings are of items like {self.item_ids[0]!r}, predictions like {predictions.item_ids[0]!r}"
+            )
+        rows, source = map(np.asarray, zip(*known, strict=True))
+        out[rows] = q[source]
+        if extra := len(predictions.item_ids) - len(known):
+            notes.append(f"{extra} predicted items without a rating left out")
+        if absent := len(self.item_ids) - len(known):
+            notes.append(f"{absent} rated items without a prediction not compared")
+        return out
+
+    def groups(self, members: Membership, names: Sequence[str], q: Floats | None) -> dict[str, Group]:
+        counts = count_levels(self.coded, members)
+        sizes = members.sizes(np.unique(self.coded.rater))
+        statistics, lacks = self._statistics(counts, members, q) if q is not None else ({}, [()] * len(names))
+        out: dict[str, Group] = {}
+        for g, name in enumerate(names):
+            values, flags = {k: float(v[g]) for k, v in statistics.items()}, list(lacks[g])
+            if sizes[g] < self.options.min_raters:
+                values = dict.fromkeys(values, math.nan)
+                flags = [f"few_raters: {sizes[g]} of at least {self.options.min_raters}"]
+            out[name] = self._describe(counts[:, g], int(sizes[g]), values, flags)
+        return out
+
+    def _describe(self, counts: npt.NDArray[Any], raters: int, values: dict[str, float], flags: list[str]) -> Group:
+        level = counts @ self.scaling.matrix
+        pooled = level.sum(axis=0)
+        total = pooled.sum()
+        share = np.divide(pooled, total, out=np.full(len(pooled), np.nan), where=total > 0)
+        tail = share[::-1].cumsum()[::-1]
+        alpha = {m: krippendorff_alpha(level, self.scaling.positions, m) for m in METRICS}
+        if math.isnan(alpha["nominal"]):
+            flags = [*flags, "alpha_undefined: no item with two ratings, or all ratings equal"]
+        return Group(
+            n_items=int((counts.sum(axis=1) > 0).sum()),
+            n_raters=raters,
+            n_ratings=int(counts.sum()),
+            mean=float(share @ self.scaling.positions),
+            rates={f">={lv}": float(t) for lv, t in zip(self.scale.levels[1:], tail[1:], strict=True)},
+            alpha=alpha,
+            statistics=values,
+            flags=tuple(flags),
+        )
+
+    def _statistics(
+        self, counts: npt.NDArray[Any], members: Membership, q: Floats
+    ) -> tuple[dict[str, Floats], list[tuple[str, ...]]]:
+        counts = np.where(np.isnan(q).any(axis=1)[:, None, None], 0, counts)
+        sums = Sums.of(counts, self.scaling)
+        if self.options.reference != "all":
+            return self._under_strategy(counts, sums, q)
+        weights = agreement.item_weights(sums, self.options.weights)
+        base = agreement.per_item(sums, q)
+        mean = {n: agreement.weighted_mean(getattr(base, n), weights) for n in MODEL_STATISTICS[:4]}
+        signal = agreement.signal(self.coded, members, sums, weights)
+        mean["skill"] = agreement.skill(mean["divergence"], signal)
+        mean["equivalent_raters"] = agreement.equivalent_raters(mean["divergence"], mean["disagreement"])
+        return mean, [_lacks(mean, g) for g in range(counts.shape[1])]
+
+    def _under_strategy(
+        self, counts: npt.NDArray[Any], sums: Sums, q: Floats
+    ) -> tuple[dict[str, Floats], list[tuple[str, ...]]]:
+        harm = "lower" if self.scale.direction == "higher" else "higher"
+        target = reference(counts @ self.scaling.matrix, self.options.reference, harm=harm)
+        weights = np.where(np.isnan(target).any(axis=-1), 0.0, 1.0)
+        weights /= np.maximum(weights.sum(axis=0), 1)
+        bias = (q @ self.scaling.positions)[:, None] - target @ self.scaling.positions
+        nothing = np.full(counts.shape[1], np.nan)
+        out = dict.fromkeys(MODEL_STATISTICS, nothing)
+        out["bias"] = agreement.weighted_mean(bias, weights)
+        out["divergence"] = agreement.weighted_mean(agreement.plug_in_divergence(sums, target, q), weights)
+        flag = f"strategy_{self.options.reference}: divergence is plug-in; the rest needs all ratings"
+        return out, [(flag,)] * counts.shape[1]
+
+
+def _lacks(values: dict[str, Floats], group: int) -> tuple[str, ...]:
+    """Return the reason for every statistic that could not be computed."""
+    if math.isnan(values["divergence"][group]):
+        return ("no_pairs: no predicted item has two raters of this group",)
+    flags = []
+    if math.isnan(values["skill"][group]):
+        flags.append("no_signal: the group's ratings do not vary over items more than by chance, so skill is refused")
+    if math.isnan(values["equivalent_raters"][group]):
+        flags.append("no_divergence: not distinguishable from perfect, so equivalent raters have no upper limit")
+    return tuple(flags)

@@ -1,0 +1,1 @@
+"""Doing it: plan, journal, loop, scoring, resume."""

@@ -1,0 +1,137 @@
+"""Asking what is missing, batch by batch, into the journal; scoring runs beside the next batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tqdm import tqdm
+
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.hashing import digest
+from lm_plural.harness.model import elicit
+from lm_plural.harness.model.ask import Asker
+from lm_plural.harness.run.batches import WINDOW, auto_batch_size, batches
+from lm_plural.harness.run.journal import Journal, Record
+from lm_plural.harness.run.plan import Request, gen_kwargs
+from lm_plural.harness.task.load import LoadedTask
+from lm_plural.harness.task.template import render
+
+#: Log-probability written for minus infinity, which JSON cannot hold; its exponential is 0.
+NEVER = -1e4
+
+
+@dataclass
+class Work:
+    """A task, its plan and its journal."""
+
+    loaded: LoadedTask
+    requests: Sequence[Request]
+    journal: Journal
+
+    @property
+    def missing(self) -> list[Request]:
+        """Requests without an answer."""
+        return [r for r in self.requests if r.key not in self.journal.records]
+
+    def answers(self) -> list[Record]:
+        """The plan's answers, in plan order."""
+        return [self.journal.records[r.key] for r in self.requests if r.key in self.journal.records]
+
+
+def ask_all(
+    works: Sequence[Work],
+    asker: Asker,
+    *,
+    batch_size: int | None,
+    most: int,
+    on_batch: Callable[[Work, list[Record]], None] = lambda _w, _r: None,
+) -> None:
+    """Answer everything that is missing.
+
+    Parameters
+    ----------
+    works : sequence of Work
+    asker : Asker
+    batch_size : int or None
+        None: chosen for each task from its longest prompt (``auto``).
+    most : int
+        Upper limit of the automatic choice.
+    on_batch : callable
+        Told of each batch's records after they are on disk.
+    """
+    total = sum(len(w.requests) for w in works)
+    done = total - sum(len(w.missing) for w in works)
+    with tqdm(total=total, initial=done, unit="req", disable=None, dynamic_ncols=True) as bar:
+        for work in works:
+            bar.set_description(work.loaded.name)
+            _ask_task(work, asker, batch_size, most, on_batch, bar)
+
+
+def _ask_task(work: Work, asker: Asker, batch_size: int | None, most: int, on_batch: Any, bar: Any) -> None:
+    if not (missing := {r.key for r in work.missing}):
+        return
+    contexts = {r.key: _context(work.loaded, r, asker) for r in work.requests}
+    lengths = [asker.length(contexts[r.key]) for r in work.requests]
+    room = int(str(gen_kwargs(work.loaded, asker.spec).get("max_gen_toks", 0))) + 8
+    asker.batch_size = batch_size or auto_batch_size(asker, max(lengths) + room, most)
+    size = asker.batch_size if asker.local else max(WINDOW, asker.batch_size)
+    for batch in batches(work.requests, lengths, size):
+        absent = [r for r in batch if r.key in missing]
+        if not absent:
+            continue
+        # A local batch is computed whole even if part of it was answered before: other padding, other numbers.
+        asked = batch if asker.local else absent
+        records = [r for r in _answer(work.loaded, asked, contexts, asker) if r["key"] in missing]
+        work.journal.append(records)
+        on_batch(work, records)
+        bar.update(len(records))
+
+
+def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
+    task = loaded.task
+    if request.variant:
+        text = elicit.prompt(task, loaded.scale, request.variant, request.doc.fields)
+    else:
+        text = render(task.doc_to_text, dict(request.doc.fields))
+    return asker.context(text, task.description, task.gen_prefix)
+
+
+def _answer(loaded: LoadedTask, batch: Sequence[Request], contexts: dict[str, Any], asker: Asker) -> list[Record]:
+    if loaded.task.mode == "rate":
+        labels = [elicit.continuations(loaded.task, loaded.scale, r.variant) for r in batch if r.variant]
+        logprobs = asker.label_logprobs([(contexts[r.key], la) for r, la in zip(batch, labels, strict=True)])
+        return [
+            _record(r, contexts[r.key], la, [_finite(v, r, loaded) for v in lp])
+            for r, la, lp in zip(batch, labels, logprobs, strict=True)
+        ]
+    kwargs = gen_kwargs(loaded, asker.spec)
+    seed = int(digest([asker.spec.seed, batch[0].key]), 16) % 2**31
+    responses = asker.responses([contexts[r.key] for r in batch], kwargs, seed)
+    return [_record(r, contexts[r.key], kwargs, a) for r, a in zip(batch, responses, strict=True)]
+
+
+def _finite(value: float, request: Request, loaded: LoadedTask) -> float:
+    if value != value:
+        raise PluralError(f"task {loaded.name}: the model's log-probability for item {request.doc.id!r} is NaN")
+    return max(value, NEVER)
+
+
+def _record(request: Request, context: Any, argument: Any, answer: Any) -> Record:
+    """Return the journal line, with lm-eval's names for what lm-eval has."""
+    text = context if isinstance(context, str) else getattr(context, "prompt", str(context))
+    return {
+        "key": request.key,
+        "doc_id": request.index,
+        "item_id": request.doc.id,
+        "part": request.part,
+        "doc": dict(request.doc.fields),
+        "arguments": [[text, argument]],
+        "resps": [[answer]],
+        "filtered_resps": [answer],
+        "filter": "none",
+        "metrics": [],
+        "doc_hash": digest(dict(request.doc.fields)),
+        "prompt_hash": digest(text),
+    }

@@ -1,0 +1,73 @@
+"""What has to be asked: one request per (item, variant) or (prompt, repeat), each with a key that says all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lm_plural.harness.errors import UsageError
+from lm_plural.harness.hashing import digest
+from lm_plural.harness.model.elicit import Variant, variants
+from lm_plural.harness.model.spec import ModelSpec
+from lm_plural.harness.task.load import Doc, LoadedTask
+
+
+@dataclass(frozen=True)
+class Request:
+    """One line of the journal to be.
+
+    Parameters
+    ----------
+    key : str
+        Changes with the model's identity, the task, the data, the doc and the part; equal keys have equal answers.
+    index : int
+        Place of the doc in the task (lm-eval's ``doc_id``).
+    doc : Doc
+    variant : Variant or None
+        For rate tasks.
+    repeat : int
+        For respond tasks.
+    """
+
+    key: str
+    index: int
+    doc: Doc
+    variant: Variant | None = None
+    repeat: int = 0
+
+    @property
+    def part(self) -> str:
+        """What tells requests of one doc apart."""
+        return str(self.variant) if self.variant else str(self.repeat)
+
+
+def gen_kwargs(loaded: LoadedTask, spec: ModelSpec) -> dict[str, object]:
+    """Return the generation arguments: the command line's over the task's."""
+    return {**loaded.task.generation_kwargs, **spec.gen_kwargs}
+
+
+def plan(loaded: LoadedTask, spec: ModelSpec, limit: int | float | None = None) -> list[Request]:
+    """Return a task's requests in doc order.
+
+    Raises
+    ------
+    UsageError
+        If a respond task repeats without sampling, so that all repeats would be copies.
+    """
+    task = loaded.task
+    parts: list[Variant | int]
+    if task.mode == "rate":
+        parts = list(variants(task))
+    else:
+        kwargs = gen_kwargs(loaded, spec)
+        if task.repeats > 1 and not (kwargs.get("do_sample") or kwargs.get("temperature")):
+            raise UsageError(
+                f"task {task.task!r}: {task.repeats} repeats without sampling would be copies; "
+                "set generation_kwargs do_sample and temperature, or repeats: 1"
+            )
+        parts = list(range(task.repeats))
+    prefix = [spec.hash, loaded.hash]
+    return [
+        Request(digest([*prefix, doc.id, str(p)]), n, doc, p if isinstance(p, Variant) else None, 0 if isinstance(p, Variant) else p)
+        for n, doc in enumerate(loaded.docs(limit))
+        for p in parts
+    ]

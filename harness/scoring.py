@@ -1,0 +1,154 @@
+"""The Scorer contract and its registry.
+
+A scorer turns responses into numbers on one or more dimensions. It is made by a *factory function* found through
+the entry point group ``lm_plural.scorers``; the factory's keyword arguments are its options, checked against
+their annotations, so that a task YAML can say ``{name: detoxify, variant: unbiased}``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+
+GROUP = "lm_plural.scorers"
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One thing to score: what was asked and what was answered (``None``: no answer came)."""
+
+    prompt: str
+    response: str | None
+
+
+@dataclass(frozen=True)
+class ScorerInfo:
+    """What a scorer measures and with what, written into every result.
+
+    Parameters
+    ----------
+    name : str
+        Registered name with its variant, e.g. ``detoxify:unbiased``; unique inside a run.
+    dimensions : tuple of str
+        The columns of :meth:`Scorer.score`, in order.
+    range : tuple of float
+        Least and greatest value a score can take.
+    direction : {"more", "less"}
+        Whether a higher score means more or less of the dimension (a toxicity score: ``more`` toxic).
+    device : str
+        ``cpu``, ``cuda``, ... or ``remote``.
+    version : str
+        Hash that changes with anything that changes a score (weights, library, prompt, options).
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    range: tuple[float, float]
+    direction: Literal["more", "less"]
+    device: str
+    version: str
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """What the run loop needs of a scorer."""
+
+    @property
+    def info(self) -> ScorerInfo:
+        """What is measured and with what."""
+        ...
+
+    def score(self, batch: Sequence[Sample]) -> FloatArray:
+        """Score a batch.
+
+        Returns
+        -------
+        ndarray of float64, shape (len(batch), len(info.dimensions))
+            NaN where a response is missing, empty or could not be scored: never 0.
+        """
+        ...
+
+
+def scorer_entry_points() -> dict[str, EntryPoint]:
+    """Return the registered factories by name, none of them imported."""
+    return {e.name: e for e in entry_points(group=GROUP)}
+
+
+def scorer_factory(name: str) -> Callable[..., Scorer]:
+    """Import and return the factory registered as `name`.
+
+    Raises
+    ------
+    UsageError
+        If no such scorer is registered (with a suggestion).
+    PluralError
+        If it is registered but its package cannot be imported.
+    """
+    known = scorer_entry_points()
+    if name not in known:
+        raise UsageError(f"unknown scorer {name!r}{did_you_mean(name, known)} (lm-plural ls scorers)")
+    try:
+        factory: Callable[..., Scorer] = known[name].load()
+    except ImportError as e:
+        raise PluralError(f"scorer {name!r} cannot be imported from {known[name].value}: {e}") from e
+    return factory
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `options` checked and converted by the factory's annotations, without making the scorer.
+
+    Raises
+    ------
+    UsageError
+        For an unknown option (with a suggestion), a missing one or a value of the wrong type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    parameters = inspect.signature(scorer_factory(name), eval_str=True).parameters
+    checked: dict[str, Any] = {}
+    for key, value in options.items():
+        if key not in parameters:
+            raise UsageError(f"scorer {name!r} has no option {key!r}{did_you_mean(key, parameters)}")
+        try:
+            checked[key] = TypeAdapter(parameters[key].annotation).validate_python(value)
+        except ValidationError as e:
+            raise UsageError(f"scorer {name!r}: option {key}={value!r}: {e.errors()[0]['msg']}") from e
+    for key, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and key not in checked:
+            raise UsageError(f"scorer {name!r} needs the option {key!r}")
+    return checked
+
+
+def make_scorer(name: str, options: Mapping[str, Any] | None = None) -> Scorer:
+    """Make the scorer `name` with `options`; weights are loaded here, once."""
+    return scorer_factory(name)(**check_options(name, options or {}))
+
+
+def score_texts(
+    batch: Sequence[Sample], columns: int, score: Callable[[list[Sample]], npt.ArrayLike]
+) -> FloatArray:
+    """Score the samples that have a response and return NaN for the others (the rule every scorer follows).
+
+    Parameters
+    ----------
+    batch : sequence of Sample
+    columns : int
+        Number of dimensions.
+    score : callable
+        From the samples with a non-blank response to an array of shape (number of them, `columns`).
+    """
+    out = np.full((len(batch), columns), np.nan)
+    answered = [i for i, s in enumerate(batch) if s.response is not None and s.response.strip()]
+    if answered:
+        out[answered] = np.asarray(score([batch[i] for i in answered]), dtype=np.float64).reshape(-1, columns)
+    return out

@@ -1,0 +1,145 @@
+"""Agreement of a model with a group (methods 2.1): the base statistics everything else derives from.
+
+With ``u_jk = z_jk - Q_k`` and step widths Delta_k (sum 1), per item and group::
+
+    S = sum_k Delta_k mean_j u_jk^2                                      mean ranked probability score
+    C = sum_k Delta_k [(sum_j u_jk)^2 - sum_j u_jk^2] / (n (n - 1))      divergence, unbiased for sum Delta (F - Q)^2
+    U = sum_k Delta_k [sum_j z_jk^2 - (sum_j z_jk)^2 / n] / (n - 1)      the group's own disagreement, unbiased
+    b = E_q[s] - mean_j s_j                                              signed bias in scale points
+
+S = C + U. C and U are means over distinct pairs of raters, so a small group is not punished for being small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lm_plural.harness.statistics.counts import Coded, Expanded, Floats, Membership, Scaling, Sums, expand
+
+Weights = Literal["items", "pairs"]
+
+
+@dataclass(frozen=True)
+class PerItem:
+    """Base statistics of each item and group, shape (I, G); NaN where the item is not eligible (fewer than 2 raters)."""
+
+    bias: Floats
+    divergence: Floats
+    disagreement: Floats
+    rps: Floats
+
+
+def cumulative(q: npt.ArrayLike) -> Floats:
+    """Return the CDF of distributions without its last point: shape (..., K) to (..., K-1)."""
+    return np.asarray(q, dtype=np.float64).cumsum(axis=-1)[..., :-1]
+
+
+def per_item(sums: Sums, q: npt.ArrayLike) -> PerItem:
+    """Compute b, C, U and S of every item and group.
+
+    Parameters
+    ----------
+    sums : Sums
+        Of shape (I, G).
+    q : array_like, shape (I, K) or (I, G, K)
+        The model's distribution over the levels of ``sums.scaling``.
+
+    Returns
+    -------
+    PerItem
+    """
+    q = np.asarray(q, dtype=np.float64)
+    q = q[:, None, :] if q.ndim == 2 else q
+    cdf, spacing = cumulative(q), sums.scaling.spacing
+    n = np.where(sums.n >= 2, sums.n, np.nan)
+    k = n[..., None]
+    su = sums.z - k * cdf
+    suu = sums.zz - 2 * cdf * sums.z + k * cdf**2
+    return PerItem(
+        bias=q @ sums.scaling.positions - sums.x / n,
+        divergence=((su**2 - suu) / (k * (k - 1))) @ spacing,
+        disagreement=((sums.zz - sums.z**2 / k) / (k - 1)) @ spacing,
+        rps=(suu / k) @ spacing,
+    )
+
+
+def item_weights(sums: Sums, how: Weights = "items") -> Floats:
+    """Return weights over eligible items (at least 2 raters of the group), shape (I, G), each column summing to 1.
+
+    ``items``: the average item; ``pairs``: proportional to n (n - 1), the average pair of raters (methods 2.6).
+    A group without eligible items has zeros.
+    """
+    n = sums.n
+    v = np.where(n >= 2, n * (n - 1) if how == "pairs" else 1.0, 0.0)
+    total = v.sum(axis=0)
+    return np.divide(v, total, out=np.zeros_like(v), where=total > 0)
+
+
+def weighted_mean(values: Floats, weights: Floats) -> Floats:
+    """Return sum_i v_i h_ig, shape (G,); NaN for a group without weight. Entries without weight are not looked at."""
+    some = weights.sum(axis=0) > 0
+    total = np.where(weights > 0, values * weights, 0.0).sum(axis=0)
+    return np.where(some, total, np.nan)
+
+
+def signal(coded: Coded, members: Membership, sums: Sums, weights: Floats) -> Floats:
+    """Return A_g, the between-item variation of the group's CDF, shape (G,): what there is to predict.
+
+    ``A_g = sum_k Delta_k [ sum_i v_i FF_ik - G2_k ]`` with ``FF`` over distinct raters of one item and ``G2`` over
+    distinct items *and* distinct raters (methods 2.1); distinct items alone would be biased because raters are shared.
+    NaN where no such pair exists.
+    """
+    n, k = np.where(sums.n >= 2, sums.n, np.nan), sums.n[..., None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ff = (sums.z**2 - sums.zz) / (k * (k - 1))
+    across = _distinct_pairs(expand(coded, members), coded, np.nan_to_num(n), sums)
+    return weighted_mean((ff @ sums.scaling.spacing), weights) - across @ sums.scaling.spacing
+
+
+def _distinct_pairs(e: Expanded, coded: Coded, n: Floats, sums: Sums) -> Floats:
+    """Return G2_k per group, shape (G, K-1), over the ratings of eligible items (n > 0)."""
+    scaling: Scaling = sums.scaling
+    groups = n.shape[1]
+    eligible = n > 0
+    keep = eligible[e.item, e.group] & (scaling.kept[e.level] > 0)
+    z = scaling.indicators[e.level[keep]]
+    cell = e.rater[keep] * groups + e.group[keep]
+    size = coded.n_raters * groups
+    shape = (coded.n_raters, groups)
+    m = np.bincount(cell, minlength=size).reshape(shape)
+    by_rater = np.stack(
+        [np.bincount(cell, weights=z[:, k], minlength=size).reshape(shape) for k in range(z.shape[1])], axis=-1
+    )
+    zi = np.where(eligible[..., None], sums.z, 0.0)
+    zz = np.where(eligible[..., None], sums.zz, 0.0).sum(axis=0)
+    total = zi.sum(axis=0)
+    above = total**2 - (zi**2).sum(axis=0) - (by_rater**2).sum(axis=0) + zz
+    big_n = n.sum(axis=0)
+    below = big_n**2 - (n**2).sum(axis=0) - (m.astype(np.float64) ** 2).sum(axis=0) + big_n
+    out: Floats = np.divide(above, below[:, None], out=np.full_like(above, np.nan), where=below[:, None] > 0.5)
+    return out
+
+
+def skill(divergence: Floats, between: Floats) -> Floats:
+    """Return rho = 1 - C/A: 1 perfect, 0 no better than the group's marginal; NaN where A <= 0."""
+    return 1 - np.divide(divergence, between, out=np.full_like(divergence, np.nan), where=between > 0)
+
+
+def equivalent_raters(divergence: Floats, disagreement: Floats) -> Floats:
+    """Return m_eff = U/C: the model is worth that many raters of the group; NaN where C <= 0 (no upper limit seen)."""
+    return np.divide(disagreement, divergence, out=np.full_like(divergence, np.nan), where=divergence > 0)
+
+
+def plug_in_divergence(sums: Sums, reference: Floats, q: npt.ArrayLike) -> Floats:
+    """Return sum_k Delta_k (F_ref - Q)^2 per item and group, shape (I, G), NaN without a reference.
+
+    For references that are one aggregate per item (majority, median, ...), where no correction for few raters exists.
+    """
+    q = np.asarray(q, dtype=np.float64)
+    q = q[:, None, :] if q.ndim == 2 else q
+    out: Floats = (cumulative(reference) - cumulative(q)) ** 2 @ sums.scaling.spacing
+    return out

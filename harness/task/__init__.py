@@ -1,0 +1,1 @@
+"""What is asked: task and recipe files, their index, templates and data files."""

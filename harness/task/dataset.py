@@ -1,0 +1,107 @@
+"""A data set in memory: items and the rating table, made from a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.ratings.clean import build_table
+from lm_plural.harness.ratings.scale import Scale
+from lm_plural.harness.ratings.table import UNDECLARED, RatingTable
+from lm_plural.harness.task.datafile import find_file, locate, read_columns
+from lm_plural.harness.task.recipe import Recipe, ScaleSpec
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Items and ratings of a recipe, read when first asked for."""
+
+    recipe: Recipe
+    folder: Path
+
+    @property
+    def data_hash(self) -> str:
+        """Identity of the data: what the recipe says of the bytes and of reading them."""
+        from lm_plural.harness.hashing import digest
+
+        return digest(self.recipe.model_dump(mode="json"))
+
+    def path(self, name: str) -> Path:
+        """Return a file of the recipe, checked."""
+        return find_file(self.recipe, name, self.folder)
+
+    @cached_property
+    def items(self) -> pl.DataFrame:
+        """Items: ``item_id`` and the recipe's fields, all text, in file order.
+
+        Raises
+        ------
+        PluralError
+            If an id is missing, or stands twice with different fields.
+        """
+        spec = self.recipe.items
+        path = self.path(spec.file)
+        rows = read_columns(path, [spec.id, *spec.fields]).with_columns(item_id=pl.col(spec.id))
+        if (empty := rows.filter(pl.col("item_id").is_null())).height:
+            raise PluralError(f"{locate(path, empty['row'][0])}: an item without {spec.id}")
+        items = rows.select("row", "item_id", *(f for f in spec.fields if f != "item_id"))
+        items = items.unique(subset=items.columns[1:], keep="first", maintain_order=True)
+        if (twice := items.filter(~pl.col("item_id").is_first_distinct())).height:
+            at = twice.row(0, named=True)
+            raise PluralError(f"{locate(path, at['row'])}: item {at['item_id']!r} stands twice with different fields")
+        return items.drop("row")
+
+    @cached_property
+    def table(self) -> RatingTable:
+        """The long rating table of all dimensions, troublesome rows treated by the recipe's rules."""
+        recipe = self.recipe
+        path = self.path(recipe.ratings.file)
+        return build_table(
+            self._rows(path),
+            self._raters(),
+            {name: as_scale(spec) for name, spec in recipe.scales.items()},
+            items=self.items["item_id"],
+            rules=recipe.rules,
+            locate=lambda row: locate(path, row),
+        )
+
+    def _rows(self, path: Path) -> pl.DataFrame:
+        spec = self.recipe.ratings
+        columns = [d.column for d in spec.dimensions.values()]
+        extra = [spec.scale_column] if spec.scale_column else []
+        wide = read_columns(path, [spec.item, spec.rater, *columns, *extra])
+        parts = [
+            wide.select(
+                "row",
+                item_id=pl.col(spec.item),
+                rater_id=pl.col(spec.rater),
+                dimension=pl.lit(name),
+                scale=pl.col(spec.scale_column) if spec.scale_column else pl.lit(d.scale),
+                value=pl.col(d.column),
+            )
+            for name, d in spec.dimensions.items()
+        ]
+        return pl.concat(parts)
+
+    def _raters(self) -> pl.DataFrame:
+        spec = self.recipe.raters
+        rows = read_columns(self.path(spec.file), [spec.id, *spec.axes.values()]).filter(pl.col(spec.id).is_not_null())
+        axes = [
+            levels(pl.col(column), spec.separator, spec.undeclared).alias(axis) for axis, column in spec.axes.items()
+        ]
+        return rows.select(pl.col(spec.id).alias("rater_id"), *axes)
+
+
+def levels(column: pl.Expr, separator: str | None, undeclared: list[str]) -> pl.Expr:
+    """Return cells as lists of levels; an empty or `undeclared` cell is ``["undeclared"]``."""
+    known = column.replace(dict.fromkeys(undeclared, UNDECLARED)).fill_null(UNDECLARED)
+    return known.str.split(separator) if separator else pl.concat_list(known)
+
+
+def as_scale(spec: ScaleSpec) -> Scale:
+    """Return the scale a recipe describes."""
+    return Scale(tuple(map(str, spec.levels)), spec.direction, tuple(spec.labels), tuple(spec.positions))

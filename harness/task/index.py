@@ -1,0 +1,137 @@
+"""Which tasks and data sets there are: built-in ones, ``--include_path`` folders and single YAML files."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.task.yamlfile import Document, InvalidFile, load_yaml
+
+RECIPE = "dataset.yaml"
+
+
+def builtin_tasks() -> Path:
+    """Return the folder of the tasks that come with the package."""
+    import lm_plural
+
+    return Path(lm_plural.__path__[0]) / "tasks"
+
+
+@dataclass
+class Index:
+    """Task files by name and tag. Files are read once; a broken one is reported only when it is asked for.
+
+    Parameters
+    ----------
+    include_paths : sequence of Path
+        Folders searched besides the built-in one; their tasks win over built-in ones of the same name.
+    """
+
+    include_paths: Sequence[Path] = ()
+    broken: list[InvalidFile] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for folder in self.include_paths:
+            if not folder.is_dir():
+                raise UsageError(f"--include_path {folder}: no such folder")
+
+    @property
+    def folders(self) -> list[Path]:
+        """Folders searched, the most specific first."""
+        return [*self.include_paths, builtin_tasks()]
+
+    @cached_property
+    def tasks(self) -> dict[str, Document]:
+        """Task documents by name, in name order."""
+        found: dict[str, Document] = {}
+        for folder in self.folders:
+            here: dict[str, Path] = {}
+            for path in sorted(folder.rglob("*.yaml")):
+                if path.name == RECIPE or path.name.startswith("_"):
+                    continue
+                if (document := self._read(path)) is None:
+                    continue
+                name = str(document.data.get("task", path.stem))
+                if name in here:
+                    raise UsageError(f"{path}: task {name!r} is also defined in {here[name]}")
+                here[name] = path
+                found.setdefault(name, document)
+        return dict(sorted(found.items()))
+
+    def _read(self, path: Path) -> Document | None:
+        try:
+            return load_yaml(path)
+        except InvalidFile as e:
+            self.broken.append(e)
+            return None
+
+    @cached_property
+    def tags(self) -> dict[str, list[str]]:
+        """Names of the tasks under each tag."""
+        out: dict[str, list[str]] = {}
+        for name, document in self.tasks.items():
+            for tag in _as_list(document.data.get("tag")):
+                out.setdefault(str(tag), []).append(name)
+        return out
+
+    def select(self, patterns: Iterable[str]) -> list[Document]:
+        """Return task documents for names, tags, globs and YAML paths, each once, in the order asked.
+
+        Raises
+        ------
+        UsageError
+            If a pattern matches nothing (with a suggestion).
+        """
+        chosen: dict[Path, Document] = {}
+        for pattern in patterns:
+            for document in self._match(pattern):
+                chosen.setdefault(document.path, document)
+        return list(chosen.values())
+
+    def _match(self, pattern: str) -> list[Document]:
+        if pattern.endswith((".yaml", ".yml")):
+            return [load_yaml(Path(pattern))]
+        if pattern in self.tasks:
+            return [self.tasks[pattern]]
+        if pattern in self.tags:
+            return [self.tasks[name] for name in self.tags[pattern]]
+        if names := fnmatch.filter(self.tasks, pattern):
+            return [self.tasks[name] for name in names]
+        for error in self.broken:
+            if pattern in error.findings[0]:
+                raise error
+        hint = did_you_mean(pattern, [*self.tasks, *self.tags])
+        raise UsageError(f"unknown task {pattern!r}{hint} (lm-plural ls tasks)")
+
+    def recipes(self) -> dict[str, Path]:
+        """Return the recipe files by data set name (the name of their folder)."""
+        found: dict[str, Path] = {}
+        for folder in self.folders:
+            for path in sorted(folder.rglob(RECIPE)):
+                found.setdefault(path.parent.name, path)
+        return dict(sorted(found.items()))
+
+    def recipe_path(self, dataset: str, beside: Path) -> Path:
+        """Return the recipe of a data set: in the task's own folder, else among the known ones.
+
+        Raises
+        ------
+        UsageError
+            If there is none (with a suggestion).
+        """
+        own = beside.parent / RECIPE
+        if own.is_file() and beside.parent.resolve().name == dataset:
+            return own
+        known = self.recipes()
+        if dataset not in known:
+            raise UsageError(f"unknown dataset {dataset!r}{did_you_mean(dataset, known)} (lm-plural ls datasets)")
+        return known[dataset]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]

@@ -1,0 +1,112 @@
+"""From a task document to everything a run needs: the task, its data set, its docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lm_plural.harness.errors import UsageError
+from lm_plural.harness.hashing import digest
+from lm_plural.harness.ratings.scale import Scale
+from lm_plural.harness.ratings.table import RatingTable
+from lm_plural.harness.task.dataset import Dataset
+from lm_plural.harness.task.index import Index
+from lm_plural.harness.task.recipe import Recipe
+from lm_plural.harness.task.schema import Task
+from lm_plural.harness.task.yamlfile import Document, load_yaml, parse
+
+
+@dataclass(frozen=True)
+class Doc:
+    """One thing asked: an item (rate) or a prompt that several items share (respond)."""
+
+    id: str
+    fields: Mapping[str, str]
+    item_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LoadedTask:
+    """A valid task with its data set."""
+
+    task: Task
+    dataset: Dataset
+    document: Document
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.task.task
+
+    @property
+    def hash(self) -> str:
+        """Identity of what is asked and of the data: changes with any key of the task or recipe."""
+        return digest({"task": self.task.model_dump(mode="json"), "data": self.dataset.data_hash})
+
+    @cached_property
+    def table(self) -> RatingTable:
+        """Ratings on the task's dimension, of the items it asks about."""
+        return self.dataset.table.select(self.task.dimension, self._items["item_id"])
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of the task's dimension."""
+        return self.table.scale
+
+    @cached_property
+    def _items(self) -> pl.DataFrame:
+        items = self.dataset.items
+        for key, value in self.task.items.items():
+            if key not in items.columns:
+                raise UsageError(self.document.at(("items", key), f"items have no field {key!r}; there are {items.columns}"))
+            items = items.filter(pl.col(key) == value)
+        if items.is_empty():
+            raise UsageError(self.document.at(("items",), f"no item has {self.task.items}"))
+        return items
+
+    def docs(self, limit: int | float | None = None) -> list[Doc]:
+        """Return what to ask, in file order, the first `limit` of them (a share below 1).
+
+        Items without a rating on the dimension are left out: nothing could be said of them.
+        """
+        rated = self.table.ratings["item_id"].unique().implode()
+        items = self._items.filter(pl.col("item_id").is_in(rated))
+        key = self.task.doc_id or "item_id"
+        if key not in items.columns:
+            raise UsageError(self.document.at(("doc_id",), f"items have no field {key!r}; there are {items.columns}"))
+        grouped = items.group_by(key, maintain_order=True).agg(pl.all().exclude(key).first(), ids=pl.col("item_id"))
+        docs = [_doc(str(row[key]), row) for row in grouped.iter_rows(named=True)]
+        if limit is None:
+            return docs
+        return docs[: max(1, int(limit * len(docs)) if 0 < limit < 1 else int(limit))]
+
+
+def _doc(key: str, row: dict[str, Any]) -> Doc:
+    ids = tuple(row.pop("ids"))
+    return Doc(key, {k: "" if v is None else str(v) for k, v in row.items()}, ids)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe."""
+    return parse(load_yaml(path), Recipe)
+
+
+def load_task(document: Document, index: Index) -> LoadedTask:
+    """Check a task document and find its recipe.
+
+    Raises
+    ------
+    InvalidFile
+        With every finding of the task's own file, or of its recipe.
+    """
+    task = parse(document, Task)
+    try:
+        recipe_path = index.recipe_path(task.dataset, document.path)
+    except UsageError as e:
+        raise UsageError(document.at(("dataset",), str(e))) from e
+    return LoadedTask(task, Dataset(load_recipe(recipe_path), recipe_path.parent), document)

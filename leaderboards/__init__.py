@@ -1,0 +1,1 @@
+"""Across models: compare, gate, aggregate, publish (stands on ``harness``, never the reverse)."""

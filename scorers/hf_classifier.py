@@ -1,0 +1,138 @@
+"""The scorer ``hf_classifier``: any sequence classifier of transformers, from the Hub or from disk."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
+from lm_plural.scorers._base import TextScorer, first_line, hash_files, hash_options, responses, version_of
+from lm_plural.scorers._hf_labels import groups_of, pool, use_sigmoid
+from lm_plural.scorers._torch import Classifier, choose_device
+
+# What of a local model's folder can change a score: weights, config and tokenizer.
+SCORING_FILES = {".safetensors", ".bin", ".json", ".txt", ".model"}
+
+
+def hf_classifier(
+    *,
+    model: str,
+    labels: dict[str, str],
+    revision: str | None = None,
+    activation: Literal["softmax", "sigmoid", "auto"] = "auto",
+    device: str = "auto",
+    batch_size: int = 32,
+    max_length: int = 512,
+    input: Literal["response", "prompt_and_response"] = "response",
+    direction: Literal["more", "less"] = "more",
+) -> TextScorer:
+    """Make a scorer of a sequence classifier. Code in the model's repository is never run.
+
+    Parameters
+    ----------
+    model : str
+        Name on the Hub or folder.
+    labels : dict of str to str
+        From a label of the model (its name, ``LABEL_1`` or ``"1"``) to a dimension, e.g.
+        ``{toxic: toxicity}``. Of several labels for one dimension the probabilities add under softmax, and
+        the greatest counts under sigmoid.
+    revision : str, optional
+        Branch, tag or commit on the Hub.
+    activation : {"auto", "softmax", "sigmoid"}
+        How logits become probabilities; ``auto`` takes sigmoid for a multi-label model or a single label.
+    device : str
+        ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
+    batch_size : int
+        Most texts in one forward pass; halved when memory runs out.
+    max_length : int
+        Tokens after which a text is cut (earlier if the model takes fewer).
+    input : {"response", "prompt_and_response"}
+        What is classified; the second is given to the tokenizer as a text pair.
+    direction : {"more", "less"}
+        Whether a higher score means more or less of the dimension.
+
+    Returns
+    -------
+    TextScorer
+        Dimensions in the order of `labels`, each in [0, 1]. Scores have shape (samples, dimensions), NaN for
+        a missing or blank response.
+
+    Raises
+    ------
+    UsageError
+        If a label is not one of the model's, or an option does not fit the model.
+    PluralError
+        If the model cannot be loaded or has no trained classification head.
+    """
+    device = choose_device(device)
+    network, tokenizer = _load(model, revision or "main")
+    groups = groups_of(labels, network.config)
+    sigmoid = use_sigmoid(activation, network.config)
+    classifier = Classifier(
+        network,
+        tokenizer,
+        device=device,
+        batch_size=batch_size,
+        max_length=_fitting_length(max_length, network.config, tokenizer),
+    )
+
+    def rate(samples: list[Sample]) -> FloatArray:
+        texts = responses(samples)
+        prompts = [[s.prompt for s in samples]] if input == "prompt_and_response" else []
+        return pool(classifier.logits(*prompts, texts), list(groups.values()), sigmoid)
+
+    options = {"labels": labels, "sigmoid": sigmoid, "input": input, "max_length": classifier.max_length}
+    info = ScorerInfo(
+        name=f"hf_classifier:{Path(model).resolve().name if Path(model).is_dir() else model}",
+        dimensions=tuple(groups),
+        range=(0.0, 1.0),
+        direction=direction,
+        device=device,
+        version=version_of(
+            transformers=version("transformers"),
+            model=_model_version(model, network.config),
+            options=hash_options(options),
+        ),
+    )
+    return TextScorer(info, rate)
+
+
+def _load(model: str, revision: str) -> tuple[Any, Any]:
+    """Return network and tokenizer."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    try:
+        network, report = AutoModelForSequenceClassification.from_pretrained(
+            model,
+            revision=revision,
+            trust_remote_code=False,
+            # In half precision the padding of a batch would show in the scores.
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+        tokenizer = AutoTokenizer.from_pretrained(model, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as e:
+        raise PluralError(f"hf_classifier: cannot load {model!r}: {first_line(e)}") from e
+    if report["missing_keys"]:
+        # transformers would go on with random weights
+        missing = ", ".join(sorted(report["missing_keys"])[:3])
+        raise PluralError(
+            f"hf_classifier: {model!r} is not a trained sequence classifier: it lacks {missing}"
+        )
+    return network, tokenizer
+
+
+def _fitting_length(max_length: int, config: Any, tokenizer: Any) -> int:
+    """Return `max_length`, or less where the model or its tokenizer takes less."""
+    positions = getattr(config, "max_position_embeddings", None) or max_length
+    return min(max_length, int(tokenizer.model_max_length), positions if positions > 0 else max_length)
+
+
+def _model_version(model: str, config: Any) -> str:
+    """Return the hash of a local model's files, or the commit the Hub resolved."""
+    if Path(model).is_dir():
+        return hash_files(p for p in Path(model).iterdir() if p.suffix in SCORING_FILES)
+    return f"{model}@{config._commit_hash}"

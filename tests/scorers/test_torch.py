@@ -1,0 +1,86 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.scorers._torch import Classifier, choose_device
+
+TEXTS = ["a", "a b c d", "a b", "a b c", "a b c d e", "b", "c d"]
+
+
+class Refusing(torch.nn.Module):
+    """Answers with each text's number of tokens, and runs out of memory above `most` texts."""
+
+    def __init__(self, most, error):
+        super().__init__()
+        self.most, self.error, self.sizes = most, error, []
+        self.config = SimpleNamespace(pad_token_id=0)
+
+    def forward(self, input_ids, attention_mask, **_):
+        self.sizes.append(len(input_ids))
+        if len(input_ids) > self.most:
+            raise self.error
+        return SimpleNamespace(logits=attention_mask.sum(dim=1, keepdim=True).float())
+
+
+@pytest.fixture
+def tokenizer():
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcde"]
+    return transformers.BertTokenizer(vocab={t: i for i, t in enumerate(tokens)})
+
+
+def classifier(network, tokenizer, batch_size=6):
+    return Classifier(network, tokenizer, device="cpu", batch_size=batch_size, max_length=16)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("Tried to allocate 2 GiB."),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+        ),
+    ],
+)
+def test_out_of_memory_halves_the_batch_and_goes_on(tokenizer, error):
+    network = Refusing(2, error)
+    running = classifier(network, tokenizer)
+    lengths = running.logits(TEXTS)[:, 0]
+    assert lengths.tolist() == [len(t.split()) + 2 for t in TEXTS]
+    assert network.sizes == [6, 3, 1, 1, 1, 1, 1, 1, 1]
+    assert running.batch_size == 1
+
+
+def test_out_of_memory_on_one_text_is_an_error(tokenizer):
+    running = classifier(Refusing(0, torch.OutOfMemoryError("full")), tokenizer)
+    with pytest.raises(PluralError, match="out of memory on cpu"):
+        running.logits(TEXTS)
+
+
+def test_other_errors_are_not_swallowed(tokenizer):
+    with pytest.raises(RuntimeError, match="shapes"):
+        classifier(Refusing(1, RuntimeError("shapes do not match")), tokenizer).logits(TEXTS)
+
+
+def test_longest_come_first_and_order_is_kept(tokenizer):
+    network = Refusing(99, RuntimeError())
+    assert np.array_equal(
+        classifier(network, tokenizer, 2).logits(TEXTS), classifier(network, tokenizer).logits(TEXTS)
+    )
+    assert classifier(network, tokenizer).logits(["a"] * 3, ["b", "b c", "b"])[:, 0].tolist() == [5, 6, 5]
+
+
+def test_no_texts_at_all_are_never_asked(tokenizer):
+    with pytest.raises(UsageError, match="batch_size must be at least 1, not 0"):
+        classifier(Refusing(1, RuntimeError()), tokenizer, batch_size=0)
+
+
+def test_device():
+    assert choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert choose_device("cpu") == "cpu"
+    for wrong in ("gpu", "cuda:99"):
+        with pytest.raises(UsageError, match=f"device '{wrong}' cannot be used here"):
+            choose_device(wrong)
