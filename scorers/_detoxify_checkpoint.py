@@ -48,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise PluralError(f"{path}: no such detoxify checkpoint")
     try:
-        # Like the library: what its published files hold besides tensors is not known to be safe to refuse.
+        # Not weights_only: they carry a training config beside the tensors, and the library reads them so.
         loaded = torch.load(path, map_location="cpu", weights_only=False)
     except Exception as e:  # bytes that are no pickle can raise anything
         raise PluralError(f"{path}: not a detoxify checkpoint: {type(e).__name__}") from e

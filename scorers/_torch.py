@@ -52,15 +52,24 @@ class Classifier:
     ------
     UsageError
         If `batch_size` or `max_length` is below 1.
+    PluralError
+        If the device has no memory for the network.
     """
 
     def __init__(
         self, network: Any, tokenizer: Any, *, device: str, batch_size: int, max_length: int
     ) -> None:
+        import torch
+
         for option, value in (("batch_size", batch_size), ("max_length", max_length)):
             if value < 1:
                 raise UsageError(f"{option} must be at least 1, not {value}")
-        self.network = network.to(device).eval()
+        try:
+            self.network = network.to(device).eval()
+        except torch.OutOfMemoryError as e:
+            raise PluralError(
+                f"out of memory on {device}: the classifier does not fit, use another device"
+            ) from e
         self.tokenizer = tokenizer
         self.device = device
         self.max_length = max_length
@@ -68,7 +77,7 @@ class Classifier:
         self.padding = tokenizer.pad_token is not None
         self.batch_size = batch_size if self.padding else 1
         if self.padding and getattr(network.config, "pad_token_id", None) is None:
-            # Decoders read the label at the last token that is no padding, so they have to know which that is.
+            # Decoders read the label at the last token that is no padding: they must know which that is.
             network.config.pad_token_id = tokenizer.pad_token_id
 
     def logits(self, *columns: Sequence[str]) -> FloatArray:
@@ -112,7 +121,7 @@ class Classifier:
                     max_length=self.max_length,
                     return_tensors="pt",
                 ).to(self.device)
-                rows: FloatArray = self.network(**inputs).logits.double().cpu().numpy()
+                rows: FloatArray = self.network(**inputs).logits.cpu().double().numpy()
                 return rows
         except RuntimeError as e:
             # The first test is for CUDA, accelerate's knows the wording of the other back ends.

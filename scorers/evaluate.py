@@ -103,7 +103,7 @@ def _load(measurement: str) -> Any:
     import evaluate as library
 
     try:
-        # in memory: its files would be locked against a second run on the same machine
+        # in memory: else every batch is written to a locked file in the cache and read back
         return library.load(measurement, module_type="measurement", keep_in_memory=True)
     except Exception as e:  # importing someone's script can raise anything
         raise PluralError(f"cannot load measurement {measurement!r}: {type(e).__name__}: {e}") from e

@@ -34,18 +34,42 @@ class Asker:
     batch_size: int
     halved: list[int] = field(default_factory=list)
 
-    def context(self, text: str, description: str = "", gen_prefix: str = "") -> str:
-        """Return the prompt as the model sees it: through its chat template if asked for, else as plain text."""
+    def context(self, text: str, *, chat: bool, description: str = "", gen_prefix: str = "") -> Any:
+        """Return the prompt as the model sees it.
+
+        Parameters
+        ----------
+        text : str
+        chat : bool
+            Through the model's chat template, or as plain text (see :meth:`uses_chat`).
+        description : str
+            The task's system prompt.
+        gen_prefix : str
+            What the answer begins with.
+        """
         system = "\n\n".join(part for part in (self.spec.system_instruction, description) if part)
-        if not self.spec.chat_template:
+        if not chat:
             return (f"{system}\n\n" if system else "") + text + gen_prefix
         messages = [{"role": "system", "content": system}] if system else []
         messages.append({"role": "user", "content": text.strip()})
+        templated = self.lm.apply_chat_template(messages)
         if not gen_prefix:
-            return self.lm.apply_chat_template(messages)  # type: ignore[no-any-return]
-        if isinstance(templated := self.lm.apply_chat_template(messages), str):
+            return templated
+        if isinstance(templated, str):
             return templated + gen_prefix
         raise PluralError(f"model {self.spec.name!r}: the server applies the chat template, so gen_prefix cannot be used")
+
+    def uses_chat(self, mode: str) -> bool:
+        """Return whether prompts of a task of this mode go through the chat template.
+
+        Asked for on the command line, or, for respond tasks, if the model has one: scoring labels after a template
+        asks for a finished reply to begin with a label, which few templates were made for.
+        """
+        if self.spec.chat_template is not None:
+            return self.spec.chat_template
+        if mode != "respond":
+            return False
+        return "chat" in self.spec.backend or bool(getattr(getattr(self.lm, "tokenizer", None), "chat_template", None))
 
     def length(self, context: Any) -> int:
         """Return the number of tokens of a context, for sorting (characters where the tokenizer is the server's)."""

@@ -36,8 +36,8 @@ class ModelSpec:
         Name in lm-eval's model registry.
     args : mapping
         ``--model_args``.
-    chat_template : bool or str
-        ``--apply_chat_template``, possibly the name of a template.
+    chat_template : bool or None
+        ``--apply_chat_template``; None: for respond tasks of models that have one.
     system_instruction : str or None
     gen_kwargs : mapping
         ``--gen_kwargs``, over the task's own.
@@ -46,10 +46,25 @@ class ModelSpec:
 
     backend: str
     args: Mapping[str, Any]
-    chat_template: bool | str = False
+    chat_template: bool | None = None
     system_instruction: str | None = None
     gen_kwargs: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 1234
+
+    @classmethod
+    def stored(cls, run: Mapping[str, Any]) -> ModelSpec:
+        """Return the spec of a finished run from its ``run.json``; the model itself need not be there any more."""
+        known = run["identity"]
+        spec = cls(
+            known["model"],
+            run["model_args"],
+            known["chat_template"],
+            known["system_instruction"],
+            known["gen_kwargs"],
+            known["seed"],
+        )
+        spec.__dict__["identity"] = known
+        return spec
 
     @property
     def name(self) -> str:
@@ -66,6 +81,11 @@ class ModelSpec:
         return args
 
     @cached_property
+    def public_args(self) -> dict[str, Any]:
+        """The arguments as they may be written to a file: secrets are starred out."""
+        return {k: "***" if _is_secret(k) else v for k, v in sorted(self.args.items())}
+
+    @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that may change an answer; two specs with equal identities may share a journal.
 
@@ -75,10 +95,9 @@ class ModelSpec:
             If the model or adapter is neither on disk nor resolvable on the Hub.
         """
         args = self.loaded_args
-        plain = {k: v for k, v in self.args.items() if k not in SPEED}
         return {
             "model": self.backend,
-            "model_args": {k: "***" if _is_secret(k) else v for k, v in sorted(plain.items())},
+            "model_args": {k: v for k, v in self.public_args.items() if k not in SPEED},
             "weights": _fingerprint(args.get("pretrained"), args.get("revision", "main")),
             "adapter": _fingerprint(args.get("peft"), "main"),
             "dtype": str(args.get("dtype", "auto")),

@@ -42,6 +42,15 @@ class Rules:
     unknown_rater: Literal["error", "drop", "undeclared"] = "error"
 
 
+#: Rules a person with a single file of ratings can choose; the first choice is the default.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "duplicates": ("error", "first", "drop"),
+    "off_scale": ("error", "drop"),
+    "missing": ("drop", "error"),
+    "profiles": ("error", "drop", "undeclared"),
+}
+
+
 def build_table(
     rows: pl.DataFrame,
     raters: pl.DataFrame,
@@ -88,7 +97,7 @@ def build_table(
     rows = _once(rows, rules, locate, out)
     if rows.is_empty():
         raise PluralError(f"{locate(0)}: no ratings left: {'; '.join(map(str, out))}")
-    ratings = rows.select("item_id", "rater_id", "dimension", "scale", "level")
+    ratings = rows.select("item_id", "rater_id", "scale", "level")
     used = raters.filter(pl.col("rater_id").is_in(ratings["rater_id"].unique().implode()))
     return RatingTable(ratings, used.sort("rater_id"), dict(scales), tuple(out))
 

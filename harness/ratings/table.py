@@ -40,7 +40,7 @@ class RatingTable:
     Parameters
     ----------
     ratings : DataFrame
-        ``item_id, rater_id, dimension, scale`` (str) and ``level`` (0-based place on the row's scale).
+        Of one dimension: ``item_id, rater_id, scale`` (str) and ``level`` (0-based place on the row's scale).
     raters : DataFrame
         ``rater_id`` (str) and one ``List[str]`` column per axis, never empty.
     scales : mapping of str to Scale
@@ -59,37 +59,23 @@ class RatingTable:
         """Names of the single axes."""
         return tuple(c for c in self.raters.columns if c != "rater_id")
 
-    @property
-    def dimensions(self) -> tuple[str, ...]:
-        """Names of the rated dimensions, sorted."""
-        return tuple(sorted(self.ratings["dimension"].unique()))
+    def select(self, items: Iterable[str]) -> RatingTable:
+        """Return the ratings of some items."""
+        return replace(self, ratings=self.ratings.filter(pl.col("item_id").is_in(list(items))))
 
-    def select(self, dimension: str, items: Iterable[str] | None = None) -> RatingTable:
-        """Return the rows of one dimension, on the one scale they share.
+    @property
+    def scale(self) -> Scale:
+        """The scale all ratings share.
 
         Raises
         ------
         UsageError
-            If the dimension is not there, or its rows stand on several scales (coarsen them first).
+            If they stand on several: coarsen them to one first.
         """
-        if dimension not in self.dimensions:
-            hint = did_you_mean(dimension, self.dimensions)
-            raise UsageError(f"no ratings on dimension {dimension!r}{hint}; there are {', '.join(self.dimensions)}")
-        rows = self.ratings.filter(pl.col("dimension") == dimension)
-        if items is not None:
-            rows = rows.filter(pl.col("item_id").is_in(list(items)))
-        counts = dict(rows.group_by("scale").len().iter_rows())
+        counts = dict(self.ratings.group_by("scale").len().sort("scale").iter_rows())
         if len(counts) > 1:
-            raise UsageError(
-                f"dimension {dimension!r} was rated on {len(counts)} scales ({counts}): name a coarsening to one scale"
-            )
-        return replace(self, ratings=rows, scales={name: self.scales[name] for name in counts})
-
-    @property
-    def scale(self) -> Scale:
-        """The scale of a table that has one (see :meth:`select`)."""
-        (scale,) = self.scales.values()
-        return scale
+            raise UsageError(f"the ratings stand on {len(counts)} scales ({counts}): name a coarsening to one scale")
+        return self.scales[next(iter(counts))]
 
     def groups(self, axis: Axis) -> pl.DataFrame:
         """Return ``rater_id, group``: one row per membership, a rater in two groups has two rows.

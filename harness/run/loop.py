@@ -95,7 +95,8 @@ def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
         text = elicit.prompt(task, loaded.scale, request.variant, request.doc.fields)
     else:
         text = render(task.doc_to_text, dict(request.doc.fields))
-    return asker.context(text, task.description, task.gen_prefix)
+    chat = asker.uses_chat(task.mode)
+    return asker.context(text, chat=chat, description=task.description, gen_prefix=task.gen_prefix)
 
 
 def _answer(loaded: LoadedTask, batch: Sequence[Request], contexts: dict[str, Any], asker: Asker) -> list[Record]:

@@ -18,7 +18,7 @@ class Request:
     Parameters
     ----------
     key : str
-        Changes with the model's identity, the task, the data, the doc and the part; equal keys have equal answers.
+        Changes with the model's identity, what the task asks, the doc and the part; equal keys have equal answers.
     index : int
         Place of the doc in the task (lm-eval's ``doc_id``).
     doc : Doc
@@ -65,9 +65,12 @@ def plan(loaded: LoadedTask, spec: ModelSpec, limit: int | float | None = None) 
                 "set generation_kwargs do_sample and temperature, or repeats: 1"
             )
         parts = list(range(task.repeats))
-    prefix = [spec.hash, loaded.hash]
-    return [
-        Request(digest([*prefix, doc.id, str(p)]), n, doc, p if isinstance(p, Variant) else None, 0 if isinstance(p, Variant) else p)
-        for n, doc in enumerate(loaded.docs(limit))
-        for p in parts
-    ]
+    prefix = [spec.hash, loaded.ask_hash]
+    out: list[Request] = []
+    for n, doc in enumerate(loaded.docs(limit)):
+        content = digest(dict(doc.fields))
+        for part in parts:
+            key = digest([*prefix, doc.id, content, str(part)])
+            is_variant = isinstance(part, Variant)
+            out.append(Request(key, n, doc, part if is_variant else None, 0 if is_variant else part))
+    return out

@@ -5,40 +5,50 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
+from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.scoring import Sample, Scorer, make_scorer
 from lm_plural.harness.task.load import LoadedTask
+from lm_plural.harness.task.schema import ScorerSpec
+from lm_plural.harness.task.template import render
+
+Pair = tuple[Record, Sample]
 
 
 class Scoring:
-    """Scores a task's responses with its scorers, in a thread of its own, beside the next batch's generation.
+    """Scores a task's responses in a thread of its own, beside the next batch's generation.
 
-    Scorers are made on first need: a finished run loads none.
+    Scorers are made when something has to be scored: a finished run loads none. From then on every score must be of
+    the version made, so that one result never mixes two.
     """
 
-    def __init__(self, loaded: LoadedTask, journal: Journal) -> None:
-        self.loaded = loaded
+    def __init__(self, specs: Sequence[ScorerSpec], journal: Journal) -> None:
+        self.specs = specs
         self.journal = journal
-        self._scorers: list[Scorer] | None = None
+        self._scorers: list[tuple[str, Scorer]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._pending: list[Future[None]] = []
 
     @property
-    def scorers(self) -> list[Scorer]:
-        """The task's scorers, made once."""
-        if self._scorers is None:
-            self._scorers = [make_scorer(s.name, s.options) for s in self.loaded.task.scorers]
-        return self._scorers
+    def asked(self) -> list[str]:
+        """Names of what was asked for: scorer and options."""
+        return [digest(s.model_dump(mode="json")) for s in self.specs]
 
-    def submit(self, samples: Sequence[tuple[Record, Sample]]) -> None:
+    def complete(self, pairs: Sequence[Pair]) -> bool:
+        """Return whether every sample has a score by every scorer asked for."""
+        have = {(r["sample"], r["text"], r["asked"]) for r in self.journal.records.values()}
+        return all((r["key"], _text_hash(r), a) in have for r, _ in pairs for a in self.asked)
+
+    def submit(self, pairs: Sequence[Pair]) -> None:
         """Score (record, sample) pairs in the background; an earlier failure is raised here."""
-        for done in [f for f in self._pending if f.done()]:
-            done.result()
-            self._pending.remove(done)
-        self._pending.append(self._thread.submit(self._score, list(samples)))
+        if not self._scorers:
+            self._scorers = make_scorers(self.specs, self.asked)
+        for future in [f for f in self._pending if f.done()]:
+            future.result()
+            self._pending.remove(future)
+        self._pending.append(self._thread.submit(self._score, list(pairs)))
 
     def finish(self) -> None:
         """Wait for everything submitted and raise what went wrong."""
@@ -50,52 +60,78 @@ class Scoring:
             self._thread.shutdown(wait=True, cancel_futures=True)
             self.journal.close()
 
-    def _score(self, samples: list[tuple[Record, Sample]]) -> None:
-        for scorer in self.scorers:
+    def _score(self, pairs: list[Pair]) -> None:
+        for asked, scorer in self._scorers:
             info = scorer.info
-            todo = [(r, s) for r, s in samples if score_key(r, info.name, info.version) not in self.journal.records]
+            todo = {digest([r["key"], _text_hash(r), asked, info.version]): (r, s) for r, s in pairs}
+            todo = {k: v for k, v in todo.items() if k not in self.journal.records}
             if not todo:
                 continue
-            values = scorer.score([s for _, s in todo])
+            values = scorer.score([s for _, s in todo.values()])
             self.journal.append(
                 {
-                    "key": score_key(record, info.name, info.version),
+                    "key": key,
                     "sample": record["key"],
+                    "text": _text_hash(record),
                     "item_id": record["item_id"],
                     "part": record["part"],
+                    "asked": asked,
                     "scorer": info.name,
                     "version": info.version,
+                    "direction": info.direction,
+                    "range": list(info.range),
                     "scores": {d: None if math.isnan(v) else float(v) for d, v in zip(info.dimensions, row, strict=True)},
                 }
-                for (record, _), row in zip(todo, values, strict=True)
+                for (key, (record, _)), row in zip(todo.items(), values, strict=True)
             )
 
+    def scores_of(self, pairs: Sequence[Pair]) -> list[Record]:
+        """Return the latest score record of every pair and scorer asked for."""
+        latest = {(r["sample"], r["text"], r["asked"]): r for r in self.journal.records.values()}
+        keys = [(r["key"], _text_hash(r), a) for r, _ in pairs for a in self.asked]
+        return [latest[k] for k in keys if k in latest]
 
-def score_key(record: Record, scorer: str, version: str) -> str:
-    """Return the key of a score: the answer, its text and the scorer that judged it."""
-    return digest([record["key"], record["filtered_resps"], scorer, version])
+
+def make_scorers(specs: Sequence[ScorerSpec], asked: Sequence[str]) -> list[tuple[str, Scorer]]:
+    """Make the scorers of a task.
+
+    Raises
+    ------
+    UsageError
+        If two have the same name, so that their results could not be told apart.
+    """
+    made = [(a, make_scorer(s.name, s.options)) for a, s in zip(asked, specs, strict=True)]
+    names = [s.info.name for _, s in made]
+    if twice := [n for n in names if names.count(n) > 1]:
+        raise UsageError(f"scorer {twice[0]!r} is asked for twice in one task")
+    return made
 
 
-def response_samples(loaded: LoadedTask, records: Sequence[Record]) -> list[tuple[Record, Sample]]:
+def _text_hash(record: Record) -> str:
+    return digest(record["filtered_resps"])
+
+
+def response_pairs(loaded: LoadedTask, records: Sequence[Record]) -> list[Pair]:
     """Pair each answer with what a scorer sees: the bare prompt (no chat template) and the response."""
-    from lm_plural.harness.task.template import render
-
     text = loaded.task.doc_to_text
     return [(r, Sample(render(text, r["doc"]), r["filtered_resps"][0])) for r in records]
 
 
-def reference_samples(loaded: LoadedTask, item_ids: Sequence[str]) -> list[tuple[Record, Sample]]:
+def reference_pairs(loaded: LoadedTask, item_ids: Sequence[str]) -> list[Pair]:
     """Pair each reference response (the task's ``doc_to_target``) with what a scorer sees."""
-    from lm_plural.harness.task.template import render
-
     if not (target := loaded.task.doc_to_target):
         return []
     wanted = set(item_ids)
-    out: list[tuple[Record, Sample]] = []
-    for row in loaded.dataset.items.iter_rows(named=True):
-        if row["item_id"] in wanted:
-            text: Any = row[target]
-            key = digest(["reference", loaded.hash, row["item_id"]])
-            record = {"key": key, "item_id": row["item_id"], "part": "reference", "filtered_resps": [text]}
-            out.append((record, Sample(render(loaded.task.doc_to_text, row), text)))
-    return out
+    rows = [row for row in loaded.dataset.items.iter_rows(named=True) if row["item_id"] in wanted]
+    return [
+        (
+            {
+                "key": digest(["reference", loaded.task.dataset, row["item_id"]]),
+                "item_id": row["item_id"],
+                "part": "reference",
+                "filtered_resps": [row[target]],
+            },
+            Sample(render(loaded.task.doc_to_text, row), row[target]),
+        )
+        for row in rows
+    ]

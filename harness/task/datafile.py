@@ -53,14 +53,26 @@ def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
     PluralError
         If the file is not of its kind, is empty, or lacks a column.
     """
-    try:
-        frame = _read(path)
-    except (pl.exceptions.PolarsError, OSError) as e:
-        raise PluralError(f"{path}: cannot read: {str(e).splitlines()[0] if str(e) else type(e).__name__}") from e
+    frame = read_any(path)
     if missing := [c for c in columns if c not in frame.columns]:
         raise PluralError(f"{at(path, 1, '')}no column {missing[0]!r}; there are {', '.join(frame.columns)}")
     text = [pl.col(c).cast(pl.String).str.strip_chars().replace("", None) for c in dict.fromkeys(columns)]
     return frame.select(text).with_row_index("row")
+
+
+def read_any(path: Path) -> pl.DataFrame:
+    """Read a CSV (also .gz), TSV, JSON lines or Parquet file, told by its ending; CSV cells stay text.
+
+    Raises
+    ------
+    PluralError
+        If it is not there or not of its kind.
+    """
+    try:
+        return _read(path)
+    except (pl.exceptions.PolarsError, OSError) as e:
+        reason = str(e).splitlines()[0] if str(e) else type(e).__name__
+        raise PluralError(f"{path}: cannot read: {reason}") from e
 
 
 def _read(path: Path) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from lm_plural.harness.errors import PluralError
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.ratings.clean import build_table
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import UNDECLARED, RatingTable
@@ -55,37 +55,50 @@ class Dataset:
             raise PluralError(f"{locate(path, at['row'])}: item {at['item_id']!r} stands twice with different fields")
         return items.drop("row")
 
+    def table(self, dimension: str) -> RatingTable:
+        """Return the rating table of one dimension, troublesome rows treated by the recipe's rules.
+
+        Raises
+        ------
+        UsageError
+            If the recipe has no such dimension (with a suggestion).
+        PluralError
+            For trouble in the files that no rule covers.
+        """
+        if dimension not in self._tables:
+            self._tables[dimension] = self._build(dimension)
+        return self._tables[dimension]
+
     @cached_property
-    def table(self) -> RatingTable:
-        """The long rating table of all dimensions, troublesome rows treated by the recipe's rules."""
-        recipe = self.recipe
-        path = self.path(recipe.ratings.file)
+    def _tables(self) -> dict[str, RatingTable]:
+        return {}
+
+    def _build(self, dimension: str) -> RatingTable:
+        recipe, spec = self.recipe, self.recipe.ratings
+        if dimension not in spec.dimensions:
+            known = spec.dimensions
+            raise UsageError(
+                f"data set {recipe.dataset!r} has no ratings on {dimension!r}{did_you_mean(dimension, known)}; "
+                f"there are {', '.join(known)}"
+            )
+        path, rated = self.path(spec.file), spec.dimensions[dimension]
+        columns = [spec.item, spec.rater, rated.column, *([spec.scale_column] if spec.scale_column else [])]
+        rows = read_columns(path, columns).select(
+            "row",
+            item_id=pl.col(spec.item),
+            rater_id=pl.col(spec.rater),
+            dimension=pl.lit(dimension),
+            scale=pl.col(spec.scale_column) if spec.scale_column else pl.lit(rated.scale),
+            value=pl.col(rated.column),
+        )
         return build_table(
-            self._rows(path),
+            rows,
             self._raters(),
-            {name: as_scale(spec) for name, spec in recipe.scales.items()},
+            {name: as_scale(s) for name, s in recipe.scales.items()},
             items=self.items["item_id"],
             rules=recipe.rules,
             locate=lambda row: locate(path, row),
         )
-
-    def _rows(self, path: Path) -> pl.DataFrame:
-        spec = self.recipe.ratings
-        columns = [d.column for d in spec.dimensions.values()]
-        extra = [spec.scale_column] if spec.scale_column else []
-        wide = read_columns(path, [spec.item, spec.rater, *columns, *extra])
-        parts = [
-            wide.select(
-                "row",
-                item_id=pl.col(spec.item),
-                rater_id=pl.col(spec.rater),
-                dimension=pl.lit(name),
-                scale=pl.col(spec.scale_column) if spec.scale_column else pl.lit(d.scale),
-                value=pl.col(d.column),
-            )
-            for name, d in spec.dimensions.items()
-        ]
-        return pl.concat(parts)
 
     def _raters(self) -> pl.DataFrame:
         spec = self.recipe.raters

@@ -20,6 +20,11 @@ from lm_plural.harness.task.recipe import Recipe
 from lm_plural.harness.task.schema import Task
 from lm_plural.harness.task.yamlfile import Document, load_yaml, parse
 
+#: Keys of a task that change what a model is asked.
+ASKED = {
+    "mode", "doc_to_text", "doc_to_choice", "gen_prefix", "target_delimiter", "description", "generation_kwargs", "doc_id"
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Doc:
@@ -48,10 +53,17 @@ class LoadedTask:
         """Identity of what is asked and of the data: changes with any key of the task or recipe."""
         return digest({"task": self.task.model_dump(mode="json"), "data": self.dataset.data_hash})
 
+    @property
+    def ask_hash(self) -> str:
+        """Identity of what a model is asked: scorers, groups and references may change without asking again."""
+        asked = self.task.model_dump(mode="json", include=ASKED)
+        labels = self.scale.labels if self.task.mode == "rate" else ()
+        return digest([self.name, asked, labels])
+
     @cached_property
     def table(self) -> RatingTable:
         """Ratings on the task's dimension, of the items it asks about."""
-        return self.dataset.table.select(self.task.dimension, self._items["item_id"])
+        return self.dataset.table(self.task.dimension).select(self._items["item_id"])
 
     @property
     def scale(self) -> Scale:

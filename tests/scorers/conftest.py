@@ -132,7 +132,7 @@ def make_classifier(tmp_path):
 
 @pytest.fixture
 def make_checkpoint(tmp_path):
-    """Return a function that saves a tiny checkpoint in the detoxify library's format, and its base's folder."""
+    """Return a function that saves a tiny checkpoint in detoxify's format and its base's folder."""
     original = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
     later = [
         "toxicity",

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 
 from lm_plural.harness.scoring import Sample, Scorer
@@ -31,3 +34,12 @@ def test_info_tells_package_and_model():
     assert info.dimensions == ("toxicity",)
     assert info.version == profanity().info.version
     assert "model=sha256:" in info.version
+
+
+def test_another_scikit_learn_does_not_warn():
+    # In a fresh process, because a process unpickles the model once; the pickle names another version.
+    code = (
+        "import sklearn.base; sklearn.base.__version__ = '0.0.1';"
+        "from lm_plural.scorers.profanity import profanity; profanity()"
+    )
+    subprocess.run([sys.executable, "-W", "error:Trying to unpickle", "-c", code], check=True)

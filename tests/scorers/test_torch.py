@@ -60,6 +60,15 @@ def test_out_of_memory_on_one_text_is_an_error(tokenizer):
         running.logits(TEXTS)
 
 
+def test_network_that_does_not_fit_is_an_error(tokenizer):
+    class Large(Refusing):
+        def to(self, *_, **__):
+            raise self.error
+
+    with pytest.raises(PluralError, match="the classifier does not fit"):
+        classifier(Large(9, torch.OutOfMemoryError("full")), tokenizer)
+
+
 def test_other_errors_are_not_swallowed(tokenizer):
     with pytest.raises(RuntimeError, match="shapes"):
         classifier(Refusing(1, RuntimeError("shapes do not match")), tokenizer).logits(TEXTS)
@@ -73,7 +82,7 @@ def test_longest_come_first_and_order_is_kept(tokenizer):
     assert classifier(network, tokenizer).logits(["a"] * 3, ["b", "b c", "b"])[:, 0].tolist() == [5, 6, 5]
 
 
-def test_no_texts_at_all_are_never_asked(tokenizer):
+def test_batch_size_must_be_positive(tokenizer):
     with pytest.raises(UsageError, match="batch_size must be at least 1, not 0"):
         classifier(Refusing(1, RuntimeError()), tokenizer, batch_size=0)
 

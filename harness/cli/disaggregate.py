@@ -1,0 +1,84 @@
+"""``lm-plural disaggregate``: the bring-your-own door, no model needed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lm_plural.harness.cli.options import Words, parse_axes
+
+if TYPE_CHECKING:
+    from lm_plural.harness.task.schema import Coarsen
+
+HELP = """Compare predictions of your own with groups of raters; without predictions, describe the groups.
+
+  lm-plural disaggregate --ratings ratings.csv --predictions predictions.csv --scale 1,2,3,4,5 \\
+      --axes gender,race --output_path out.json
+
+ratings: CSV, JSONL or Parquet with item_id, rater_id, rating and a column per axis (several values separated by |).
+predictions: item_id and p1..pK (probabilities in scale order) or prediction (a level)."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    from lm_plural.harness.ratings.clean import CHOICES
+    from lm_plural.harness.ratings.strategies import STRATEGIES
+
+    add = parser.add_argument
+    add("--ratings", type=Path, required=True, metavar="FILE", help="who said what")
+    add("--predictions", type=Path, metavar="FILE", help="what the model says")
+    add("--scale", required=True, metavar="L1,L2,..", help="levels, lowest first")
+    add("--axes", nargs="+", action=Words, default=[], metavar="AXIS", help="columns with groups; gender*race for cells")
+    add("--output_path", "-o", type=Path, metavar="FILE", help="results as JSON")
+    add("--direction", choices=["lower", "higher"], default="lower", help="which end of the scale is better (default lower)")
+    add("--min_raters", type=int, default=5, metavar="N", help="least raters for a group to be computed (default 5)")
+    add("--weights", choices=["items", "pairs"], default="items", help="average item, or average pair of raters")
+    add("--reference", choices=STRATEGIES, default="all", help="disagreement strategy (default: all ratings)")
+    add("--coarsen", metavar="K[:NEUTRAL]", help="3, or 2:up, 2:down, 2:drop, 2:split for where neutral goes")
+    for rule, choices in CHOICES.items():
+        add(f"--{rule}", choices=choices, default=choices[0], help=f"rule for such rows (default {choices[0]})")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run."""
+    import json
+
+    from lm_plural.harness.errors import UsageError
+    from lm_plural.harness.files import write_atomic
+    from lm_plural.harness.ratings.clean import CHOICES, Rules
+    from lm_plural.harness.ratings.scale import Scale
+    from lm_plural.harness.result.disaggregate import Options, disaggregate
+    from lm_plural.harness.result.rate import coarsening
+    from lm_plural.harness.result.table import render_block
+    from lm_plural.harness.task.bring import read_predictions, read_ratings
+
+    if args.min_raters < 1:
+        raise UsageError(f"--min_raters {args.min_raters}: expected at least 1")
+    scale = Scale(tuple(args.scale.split(",")), args.direction)
+    axes = parse_axes(args.axes) or []
+    rules = Rules(**{rule: getattr(args, rule) for rule in CHOICES})
+    table = read_ratings(args.ratings, scale, axes, rules)
+    predictions = read_predictions(args.predictions, scale) if args.predictions else None
+    options = Options(args.min_raters, args.weights, args.reference, coarsening(_coarsen(args.coarsen), scale))
+    block = disaggregate(table, predictions, axes, options).to_dict()
+    print(render_block(str(args.ratings), block))
+    if args.output_path:
+        write_atomic(args.output_path, json.dumps(block, indent=2, ensure_ascii=False) + "\n")
+        print(f"\nresults written to {args.output_path}")
+    return 0
+
+
+def _coarsen(text: str | None) -> Coarsen | None:
+    from pydantic import ValidationError
+
+    from lm_plural.harness.errors import UsageError
+    from lm_plural.harness.task.schema import Coarsen
+
+    if text is None:
+        return None
+    levels, _, neutral = text.partition(":")
+    try:
+        return Coarsen.model_validate({"levels": int(levels), "neutral": neutral or None})
+    except (ValidationError, ValueError) as e:
+        raise UsageError(f"--coarsen {text}: expected 3, 2:up, 2:down, 2:drop or 2:split") from e

@@ -1,0 +1,101 @@
+"""``lm-plural run``: the main job."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lm_plural.harness.cli.options import Words, add_include_path, apply_config, parse_axes, parse_batch_size, parse_bool, parse_limit
+from lm_plural.harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from lm_plural.harness.evaluate import Outcome
+
+HELP = """Evaluate a model on group-rated tasks: generate, score, aggregate.
+
+  lm-plural run --model hf --model_args pretrained=smollm2-demo --tasks plural_demo --output_path outputs
+
+The same command again resumes, or has nothing to do. Flags are lm-eval's where the meaning is the same."""
+
+_PARSER: list[argparse.ArgumentParser] = []
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    _PARSER[:] = [parser]
+    add = parser.add_argument
+    add("--config", "-C", type=Path, metavar="YAML", help="options from a YAML file; flags win")
+    add("--model", "-M", default="hf", metavar="NAME", help="backend of lm-eval: hf, vllm, local-chat-completions, ... (default hf)")
+    add("--model_args", "-a", nargs="+", default=[], metavar="K=V", help="pretrained=..., peft=..., dtype=..., base_url=...")
+    add("--tasks", "-t", nargs="+", action=Words, default=None, metavar="TASK", help="names, tags, globs or YAML files")
+    add_include_path(parser)
+    add("--limit", "-L", type=parse_limit, metavar="N", help="first N items of each task, or a share below 1")
+    add("--batch_size", "-b", type=parse_batch_size, default=None, metavar="N", help="prompts per batch, or auto (default)")
+    add("--max_batch_size", type=int, default=64, metavar="N", help="upper limit for auto (default 64)")
+    add("--device", metavar="DEVICE", help="cuda, cuda:0, cpu, mps (default: the best there is)")
+    add("--gen_kwargs", nargs="+", default=[], metavar="K=V", help="generation arguments, over the tasks' own")
+    add(
+        "--apply_chat_template", nargs="?", const=True, default=None, type=parse_bool, metavar="true|false",
+        help="put prompts through the model's chat template (default: for respond tasks of models that have one)",
+    )  # fmt: skip
+    add("--system_instruction", metavar="TEXT", help="system prompt")
+    add("--axes", nargs="+", action=Words, default=None, metavar="AXIS", help="axes instead of the tasks'; gender*race for cells")
+    add("--seed", type=int, default=1234, metavar="N", help="seed of sampled responses (default 1234)")
+    add("--output_path", "-o", type=Path, default=Path("outputs"), metavar="DIR", help="results go to DIR/<model>/ (default outputs)")
+    add("--predict_only", "-x", action="store_true", help="answers only, no scores or results")
+    add("--trust_remote_code", action="store_true", help="let Hub models run their own code")
+    add("--verbosity", "-v", type=str.upper, metavar="LEVEL", help="let lm-eval and transformers log from LEVEL on")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run."""
+    from lm_plural.harness.model.arguments import parse_arguments
+    from lm_plural.harness.model.load import check_backend, quiet
+    from lm_plural.harness.model.spec import ModelSpec
+    from lm_plural.harness.evaluate import Settings, evaluate
+    from lm_plural.harness.task.index import Index
+    from lm_plural.harness.task.load import load_task
+
+    started = datetime.now()
+    if args.config:
+        apply_config(args, _PARSER[0], args.config)
+    if not args.tasks:
+        raise UsageError("no tasks: give --tasks (lm-plural ls tasks)")
+    quiet(args.verbosity)
+    check_backend(args.model)
+    index = Index(args.include_path)
+    tasks = [load_task(document, index) for document in index.select(args.tasks)]
+    model_args = parse_arguments(args.model_args, "--model_args")
+    spec = ModelSpec(
+        backend=args.model,
+        args=model_args,
+        chat_template=args.apply_chat_template,
+        system_instruction=args.system_instruction,
+        gen_kwargs=parse_arguments(args.gen_kwargs, "--gen_kwargs"),
+        seed=args.seed,
+    )
+    settings = Settings(
+        limit=args.limit,
+        batch_size=args.batch_size,
+        max_batch_size=args.max_batch_size,
+        device=args.device,
+        axes=parse_axes(args.axes),
+        predict_only=args.predict_only,
+        trust_remote_code=args.trust_remote_code,
+        include_path=tuple(map(str, args.include_path)),
+    )
+    report(evaluate(tasks, spec, args.output_path, settings, started))
+    return 0
+
+
+def report(outcome: Outcome) -> None:
+    """Print the tables and where the files are."""
+    from lm_plural.harness.result.table import render_results
+
+    if outcome.content is not None:
+        print(render_results(outcome.content))
+        print(f"\n{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}")
+    else:
+        print(f"answers are in {outcome.folder}")

@@ -1,0 +1,207 @@
+"""The main job: generate, score, aggregate; ``lm-plural run`` and ``lm-plural score`` are thin covers of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.model.ask import Asker
+from lm_plural.harness.model.load import load_model
+from lm_plural.harness.model.spec import ModelSpec
+from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.result.files import build_results, save_results
+from lm_plural.harness.run.folder import RunFolder
+from lm_plural.harness.run.journal import Record
+from lm_plural.harness.run.loop import Work, ask_all
+from lm_plural.harness.run.plan import plan
+from lm_plural.harness.run.score import Pair, Scoring, reference_pairs, response_pairs
+from lm_plural.harness.task.load import LoadedTask
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run; nothing here changes an answer except ``limit``, which changes how many there are.
+
+    Parameters
+    ----------
+    limit : int, float or None
+        First items of each task: a count, or a share below 1.
+    batch_size : int or None
+        None: automatic.
+    max_batch_size : int
+    device : str or None
+    axes : sequence or None
+        Instead of each task's own.
+    predict_only : bool
+        Neither scores nor results.
+    trust_remote_code : bool
+    include_path : tuple of str
+        Kept in ``run.json``, so that ``score`` finds the tasks again.
+    """
+
+    limit: int | float | None = None
+    batch_size: int | None = None
+    max_batch_size: int = 64
+    device: str | None = None
+    axes: Sequence[Axis] | None = None
+    predict_only: bool = False
+    trust_remote_code: bool = False
+    include_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the results are, what they say, and whether anything was new."""
+
+    folder: Path
+    path: Path | None
+    content: dict[str, Any] | None
+    new: bool
+
+
+def evaluate(
+    tasks: Sequence[LoadedTask], spec: ModelSpec, output_path: Path, settings: Settings, started: datetime | None = None
+) -> Outcome:
+    """Evaluate a model on tasks; the same call again resumes or has nothing to do.
+
+    Parameters
+    ----------
+    tasks : sequence of LoadedTask
+    spec : ModelSpec
+    output_path : Path
+        Files go to ``<output_path>/<model_slug>/``.
+    settings : Settings
+    started : datetime, optional
+        For the time in the results.
+
+    Raises
+    ------
+    PluralError
+        For anything outside the program that fails; every answer so far stays in the journal.
+    """
+    folder = RunFolder(output_path / spec.slug)
+    with folder.locked(), ExitStack() as stack:
+        works = [Work(t, plan(t, spec, settings.limit), folder.samples(t.name)) for t in tasks]
+        for work in works:
+            stack.callback(work.journal.close)
+        _remember(folder, works, spec, settings)
+        scorings = {} if settings.predict_only else _open_scorings(works, folder, stack)
+        if any(work.missing for work in works):
+            lm = load_model(
+                spec, batch_size=settings.batch_size or 1, device=settings.device, trust_remote_code=settings.trust_remote_code
+            )
+            ask_all(
+                works,
+                Asker(lm, spec, settings.batch_size or 1),
+                batch_size=settings.batch_size,
+                most=settings.max_batch_size,
+                on_batch=lambda work, records: _score_batch(scorings, work, records),
+            )
+        if settings.predict_only:
+            return Outcome(folder.path, None, None, new=True)
+        return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
+
+
+def rescore(
+    tasks: Sequence[LoadedTask], folder: RunFolder, spec: ModelSpec, settings: Settings, started: datetime | None = None
+) -> Outcome:
+    """Repeat everything after generation from the journals in `folder`; the model is not needed.
+
+    Raises
+    ------
+    PluralError
+        If the journal lacks answers the tasks ask for.
+    """
+    with folder.locked(), ExitStack() as stack:
+        works = [Work(t, plan(t, spec, settings.limit), folder.samples(t.name)) for t in tasks]
+        for work in works:
+            if work.missing:
+                raise PluralError(
+                    f"{work.journal.path}: {len(work.missing)} of {len(work.requests)} answers are missing: "
+                    "the run is not finished, or the task asks something else now; run it again"
+                )
+        scorings = _open_scorings(works, folder, stack, again=True)
+        return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
+
+
+def _remember(folder: RunFolder, works: Sequence[Work], spec: ModelSpec, settings: Settings) -> None:
+    """Write ``run.json``; tasks of earlier commands with the same model stay in it."""
+    try:
+        known = folder.read_run().get("tasks", {})
+    except PluralError:
+        known = {}
+    tasks = {
+        w.loaded.name: {
+            "path": str(w.loaded.document.path.resolve()),
+            "hash": w.loaded.hash,
+            "data_hash": w.loaded.dataset.data_hash,
+            "limit": settings.limit,
+        }
+        for w in works
+    }
+    folder.write_run(
+        {
+            "schema_version": 1,
+            "model_name": spec.name,
+            "model_args": spec.public_args,
+            "hash": spec.hash,
+            "identity": spec.identity,
+            "include_path": list(settings.include_path),
+            "tasks": known | tasks,
+        }
+    )
+
+
+def _open_scorings(
+    works: Sequence[Work], folder: RunFolder, stack: ExitStack, *, again: bool = False
+) -> dict[str, Scoring]:
+    """Return the scoring of each respond task, busy with what can be scored already.
+
+    Parameters
+    ----------
+    again : bool
+        Make the scorers even if nothing is missing, so that scores of an older version are replaced.
+    """
+    out: dict[str, Scoring] = {}
+    for work in works:
+        if work.loaded.task.mode != "respond":
+            continue
+        scoring = out[work.loaded.name] = Scoring(work.loaded.task.scorers, folder.scores(work.loaded.name))
+        stack.callback(scoring.finish)
+        pairs = _pairs(work)
+        if again or work.missing or not scoring.complete(pairs):
+            scoring.submit(pairs)
+    return out
+
+
+def _pairs(work: Work) -> list[Pair]:
+    item_ids = [i for r in work.requests if r.repeat == 0 for i in r.doc.item_ids]
+    return [*reference_pairs(work.loaded, item_ids), *response_pairs(work.loaded, work.answers())]
+
+
+def _score_batch(scorings: dict[str, Scoring], work: Work, records: Sequence[Record]) -> None:
+    if scoring := scorings.get(work.loaded.name):
+        scoring.submit(response_pairs(work.loaded, records))
+
+
+def _aggregate(
+    works: Sequence[Work],
+    scorings: dict[str, Scoring],
+    folder: RunFolder,
+    spec: ModelSpec,
+    settings: Settings,
+    started: datetime,
+) -> Outcome:
+    for scoring in scorings.values():
+        scoring.finish()
+    scores = {w.loaded.name: scorings[w.loaded.name].scores_of(_pairs(w)) for w in works if w.loaded.name in scorings}
+    kept = {k: v for k, v in asdict(settings).items() if k in ("limit", "batch_size", "device")}
+    content = build_results(works, scores, spec, settings=kept, axes=settings.axes)
+    path, new = save_results(folder, content, started)
+    return Outcome(folder.path, path, content, new)
+

@@ -1,0 +1,144 @@
+"""The results file: lm-eval's keys, so that its tooling reads it, plus our block ``disaggregated``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lm_plural.harness.files import write_atomic
+from lm_plural.harness.model.spec import ModelSpec
+from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.result.rate import rate_result
+from lm_plural.harness.result.respond import respond_result
+from lm_plural.harness.run.folder import RunFolder
+from lm_plural.harness.run.journal import Record
+from lm_plural.harness.run.loop import Work
+
+#: Keys that differ between two runs of the same thing.
+TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
+HIGHER_IS_BETTER = {"bias": None, "divergence": False, "disagreement": None, "rps": False, "skill": True, "equivalent_raters": True}
+
+
+def build_results(
+    works: Sequence[Work],
+    scores: dict[str, Sequence[Record]],
+    spec: ModelSpec,
+    *,
+    settings: dict[str, Any],
+    axes: Sequence[Axis] | None = None,
+) -> dict[str, Any]:
+    """Return the content of a results file.
+
+    Parameters
+    ----------
+    works : sequence of Work
+    scores : dict
+        Score records by task, for respond tasks.
+    spec : ModelSpec
+    settings : dict
+        Command-line settings worth keeping (limit, batch size, ...).
+    axes : sequence, optional
+        Instead of each task's own axes.
+    """
+    blocks = {w.loaded.name: _block(w, scores.get(w.loaded.name, ()), axes) for w in works}
+    names = list(blocks)
+    flat = {n: _flat(blocks[n], w) for n, w in zip(names, works, strict=True)}
+    return {
+        "results": {n: {"alias": n, **{f"{m},none": v for m, v in flat[n].items()}} for n in names},
+        "group_subtasks": {n: [] for n in names},
+        "configs": {w.loaded.name: w.loaded.task.model_dump(mode="json") for w in works},
+        "versions": {w.loaded.name: w.loaded.task.metadata["version"] for w in works},
+        "n-shot": dict.fromkeys(names, 0),
+        "higher_is_better": {n: {m: _better(m, w) for m in flat[n]} for n, w in zip(names, works, strict=True)},
+        "n-samples": {
+            w.loaded.name: {"original": len(w.loaded.docs()), "effective": len({r.doc.id for r in w.requests})} for w in works
+        },
+        "config": {
+            "model": spec.backend,
+            "model_args": spec.identity["model_args"],
+            "model_revision": spec.identity["weights"],
+            "gen_kwargs": dict(spec.gen_kwargs),
+            **settings,
+        },
+        "task_hashes": {w.loaded.name: w.loaded.hash for w in works},
+        "model_source": spec.backend,
+        "model_name": spec.name,
+        "model_name_sanitized": spec.slug,
+        "system_instruction": spec.system_instruction,
+        "chat_template": spec.chat_template,
+        "lm_eval_version": version("lm_eval"),
+        "lm_plural_version": version("lm-plural"),
+        "datasets": {w.loaded.task.dataset: _provenance(w) for w in works},
+        "disaggregated": blocks,
+    }
+
+
+def _block(work: Work, scores: Sequence[Record], axes: Sequence[Axis] | None) -> dict[str, Any]:
+    rate = work.loaded.task.mode == "rate"
+    block = rate_result(work, axes) if rate else respond_result(work, scores, axes)
+    head = {"mode": work.loaded.task.mode, "simulated_raters": work.loaded.dataset.recipe.simulated}
+    return {**head, **block}
+
+
+def _provenance(work: Work) -> dict[str, Any]:
+    recipe = work.loaded.dataset.recipe
+    return {
+        "title": recipe.title,
+        "licence": recipe.licence,
+        "citation": recipe.citation,
+        "warning": recipe.warning,
+        "simulated_raters": recipe.simulated,
+        "hash": work.loaded.dataset.data_hash,
+    }
+
+
+def _flat(block: dict[str, Any], work: Work) -> dict[str, Any]:
+    """Return overall numbers by metric name, as lm-eval lists them, with its stderr beside each."""
+    overall = block["overall"]
+    if work.loaded.task.mode == "rate":
+        values = {k: overall[k]["value"] for k in HIGHER_IS_BETTER if k in overall}
+    else:
+        values = {f"{s}.{m}": v["value"] for s, stats in overall["statistics"].items() for m, v in stats.items()}
+    out: dict[str, Any] = {}
+    for name, value in values.items():
+        out[name] = math.nan if value is None else value
+        out[f"{name}_stderr"] = "N/A"
+    return out
+
+
+def _better(metric: str, work: Work) -> bool | None:
+    if metric.endswith("_stderr"):
+        return None
+    if metric in HIGHER_IS_BETTER:
+        return HIGHER_IS_BETTER[metric]
+    return work.loaded.scale.direction == "higher"
+
+
+def save_results(folder: RunFolder, content: dict[str, Any], started: datetime) -> tuple[Path, bool]:
+    """Write ``results_<time>.json`` unless the latest one says the same.
+
+    Returns
+    -------
+    path : Path
+        The file that holds these results.
+    new : bool
+        Whether it was written now.
+    """
+    body = json.loads(json.dumps(content))  # as it reads back: tuples as lists, NaN as itself
+    if latest := folder.results()[-1:]:
+        try:
+            known = json.loads(latest[0].read_text(encoding="utf-8"))
+        except ValueError:
+            known = {}
+        if json.dumps({k: v for k, v in known.items() if k not in TIMES}) == json.dumps(body):
+            return latest[0], False
+    now = datetime.now()
+    times = dict(zip(TIMES, (now.timestamp(), started.timestamp(), now.timestamp(), (now - started).total_seconds()), strict=True))
+    path = folder.path / f"results_{now.isoformat(timespec='microseconds').replace(':', '-')}.json"
+    write_atomic(path, json.dumps({**body, **times}, indent=2, ensure_ascii=False) + "\n")
+    return path, True

@@ -1,0 +1,101 @@
+"""People's own files: a long table of ratings with axes, and a model's predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.ratings.clean import Rules, build_table
+from lm_plural.harness.ratings.scale import Scale
+from lm_plural.harness.ratings.table import Axis, RatingTable
+from lm_plural.harness.result.disaggregate import Predictions
+from lm_plural.harness.task.datafile import locate, read_columns
+from lm_plural.harness.task.dataset import levels
+
+#: How far a row of probabilities may be from 1.
+TOLERANCE = 1e-3
+
+
+def read_ratings(path: Path, scale: Scale, axes: Iterable[Axis], rules: Rules) -> RatingTable:
+    """Read ``item_id, rater_id, rating`` and one column per axis (several values in a cell separated by ``|``).
+
+    Raises
+    ------
+    PluralError
+        For anything wrong in the file, with its line.
+    """
+    names = list(dict.fromkeys(a for axis in axes for a in ([axis] if isinstance(axis, str) else axis)))
+    rows = read_columns(path, ["item_id", "rater_id", "rating", *names])
+    for column in ("item_id", "rater_id"):
+        if (empty := rows.filter(pl.col(column).is_null())).height:
+            raise PluralError(f"{locate(path, empty['row'][0])}: no {column}")
+    raters = rows.select("rater_id", *(levels(pl.col(n), "|", []).alias(n) for n in names))
+    long = rows.select(
+        "row", "item_id", "rater_id", dimension=pl.lit("rating"), scale=pl.lit("scale"), value=pl.col("rating")
+    )
+    return build_table(long, raters, {"scale": scale}, rules=rules, locate=lambda row: locate(path, row))
+
+
+def read_predictions(path: Path, scale: Scale) -> Predictions:
+    """Read ``item_id`` and either ``p1..pK`` (probabilities in scale order) or ``prediction`` (a level).
+
+    Raises
+    ------
+    PluralError
+        For a NaN, a negative or missing probability, a row that does not sum to 1, a repeated item, or a level that
+        is not on the scale.
+    """
+    columns = [f"p{k}" for k in range(1, scale.size + 1)]
+    header = _columns_of(path)
+    if "prediction" in header and not set(columns) & set(header):
+        return _levels(path, scale)
+    rows = read_columns(path, ["item_id", *columns])
+    _once(rows, path)
+    q = np.array([[_probability(row[c], c, path, row["row"]) for c in columns] for row in rows.iter_rows(named=True)])
+    totals = q.sum(axis=1)
+    if (bad := np.flatnonzero(np.abs(totals - 1) > TOLERANCE)).size:
+        raise PluralError(f"{locate(path, int(bad[0]))}: probabilities sum to {totals[bad[0]]:.6g}, expected 1")
+    return Predictions(rows["item_id"].to_list(), q / totals[:, None])
+
+
+def _columns_of(path: Path) -> Sequence[str]:
+    """Return the header; a file without ``item_id`` is reported with its columns."""
+    from lm_plural.harness.task.datafile import read_any
+
+    return read_any(path).columns
+
+
+def _levels(path: Path, scale: Scale) -> Predictions:
+    rows = read_columns(path, ["item_id", "prediction"])
+    _once(rows, path)
+    q = np.zeros((len(rows), scale.size))
+    for n, (row, value) in enumerate(rows.select("row", "prediction").iter_rows()):
+        try:
+            q[n, scale.index(value)] = 1.0
+        except UsageError as e:
+            raise PluralError(f"{locate(path, row)}: prediction {e}") from e
+    return Predictions(rows["item_id"].to_list(), q)
+
+
+def _once(rows: pl.DataFrame, path: Path) -> None:
+    if rows.is_empty():
+        raise PluralError(f"{path}: no predictions in the file")
+    bad = rows.filter(pl.col("item_id").is_null() | ~pl.col("item_id").is_first_distinct())
+    if bad.height:
+        at = bad.row(0, named=True)
+        what = "no item_id" if at["item_id"] is None else f"a second prediction for item {at['item_id']!r}"
+        raise PluralError(f"{locate(path, at['row'])}: {what}; expected one row per item")
+
+
+def _probability(text: str | None, column: str, path: Path, row: int) -> float:
+    try:
+        value = float(text) if text is not None else float("nan")
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 1 + TOLERANCE:
+        raise PluralError(f"{locate(path, row)}: {column} is {text!r}; expected a probability from 0 to 1")
+    return value
