@@ -65,7 +65,11 @@ class Outcome:
 
 
 def evaluate(
-    tasks: Sequence[LoadedTask], spec: ModelSpec, output_path: Path, settings: Settings, started: datetime | None = None
+    tasks: Sequence[LoadedTask],
+    spec: ModelSpec,
+    output_path: Path,
+    settings: Settings,
+    started: datetime | None = None,
 ) -> Outcome:
     """Evaluate a model on tasks; the same call again resumes or has nothing to do.
 
@@ -93,7 +97,10 @@ def evaluate(
         scorings = {} if settings.predict_only else _open_scorings(works, folder, stack)
         if any(work.missing for work in works):
             lm = load_model(
-                spec, batch_size=settings.batch_size or 1, device=settings.device, trust_remote_code=settings.trust_remote_code
+                spec,
+                batch_size=settings.batch_size or 1,
+                device=settings.device,
+                trust_remote_code=settings.trust_remote_code,
             )
             ask_all(
                 works,
@@ -108,9 +115,22 @@ def evaluate(
 
 
 def rescore(
-    tasks: Sequence[LoadedTask], folder: RunFolder, spec: ModelSpec, settings: Settings, started: datetime | None = None
+    tasks: Sequence[tuple[LoadedTask, int | float | None]],
+    folder: RunFolder,
+    spec: ModelSpec,
+    settings: Settings,
+    started: datetime | None = None,
 ) -> Outcome:
     """Repeat everything after generation from the journals in `folder`; the model is not needed.
+
+    Parameters
+    ----------
+    tasks : sequence of (LoadedTask, limit)
+        Each with the limit it ran under.
+    folder : RunFolder
+    spec : ModelSpec
+    settings : Settings
+    started : datetime, optional
 
     Raises
     ------
@@ -118,7 +138,7 @@ def rescore(
         If the journal lacks answers the tasks ask for.
     """
     with folder.locked(), ExitStack() as stack:
-        works = [Work(t, plan(t, spec, settings.limit), folder.samples(t.name)) for t in tasks]
+        works = [Work(t, plan(t, spec, limit), folder.samples(t.name)) for t, limit in tasks]
         for work in works:
             if work.missing:
                 raise PluralError(
@@ -204,4 +224,3 @@ def _aggregate(
     content = build_results(works, scores, spec, settings=kept, axes=settings.axes)
     path, new = save_results(folder, content, started)
     return Outcome(folder.path, path, content, new)
-

@@ -134,9 +134,7 @@ def make_scorer(name: str, options: Mapping[str, Any] | None = None) -> Scorer:
     return scorer_factory(name)(**check_options(name, options or {}))
 
 
-def score_texts(
-    batch: Sequence[Sample], columns: int, score: Callable[[list[Sample]], npt.ArrayLike]
-) -> FloatArray:
+def score_texts(batch: Sequence[Sample], columns: int, score: Callable[[list[Sample]], npt.ArrayLike]) -> FloatArray:
     """Score the samples that have a response and return NaN for the others (the rule every scorer follows).
 
     Parameters

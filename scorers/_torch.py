@@ -56,9 +56,7 @@ class Classifier:
         If the device has no memory for the network.
     """
 
-    def __init__(
-        self, network: Any, tokenizer: Any, *, device: str, batch_size: int, max_length: int
-    ) -> None:
+    def __init__(self, network: Any, tokenizer: Any, *, device: str, batch_size: int, max_length: int) -> None:
         import torch
 
         for option, value in (("batch_size", batch_size), ("max_length", max_length)):
@@ -67,9 +65,7 @@ class Classifier:
         try:
             self.network = network.to(device).eval()
         except torch.OutOfMemoryError as e:
-            raise PluralError(
-                f"out of memory on {device}: the classifier does not fit, use another device"
-            ) from e
+            raise PluralError(f"out of memory on {device}: the classifier does not fit, use another device") from e
         self.tokenizer = tokenizer
         self.device = device
         self.max_length = max_length

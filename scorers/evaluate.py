@@ -77,9 +77,7 @@ def evaluate(
             raise PluralError(f"measurement {measurement!r}: {key!r} is not one number for each text")
         outside = rows[(rows < low) | (rows > high)]
         if outside.size:
-            raise PluralError(
-                f"measurement {measurement!r} gave {outside[0]:g}, outside range: [{low:g}, {high:g}]"
-            )
+            raise PluralError(f"measurement {measurement!r} gave {outside[0]:g}, outside range: [{low:g}, {high:g}]")
         return rows
 
     info = ScorerInfo(
@@ -115,9 +113,7 @@ def _argument(measurement: str, module: Any) -> str:
     for name in ("data", "predictions"):
         if name in features:
             return name
-    raise PluralError(
-        f"measurement {measurement!r} takes neither 'data' nor 'predictions' but {', '.join(features)}"
-    )
+    raise PluralError(f"measurement {measurement!r} takes neither 'data' nor 'predictions' but {', '.join(features)}")
 
 
 def _per_text(result: Any, texts: int) -> FloatArray | None:
@@ -135,9 +131,7 @@ def _key(measurement: str, key: str | None, found: dict[str, Any]) -> str:
     """Return which of the results found for the probe to take."""
     if key is not None and key not in found:
         near = did_you_mean(key, found)
-        raise UsageError(
-            f"measurement {measurement!r} has no result {key!r}{near} (it has {', '.join(found)})"
-        )
+        raise UsageError(f"measurement {measurement!r} has no result {key!r}{near} (it has {', '.join(found)})")
     usable = [k for k, result in found.items() if _per_text(result, len(PROBE)) is not None]
     wanted = [k for k in usable if key in (None, k)]
     if len(wanted) > 1:
@@ -152,6 +146,4 @@ def _key(measurement: str, key: str | None, found: dict[str, Any]) -> str:
 def _form(result: Any) -> str:
     """Return what an unusable result is, in words."""
     is_number = isinstance(result, int | float | np.number)
-    return (
-        "one number for all texts" if is_number else f"a {type(result).__name__}, not a number for each text"
-    )
+    return "one number for all texts" if is_number else f"a {type(result).__name__}, not a number for each text"

@@ -119,9 +119,7 @@ def _load(model: str, revision: str) -> tuple[Any, Any]:
     if report["missing_keys"]:
         # transformers would go on with random weights
         missing = ", ".join(sorted(report["missing_keys"])[:3])
-        raise PluralError(
-            f"hf_classifier: {model!r} is not a trained sequence classifier: it lacks {missing}"
-        )
+        raise PluralError(f"hf_classifier: {model!r} is not a trained sequence classifier: it lacks {missing}")
     return network, tokenizer
 
 

@@ -29,15 +29,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ratings", type=Path, required=True, metavar="FILE", help="who said what")
     add("--predictions", type=Path, metavar="FILE", help="what the model says")
     add("--scale", required=True, metavar="L1,L2,..", help="levels, lowest first")
-    add("--axes", nargs="+", action=Words, default=[], metavar="AXIS", help="columns with groups; gender*race for cells")
+    add(
+        "--axes",
+        nargs="+",
+        action=Words,
+        default=[],
+        metavar="AXIS",
+        help="columns with groups; gender*race for cells",
+    )
     add("--output_path", "-o", type=Path, metavar="FILE", help="results as JSON")
-    add("--direction", choices=["lower", "higher"], default="lower", help="which end of the scale is better (default lower)")
-    add("--min_raters", type=int, default=5, metavar="N", help="least raters for a group to be computed (default 5)")
-    add("--weights", choices=["items", "pairs"], default="items", help="average item, or average pair of raters")
+    add(
+        "--direction",
+        choices=["lower", "higher"],
+        default="lower",
+        help="which end of the scale is better (default lower)",
+    )
+    add(
+        "--min_raters",
+        type=int,
+        default=5,
+        metavar="N",
+        help="least raters for a group to be computed (default 5)",
+    )
+    add(
+        "--weights",
+        choices=["items", "pairs"],
+        default="items",
+        help="average item, or average pair of raters",
+    )
     add("--reference", choices=STRATEGIES, default="all", help="disagreement strategy (default: all ratings)")
     add("--coarsen", metavar="K[:NEUTRAL]", help="3, or 2:up, 2:down, 2:drop, 2:split for where neutral goes")
     for rule, choices in CHOICES.items():
-        add(f"--{rule}", choices=choices, default=choices[0], help=f"rule for such rows (default {choices[0]})")
+        add(
+            f"--{rule}",
+            choices=choices,
+            default=choices[0],
+            help=f"rule for such rows (default {choices[0]})",
+        )
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """``lm-plural``: find the verb, run it, turn errors into one line and an exit code.
 
-A verb is a module with ``HELP``, ``add_arguments(parser)`` and ``execute(args) -> int``; other packages add verbs through
-the entry point group ``lm_plural.verbs``.
+A verb is a module with ``HELP``, ``add_arguments(parser)`` and ``execute(args) -> int``; other packages add verbs
+through the entry point group ``lm_plural.verbs``.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = args.pop(0) if not args[0].startswith("-") else "run"
     known = [*VERBS, *(e.name for e in entry_points(group=EXTRA))]
     if name not in known:
-        print(f"lm-plural: error: unknown verb {name!r}{did_you_mean(name, known)} (lm-plural --help)", file=sys.stderr)
+        print(
+            f"lm-plural: error: unknown verb {name!r}{did_you_mean(name, known)} (lm-plural --help)",
+            file=sys.stderr,
+        )
         return 2
     return _execute(name, args)
 
@@ -87,7 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _execute(name: str, args: Sequence[str]) -> int:
     module = verb_module(name)
     parser = Parser(
-        prog=f"lm-plural {name}", description=module.HELP, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog=f"lm-plural {name}",
+        description=module.HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     module.add_arguments(parser)
     try:

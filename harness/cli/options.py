@@ -22,7 +22,12 @@ class Words(argparse.Action):
 def add_include_path(parser: argparse.ArgumentParser) -> None:
     """Add ``--include_path``."""
     parser.add_argument(
-        "--include_path", action="append", type=Path, default=[], metavar="DIR", help="folder with more tasks (repeatable)"
+        "--include_path",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="folder with more tasks (repeatable)",
     )
 
 

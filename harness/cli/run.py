@@ -7,7 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lm_plural.harness.cli.options import Words, add_include_path, apply_config, parse_axes, parse_batch_size, parse_bool, parse_limit
+from lm_plural.harness.cli.options import (
+    Words,
+    add_include_path,
+    apply_config,
+    parse_axes,
+    parse_batch_size,
+    parse_bool,
+    parse_limit,
+)
 from lm_plural.harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,12 +35,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _PARSER[:] = [parser]
     add = parser.add_argument
     add("--config", "-C", type=Path, metavar="YAML", help="options from a YAML file; flags win")
-    add("--model", "-M", default="hf", metavar="NAME", help="backend of lm-eval: hf, vllm, local-chat-completions, ... (default hf)")
-    add("--model_args", "-a", nargs="+", default=[], metavar="K=V", help="pretrained=..., peft=..., dtype=..., base_url=...")
-    add("--tasks", "-t", nargs="+", action=Words, default=None, metavar="TASK", help="names, tags, globs or YAML files")
+    add(
+        "--model",
+        "-M",
+        default="hf",
+        metavar="NAME",
+        help="backend of lm-eval: hf, vllm, local-chat-completions, ... (default hf)",
+    )
+    add(
+        "--model_args",
+        "-a",
+        nargs="+",
+        default=[],
+        metavar="K=V",
+        help="pretrained=..., peft=..., dtype=..., base_url=...",
+    )
+    add(
+        "--tasks",
+        "-t",
+        nargs="+",
+        action=Words,
+        default=None,
+        metavar="TASK",
+        help="names, tags, globs or YAML files",
+    )
     add_include_path(parser)
     add("--limit", "-L", type=parse_limit, metavar="N", help="first N items of each task, or a share below 1")
-    add("--batch_size", "-b", type=parse_batch_size, default=None, metavar="N", help="prompts per batch, or auto (default)")
+    add(
+        "--batch_size",
+        "-b",
+        type=parse_batch_size,
+        default=None,
+        metavar="N",
+        help="prompts per batch, or auto (default)",
+    )
     add("--max_batch_size", type=int, default=64, metavar="N", help="upper limit for auto (default 64)")
     add("--device", metavar="DEVICE", help="cuda, cuda:0, cpu, mps (default: the best there is)")
     add("--gen_kwargs", nargs="+", default=[], metavar="K=V", help="generation arguments, over the tasks' own")
@@ -41,20 +77,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="put prompts through the model's chat template (default: for respond tasks of models that have one)",
     )  # fmt: skip
     add("--system_instruction", metavar="TEXT", help="system prompt")
-    add("--axes", nargs="+", action=Words, default=None, metavar="AXIS", help="axes instead of the tasks'; gender*race for cells")
+    add(
+        "--axes",
+        nargs="+",
+        action=Words,
+        default=None,
+        metavar="AXIS",
+        help="axes instead of the tasks'; gender*race for cells",
+    )
     add("--seed", type=int, default=1234, metavar="N", help="seed of sampled responses (default 1234)")
-    add("--output_path", "-o", type=Path, default=Path("outputs"), metavar="DIR", help="results go to DIR/<model>/ (default outputs)")
+    add(
+        "--output_path",
+        "-o",
+        type=Path,
+        default=Path("outputs"),
+        metavar="DIR",
+        help="results go to DIR/<model>/ (default outputs)",
+    )
     add("--predict_only", "-x", action="store_true", help="answers only, no scores or results")
     add("--trust_remote_code", action="store_true", help="let Hub models run their own code")
-    add("--verbosity", "-v", type=str.upper, metavar="LEVEL", help="let lm-eval and transformers log from LEVEL on")
+    add(
+        "--verbosity",
+        "-v",
+        type=str.upper,
+        metavar="LEVEL",
+        help="let lm-eval and transformers log from LEVEL on",
+    )
 
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
+    from lm_plural.harness.evaluate import Settings, evaluate
     from lm_plural.harness.model.arguments import parse_arguments
     from lm_plural.harness.model.load import check_backend, quiet
     from lm_plural.harness.model.spec import ModelSpec
-    from lm_plural.harness.evaluate import Settings, evaluate
     from lm_plural.harness.task.index import Index
     from lm_plural.harness.task.load import load_task
 

@@ -19,10 +19,10 @@ def execute(args: argparse.Namespace) -> int:
     """Run."""
     import json
 
-    from lm_plural.harness.task.recipe import Recipe
+    from lm_plural.harness.task.recipe import Recipe, Strict
     from lm_plural.harness.task.schema import Task
 
-    model = {"task": Task, "dataset": Recipe}[args.what]
+    model: type[Strict] = Task if args.what == "task" else Recipe
     schema = model.model_json_schema()
     schema["properties"]["include"] = {"type": "string", "description": "A file whose keys are taken over."}
     print(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))

@@ -12,14 +12,30 @@ HELP = """Score and aggregate again from the journal of a run; the model is not 
 
   lm-plural score outputs/smollm2-demo-1a2b3c4d
 
-Scores made by another version of a scorer are made anew. A task may name other scorers, groups or references than when it ran."""
+Scores made by another version of a scorer are made anew. A task may name other scorers, groups or references
+than when it ran."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("run", type=Path, metavar="FOLDER", help="folder of a run: <output_path>/<model>/")
-    parser.add_argument("--tasks", "-t", nargs="+", action=Words, default=None, metavar="TASK", help="of the run's tasks (default all)")
-    parser.add_argument("--axes", nargs="+", action=Words, default=None, metavar="AXIS", help="axes instead of the tasks'; gender*race for cells")
+    parser.add_argument(
+        "--tasks",
+        "-t",
+        nargs="+",
+        action=Words,
+        default=None,
+        metavar="TASK",
+        help="of the run's tasks (default all)",
+    )
+    parser.add_argument(
+        "--axes",
+        nargs="+",
+        action=Words,
+        default=None,
+        metavar="AXIS",
+        help="axes instead of the tasks'; gender*race for cells",
+    )
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -31,6 +47,7 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.run.folder import RunFolder
     from lm_plural.harness.task.index import Index
     from lm_plural.harness.task.load import load_task
+    from lm_plural.harness.task.yamlfile import load_yaml
 
     started = datetime.now()
     folder = RunFolder(args.run)
@@ -40,10 +57,7 @@ def execute(args: argparse.Namespace) -> int:
             raise UsageError(f"{args.run}: no task {name!r} in this run{did_you_mean(name, run['tasks'])}")
     index = Index([Path(p) for p in run["include_path"]])
     chosen = {n: run["tasks"][n] for n in args.tasks or run["tasks"]}
-    limits = {t["limit"] for t in chosen.values()}
-    if len(limits) > 1:
-        raise UsageError(f"{args.run}: the tasks ran with different limits ({limits}): name some with --tasks")
-    tasks = [load_task(document, index) for document in index.select(t["path"] for t in chosen.values())]
-    settings = Settings(limit=limits.pop(), axes=parse_axes(args.axes))
+    tasks = [(load_task(load_yaml(Path(t["path"])), index), t["limit"]) for t in chosen.values()]
+    settings = Settings(axes=parse_axes(args.axes))
     report(rescore(tasks, folder, ModelSpec.stored(run), settings, started))
     return 0

@@ -15,7 +15,15 @@ HELP = """Check task files, their recipes and data; every finding is file:line: 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("names", nargs="*", metavar="TASK", help="names, tags, globs or YAML files (default: all)")
-    parser.add_argument("--tasks", "-t", nargs="+", action=Words, default=[], metavar="TASK", help="the same, as lm-eval writes it")
+    parser.add_argument(
+        "--tasks",
+        "-t",
+        nargs="+",
+        action=Words,
+        default=[],
+        metavar="TASK",
+        help="the same, as lm-eval writes it",
+    )
     add_include_path(parser)
 
 
@@ -24,7 +32,7 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.errors import UsageError
     from lm_plural.harness.task.check import check_task
     from lm_plural.harness.task.index import Index
-    from lm_plural.harness.task.yamlfile import InvalidFile
+    from lm_plural.harness.task.yamlfile import InvalidFileError
 
     index = Index(args.include_path)
     findings: list[str] = []
@@ -33,7 +41,7 @@ def execute(args: argparse.Namespace) -> int:
     for pattern in [*args.names, *args.tasks] or list(index.tasks):
         try:
             documents += index.select([pattern])
-        except InvalidFile as e:
+        except InvalidFileError as e:
             findings += e.findings
         except UsageError as e:
             findings.append(str(e))

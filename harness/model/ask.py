@@ -57,7 +57,9 @@ class Asker:
             return templated
         if isinstance(templated, str):
             return templated + gen_prefix
-        raise PluralError(f"model {self.spec.name!r}: the server applies the chat template, so gen_prefix cannot be used")
+        raise PluralError(
+            f"model {self.spec.name!r}: the server applies the chat template, so gen_prefix cannot be used"
+        )
 
     def uses_chat(self, mode: str) -> bool:
         """Return whether prompts of a task of this mode go through the chat template.

@@ -56,7 +56,7 @@ def prompt(task: Task, scale: Scale, variant: Variant, fields: Mapping[str, str]
 
     Raises
     ------
-    TemplateProblem
+    TemplateRenderError
         If the template does not render.
     """
     order, labels = shown(task, scale, variant)

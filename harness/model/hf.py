@@ -43,8 +43,9 @@ def label_logprobs(lm: Any, batch: Sequence[tuple[str, Sequence[str]]]) -> list[
     needed = sorted({p for t, uses in rows.items() for *_, c in uses for p in range(len(t) - len(c), len(t))})
     place = {p: n for n, p in enumerate(needed)}
     keep = torch.tensor(needed, device=lm.device)
-    with torch.inference_mode(), torch.autocast(
-        lm.device.type, dtype=lm.mixed_precision_dtype, enabled=lm.mixed_precision_dtype is not None
+    with (
+        torch.inference_mode(),
+        torch.autocast(lm.device.type, dtype=lm.mixed_precision_dtype, enabled=lm.mixed_precision_dtype is not None),
     ):
         logits = lm.model(padded.to(lm.device), logits_to_keep=keep, use_cache=False).logits
     for r, tokens in enumerate(inputs):

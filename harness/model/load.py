@@ -84,7 +84,7 @@ def _quiet_transformers() -> None:
 
     if logging.getLogger("transformers").level >= logging.CRITICAL:
         transformers.utils.logging.set_verbosity(logging.CRITICAL)
-        transformers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _check_adapter(lm: Any, adapter: str, spec: ModelSpec) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -157,10 +158,8 @@ def sha256_known(path: Path) -> str:
     except (OSError, ValueError, IndexError, TypeError):
         pass
     found = sha256_file(path)
-    try:
+    with suppress(PluralError):  # a cache that cannot be written costs time, not truth
         write_atomic(note, json.dumps([*key, found]))
-    except PluralError:
-        pass  # a cache that cannot be written costs time, not truth
     return found
 
 
@@ -189,5 +188,6 @@ def _ask_hub(repository: str, revision: str) -> str:
     except Exception as e:  # the Hub client raises many kinds; all mean: not to be had
         first = (str(e) or type(e).__name__).splitlines()[0][:150]
         raise PluralError(
-            f"model {repository!r} (revision {revision}): no such folder, not in the local cache, and the Hub says: {first}"
+            f"model {repository!r} (revision {revision}): no such folder, not in the local cache, "
+            f"and the Hub says: {first}"
         ) from e

@@ -102,9 +102,7 @@ def build_table(
     return RatingTable(ratings, used.sort("rater_id"), dict(scales), tuple(out))
 
 
-def _drop(
-    rows: pl.DataFrame, bad: pl.Expr, rule: str, out: list[Exclusion], detail: str = ""
-) -> pl.DataFrame:
+def _drop(rows: pl.DataFrame, bad: pl.Expr, rule: str, out: list[Exclusion], detail: str = "") -> pl.DataFrame:
     """Leave out the rows where `bad` holds and count them."""
     kept = rows.filter(~bad)
     if len(kept) < len(rows):
@@ -150,7 +148,9 @@ def _unknown(
     strange = rows.filter(bad)
     if len(strange) and rule == "error":
         at = strange.row(0, named=True)
-        raise PluralError(f"{locate(at['row'])}: unknown {what} {at[f'{what}_id']!r}; expected an id of the {what}s file")
+        raise PluralError(
+            f"{locate(at['row'])}: unknown {what} {at[f'{what}_id']!r}; expected an id of the {what}s file"
+        )
     return _drop(rows, bad, f"unknown {what}", out)
 
 
@@ -168,7 +168,10 @@ def _on_scale(
     levels = {n: {v: k for k, v in enumerate(s.levels)} for n, s in scales.items()}
     place = [levels[name].get(canonical(value)) for name, value in pairs.iter_rows()]
     rows = rows.join(
-        pairs.with_columns(level=pl.Series(place, dtype=pl.Int16)), on=["scale", "value"], how="left", maintain_order="left"
+        pairs.with_columns(level=pl.Series(place, dtype=pl.Int16)),
+        on=["scale", "value"],
+        how="left",
+        maintain_order="left",
     )
     strange = rows.filter(pl.col("level").is_null())
     if len(strange) and rules.off_scale == "error":

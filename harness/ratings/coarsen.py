@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.scale import Scale
 
@@ -32,13 +33,13 @@ class Coarsening:
     """
 
     scale: Scale
-    matrix: npt.NDArray[np.float64]
+    matrix: Floats
 
-    def distribution(self, q: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def distribution(self, q: npt.ArrayLike) -> Floats:
         """Map distributions, shape (..., K_fine) to (..., K_coarse), conditional on what is not dropped."""
         coarse = np.asarray(q, dtype=np.float64) @ self.matrix
         total = coarse.sum(axis=-1, keepdims=True)
-        return np.divide(coarse, total, out=np.full_like(coarse, np.nan), where=total > 0)
+        return ratio(coarse, total)
 
 
 def to_three(scale: Scale) -> Coarsening:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from lm_plural.harness.errors import UsageError
 
@@ -64,15 +63,6 @@ class Scale:
     def size(self) -> int:
         """Number of levels, K."""
         return len(self.levels)
-
-    @property
-    def spacing(self) -> npt.NDArray[np.float64]:
-        """Widths of the K-1 steps as shares of the whole scale, sum 1 (methods 1.2).
-
-        With them every distance lies in [0, 1], so 5-, 3- and 2-point scales share a unit (not a meaning).
-        """
-        s = np.asarray(self.positions)
-        return np.diff(s) / (s[-1] - s[0])
 
     def index(self, value: Any) -> int:
         """Return the 0-based place of a level.

@@ -1,7 +1,7 @@
 """Disagreement strategies (methods 7.4): from what each rater said to one reference per item.
 
-Only ``all`` keeps the ratings. Of the others, mean, dictator, group_balanced and weighted keep a group's mean; majority,
-consensus, median and any_flag do not, and can make or erase a gap: they are sensitivity analyses, and their
+Only ``all`` keeps the ratings. Of the others, mean, dictator, group_balanced and weighted keep a group's mean;
+majority, consensus, median and any_flag do not, and can make or erase a gap: they are sensitivity analyses, and their
 results are reported as "measured under strategy s".
 """
 
@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.errors import UsageError
 
 Strategy = Literal[
@@ -20,14 +21,17 @@ Strategy = Literal[
 ]
 STRATEGIES: tuple[str, ...] = get_args(Strategy)
 
-Floats = npt.NDArray[np.float64]
 
 CONSENSUS_SHARE = 0.7
 DICTATOR_DRAWS = 100
 
 
 def reference(
-    counts: npt.ArrayLike, strategy: Strategy = "all", *, harm: Literal["higher", "lower"] = "higher", seed: int = 0
+    counts: npt.ArrayLike,
+    strategy: Strategy = "all",
+    *,
+    harm: str = "higher",
+    seed: int = 0,
 ) -> Floats:
     """Return the reference distribution of every item under a strategy.
 
@@ -39,7 +43,7 @@ def reference(
     strategy : str
         One of ``STRATEGIES``. ``mean`` is not rounded: its mass is split between the two levels around it, so that
         the mean of the reference *is* the mean (on evenly spaced levels).
-    harm : {"higher", "lower"}
+    harm : str, "higher" or "lower"
         Which end of the scale is the harm ``any_flag`` looks for: the reference is the worst level anyone chose.
     seed : int
         For ``dictator``: mean over 100 draws of one rater per item.
@@ -66,7 +70,7 @@ def reference(
 
 def _shares(c: Floats) -> Floats:
     n = c.sum(axis=-1, keepdims=True)
-    return np.divide(c, n, out=np.full_like(c, np.nan), where=n > 0)
+    return ratio(c, n)
 
 
 def _mean(c: Floats) -> Floats:
@@ -74,7 +78,8 @@ def _mean(c: Floats) -> Floats:
     mean = (_shares(c) * levels).sum(axis=-1)
     low = np.minimum(np.floor(mean), c.shape[-1] - 2)[..., None]
     share = mean[..., None] - low
-    return np.where(levels == low, 1 - share, np.where(levels == low + 1, share, 0.0 * share))
+    out: Floats = np.where(levels == low, 1 - share, np.where(levels == low + 1, share, 0.0 * share))
+    return out
 
 
 def _median(c: Floats) -> Floats:
@@ -120,7 +125,7 @@ def _group_balanced(c: Floats) -> Floats:
     rated = ~np.isnan(p).any(axis=-1, keepdims=True)
     n = rated.sum(axis=-2)
     total = np.where(rated, p, 0.0).sum(axis=-2)
-    return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0)
+    return ratio(total, n)
 
 
 _RULES: dict[str, Callable[[Floats], Floats]] = {

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.coarsen import Coarsening
 from lm_plural.harness.ratings.scale import Scale
@@ -21,7 +22,7 @@ from lm_plural.harness.ratings.strategies import Strategy, reference
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
 from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.alpha import METRICS, krippendorff_alpha
-from lm_plural.harness.statistics.counts import Coded, Floats, Membership, Scaling, Sums, count_levels
+from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
 
 SCHEMA_VERSION = 1
 #: Statistics that need a model's predictions, in the order they are shown.
@@ -81,7 +82,11 @@ class Group:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the group as JSON types; what could not be known is null."""
-        out: dict[str, Any] = {"n_items": self.n_items, "n_raters": self.n_raters, "n_ratings": self.n_ratings}
+        out: dict[str, Any] = {
+            "n_items": self.n_items,
+            "n_raters": self.n_raters,
+            "n_ratings": self.n_ratings,
+        }
         out["mean"] = _null(self.mean)
         out["rates"] = {k: _null(v) for k, v in self.rates.items()}
         out["alpha"] = {k: _null(v) for k, v in self.alpha.items()}
@@ -247,10 +252,9 @@ class _Frame:
     def _describe(self, counts: npt.NDArray[Any], raters: int, values: dict[str, float], flags: list[str]) -> Group:
         level = counts @ self.scaling.matrix
         pooled = level.sum(axis=0)
-        total = pooled.sum()
-        share = np.divide(pooled, total, out=np.full(len(pooled), np.nan), where=total > 0)
+        share = ratio(pooled, pooled.sum())
         tail = share[::-1].cumsum()[::-1]
-        alpha = {m: krippendorff_alpha(level, self.scaling.positions, m) for m in METRICS}
+        alpha: dict[str, float] = {m: krippendorff_alpha(level, self.scaling.positions, m) for m in METRICS}
         if math.isnan(alpha["nominal"]):
             flags = [*flags, "alpha_undefined: no item with two ratings, or all ratings equal"]
         return Group(
@@ -267,7 +271,8 @@ class _Frame:
     def _statistics(
         self, counts: npt.NDArray[Any], members: Membership, q: Floats
     ) -> tuple[dict[str, Floats], list[tuple[str, ...]]]:
-        counts = np.where(np.isnan(q).any(axis=1)[:, None, None], 0, counts)
+        predicted = ~np.isnan(q[:, 0])
+        counts = counts * predicted[:, None, None]
         sums = Sums.of(counts, self.scaling)
         if self.options.reference != "all":
             return self._under_strategy(counts, sums, q)

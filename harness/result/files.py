@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,12 +21,19 @@ from lm_plural.harness.run.loop import Work
 
 #: Keys that differ between two runs of the same thing.
 TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
-HIGHER_IS_BETTER = {"bias": None, "divergence": False, "disagreement": None, "rps": False, "skill": True, "equivalent_raters": True}
+HIGHER_IS_BETTER = {
+    "bias": None,
+    "divergence": False,
+    "disagreement": None,
+    "rps": False,
+    "skill": True,
+    "equivalent_raters": True,
+}
 
 
 def build_results(
     works: Sequence[Work],
-    scores: dict[str, Sequence[Record]],
+    scores: Mapping[str, Sequence[Record]],
     spec: ModelSpec,
     *,
     settings: dict[str, Any],
@@ -56,7 +63,11 @@ def build_results(
         "n-shot": dict.fromkeys(names, 0),
         "higher_is_better": {n: {m: _better(m, w) for m in flat[n]} for n, w in zip(names, works, strict=True)},
         "n-samples": {
-            w.loaded.name: {"original": len(w.loaded.docs()), "effective": len({r.doc.id for r in w.requests})} for w in works
+            w.loaded.name: {
+                "original": len(w.loaded.docs()),
+                "effective": len({r.doc.id for r in w.requests}),
+            }
+            for w in works
         },
         "config": {
             "model": spec.backend,
@@ -138,7 +149,13 @@ def save_results(folder: RunFolder, content: dict[str, Any], started: datetime) 
         if json.dumps({k: v for k, v in known.items() if k not in TIMES}) == json.dumps(body):
             return latest[0], False
     now = datetime.now()
-    times = dict(zip(TIMES, (now.timestamp(), started.timestamp(), now.timestamp(), (now - started).total_seconds()), strict=True))
+    times = dict(
+        zip(
+            TIMES,
+            (now.timestamp(), started.timestamp(), now.timestamp(), (now - started).total_seconds()),
+            strict=True,
+        )
+    )
     path = folder.path / f"results_{now.isoformat(timespec='microseconds').replace(':', '-')}.json"
     write_atomic(path, json.dumps({**body, **times}, indent=2, ensure_ascii=False) + "\n")
     return path, True

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
 from lm_plural.harness.result.disaggregate import SCHEMA_VERSION, point
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
-from lm_plural.harness.statistics.counts import Floats
 from lm_plural.harness.statistics.responses import exceedance, expected_maximum, exposure
 
 STATISTICS = ("mean", "expected_maximum", "exceedance", "exposure", "reference_exposure")
@@ -147,7 +147,10 @@ def _groups(concern: Concern, all_scores: list[Scores], work: Work, k: int) -> d
         for scores in all_scores:
             if scores.dimension != task.dimension:
                 continue
-            for label, s in (("exposure", scores.by_prompt), ("reference_exposure", scores.reference[:, None])):
+            for label, s in (
+                ("exposure", scores.by_prompt),
+                ("reference_exposure", scores.reference[:, None]),
+            ):
                 bad = _mean_rows(s if scale.direction == "lower" else 1 - s)
                 value = exposure(concern.value[:, g : g + 1], bad)[0] if enough else float("nan")
                 statistics[scores.key][label] = point(float(value))
@@ -168,8 +171,7 @@ def _groups(concern: Concern, all_scores: list[Scores], work: Work, k: int) -> d
 def _mean_rows(values: Floats) -> Floats:
     """Return the mean of each row over what is not NaN; NaN for a row of NaN."""
     n = (~np.isnan(values)).sum(axis=1)
-    total: Floats = np.nansum(values, axis=1)
-    return np.divide(total, n, out=np.full(len(values), np.nan), where=n > 0)
+    return ratio(np.nansum(values, axis=1), n)
 
 
 def _summary(all_scores: list[Scores], rows: Any, k: int, threshold: float) -> dict[str, Any]:

@@ -69,7 +69,13 @@ def _rate(block: dict[str, Any]) -> str:
 
 
 def _rate_row(name: str, group: dict[str, Any], shown: dict[str, str]) -> list[str]:
-    row = [_short(name), str(group["n_raters"]), str(group["n_items"]), str(group["n_ratings"]), _number(group["mean"], 2)]
+    row = [
+        _short(name),
+        str(group["n_raters"]),
+        str(group["n_items"]),
+        str(group["n_ratings"]),
+        _number(group["mean"], 2),
+    ]
     if not shown:
         return [*row, _number(group["alpha"]["interval"], 3)]
     digits = {"bias": 2, "skill": 2, "equivalent_raters": 1}

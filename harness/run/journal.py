@@ -50,7 +50,9 @@ class Journal:
                 record = json.loads(line)
                 record["key"]
             except (ValueError, TypeError, KeyError) as e:
-                raise PluralError(at(self.path, number, "not a line of this journal; expected a JSON object with a key")) from e
+                raise PluralError(
+                    at(self.path, number, "not a line of this journal; expected a JSON object with a key")
+                ) from e
             yield record
 
     def append(self, records: Iterable[Record]) -> None:

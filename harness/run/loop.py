@@ -36,7 +36,7 @@ class Work:
         return [r for r in self.requests if r.key not in self.journal.records]
 
     def answers(self) -> list[Record]:
-        """The plan's answers, in plan order."""
+        """Return the plan's answers, in plan order."""
         return [self.journal.records[r.key] for r in self.requests if r.key in self.journal.records]
 
 

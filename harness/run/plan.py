@@ -71,6 +71,8 @@ def plan(loaded: LoadedTask, spec: ModelSpec, limit: int | float | None = None) 
         content = digest(dict(doc.fields))
         for part in parts:
             key = digest([*prefix, doc.id, content, str(part)])
-            is_variant = isinstance(part, Variant)
-            out.append(Request(key, n, doc, part if is_variant else None, 0 if is_variant else part))
+            if isinstance(part, Variant):
+                out.append(Request(key, n, doc, variant=part))
+            else:
+                out.append(Request(key, n, doc, repeat=part))
     return out

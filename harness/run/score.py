@@ -80,7 +80,9 @@ class Scoring:
                     "version": info.version,
                     "direction": info.direction,
                     "range": list(info.range),
-                    "scores": {d: None if math.isnan(v) else float(v) for d, v in zip(info.dimensions, row, strict=True)},
+                    "scores": {
+                        d: None if math.isnan(v) else float(v) for d, v in zip(info.dimensions, row, strict=True)
+                    },
                 }
                 for (key, (record, _)), row in zip(todo.items(), values, strict=True)
             )

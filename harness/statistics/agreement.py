@@ -18,14 +18,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lm_plural.harness.statistics.counts import Coded, Expanded, Floats, Membership, Scaling, Sums, expand
+from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.statistics.counts import Coded, Expanded, Membership, Scaling, Sums, expand
 
 Weights = Literal["items", "pairs"]
 
 
 @dataclass(frozen=True)
 class PerItem:
-    """Base statistics of each item and group, shape (I, G); NaN where the item is not eligible (fewer than 2 raters)."""
+    """Base statistics of each item and group, shape (I, G); NaN where fewer than 2 raters rated."""
 
     bias: Floats
     divergence: Floats
@@ -76,7 +77,7 @@ def item_weights(sums: Sums, how: Weights = "items") -> Floats:
     n = sums.n
     v = np.where(n >= 2, n * (n - 1) if how == "pairs" else 1.0, 0.0)
     total = v.sum(axis=0)
-    return np.divide(v, total, out=np.zeros_like(v), where=total > 0)
+    return ratio(v, total, 0.0)
 
 
 def weighted_mean(values: Floats, weights: Floats) -> Floats:
@@ -112,7 +113,8 @@ def _distinct_pairs(e: Expanded, coded: Coded, n: Floats, sums: Sums) -> Floats:
     shape = (coded.n_raters, groups)
     m = np.bincount(cell, minlength=size).reshape(shape)
     by_rater = np.stack(
-        [np.bincount(cell, weights=z[:, k], minlength=size).reshape(shape) for k in range(z.shape[1])], axis=-1
+        [np.bincount(cell, weights=z[:, k], minlength=size).reshape(shape) for k in range(z.shape[1])],
+        axis=-1,
     )
     zi = np.where(eligible[..., None], sums.z, 0.0)
     zz = np.where(eligible[..., None], sums.zz, 0.0).sum(axis=0)
@@ -120,18 +122,17 @@ def _distinct_pairs(e: Expanded, coded: Coded, n: Floats, sums: Sums) -> Floats:
     above = total**2 - (zi**2).sum(axis=0) - (by_rater**2).sum(axis=0) + zz
     big_n = n.sum(axis=0)
     below = big_n**2 - (n**2).sum(axis=0) - (m.astype(np.float64) ** 2).sum(axis=0) + big_n
-    out: Floats = np.divide(above, below[:, None], out=np.full_like(above, np.nan), where=below[:, None] > 0.5)
-    return out
+    return ratio(above, below[:, None])
 
 
 def skill(divergence: Floats, between: Floats) -> Floats:
     """Return rho = 1 - C/A: 1 perfect, 0 no better than the group's marginal; NaN where A <= 0."""
-    return 1 - np.divide(divergence, between, out=np.full_like(divergence, np.nan), where=between > 0)
+    return 1 - ratio(divergence, between)
 
 
 def equivalent_raters(divergence: Floats, disagreement: Floats) -> Floats:
     """Return m_eff = U/C: the model is worth that many raters of the group; NaN where C <= 0 (no upper limit seen)."""
-    return np.divide(disagreement, divergence, out=np.full_like(divergence, np.nan), where=divergence > 0)
+    return ratio(disagreement, divergence)
 
 
 def plug_in_divergence(sums: Sums, reference: Floats, q: npt.ArrayLike) -> Floats:

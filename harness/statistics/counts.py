@@ -13,7 +13,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from lm_plural.harness.arrays import Floats, ratio
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -25,7 +26,7 @@ class Coded:
     ----------
     item, rater, level : ndarray of int, shape (N,)
         0-based codes.
-    n_items, n_raters, n_levels : int
+    n_items, n_raters : int
     positions : ndarray, shape (n_levels,)
         Where the levels stand, in scale points, increasing.
     """
@@ -126,17 +127,18 @@ class Scaling:
     @property
     def spacing(self) -> Floats:
         """Widths of the K-1 steps, sum 1, so that distances lie in [0, 1]."""
-        return np.diff(self.positions) / (self.positions[-1] - self.positions[0])
+        steps: Floats = np.diff(self.positions) / (self.positions[-1] - self.positions[0])
+        return steps
 
     @property
     def kept(self) -> Floats:
         """1 for a rated level that counts, 0 for a dropped one, shape (K_fine,)."""
-        return self.matrix.sum(axis=1)
+        return np.asarray(self.matrix.sum(axis=1))
 
     @property
     def indicators(self) -> Floats:
-        """z of each rated level, shape (K_fine, K-1)."""
-        return self.matrix.cumsum(axis=1)[:, :-1]
+        """Z of each rated level, shape (K_fine, K-1)."""
+        return np.asarray(self.matrix.cumsum(axis=1)[:, :-1])
 
 
 @dataclass(frozen=True)
@@ -170,5 +172,4 @@ class Sums:
     @cached_property
     def cdf(self) -> Floats:
         """Share of ratings at or below each level, shape (I, G, K-1); 0 where nobody rated."""
-        n = self.n[..., None]
-        return np.divide(self.z, n, out=np.zeros_like(self.z), where=n > 0)
+        return ratio(self.z, self.n[..., None], 0.0)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
-from lm_plural.harness.statistics.counts import Floats
+from lm_plural.harness.arrays import Floats, ratio
 
 
 def _log_choose(n: Floats, k: Floats | float) -> Floats:
@@ -80,4 +80,4 @@ def exposure(concern: npt.ArrayLike, badness: npt.ArrayLike, weights: npt.ArrayL
     usable = ~np.isnan(r) & ~np.isnan(s)[:, None]
     vr = np.where(usable, v[:, None] * np.nan_to_num(r), 0.0)
     total = vr.sum(axis=0)
-    return np.divide(vr.T @ np.nan_to_num(s), total, out=np.full(r.shape[1], np.nan), where=total > 0)
+    return ratio(vr.T @ np.nan_to_num(s), total)

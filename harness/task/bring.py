@@ -35,7 +35,12 @@ def read_ratings(path: Path, scale: Scale, axes: Iterable[Axis], rules: Rules) -
             raise PluralError(f"{locate(path, empty['row'][0])}: no {column}")
     raters = rows.select("rater_id", *(levels(pl.col(n), "|", []).alias(n) for n in names))
     long = rows.select(
-        "row", "item_id", "rater_id", dimension=pl.lit("rating"), scale=pl.lit("scale"), value=pl.col("rating")
+        "row",
+        "item_id",
+        "rater_id",
+        dimension=pl.lit("rating"),
+        scale=pl.lit("scale"),
+        value=pl.col("rating"),
     )
     return build_table(long, raters, {"scale": scale}, rules=rules, locate=lambda row: locate(path, row))
 

@@ -11,8 +11,8 @@ from lm_plural.harness.ratings.table import axis_name
 from lm_plural.harness.scoring import check_options
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
-from lm_plural.harness.task.template import TemplateProblem, render
-from lm_plural.harness.task.yamlfile import Document, InvalidFile
+from lm_plural.harness.task.template import TemplateRenderError, render
+from lm_plural.harness.task.yamlfile import Document, InvalidFileError
 
 #: Items a template is rendered on.
 RENDERED = 20
@@ -26,7 +26,7 @@ def check_task(document: Document, index: Index) -> list[str]:
     """
     try:
         loaded = load_task(document, index)
-    except InvalidFile as e:
+    except InvalidFileError as e:
         return e.findings
     except UsageError as e:
         return [str(e)]
@@ -65,7 +65,8 @@ def _labels(loaded: LoadedTask) -> Iterator[str]:
     task, scale = loaded.task, loaded.scale
     if task.mode == "rate" and len(task.choices) != scale.size:
         yield loaded.document.at(
-            ("doc_to_choice",), f"{len(task.choices)} labels for the {scale.size} levels {', '.join(scale.levels)}"
+            ("doc_to_choice",),
+            f"{len(task.choices)} labels for the {scale.size} levels {', '.join(scale.levels)}",
         )
     if len(set(task.choices)) != len(task.choices):
         yield loaded.document.at(("doc_to_choice",), "labels must differ")
@@ -80,12 +81,12 @@ def _template(loaded: LoadedTask) -> Iterator[str]:
                 elicit.prompt(task, loaded.scale, variant, doc.fields)
             if task.mode == "respond":
                 render(task.doc_to_text, dict(doc.fields))
-        except TemplateProblem as e:
+        except TemplateRenderError as e:
             yield _template_line(loaded, e, f"{e} (item {doc.id})")
             return
 
 
-def _template_line(loaded: LoadedTask, error: TemplateProblem, message: str) -> str:
+def _template_line(loaded: LoadedTask, error: TemplateRenderError, message: str) -> str:
     """Point into a block template: its text begins on the line after the key."""
     path, line = loaded.document.lines.get(("doc_to_text",), (loaded.document.path, 1))
     block = "\n" in loaded.task.doc_to_text.rstrip("\n")
@@ -106,7 +107,9 @@ def _axes(loaded: LoadedTask) -> Iterator[str]:
             yield loaded.document.at(("groups", "axes", n), str(e))
             continue
         if not any(size >= least for size in sizes.values()):
-            yield loaded.document.at(("groups", "axes", n), f"no group of {axis_name(axis)!r} has {least} raters: {sizes}")
+            yield loaded.document.at(
+                ("groups", "axes", n), f"no group of {axis_name(axis)!r} has {least} raters: {sizes}"
+            )
 
 
 def _scorers(loaded: LoadedTask) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.errors import UsageError, did_you_mean
-from lm_plural.harness.task.yamlfile import Document, InvalidFile, load_yaml
+from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yaml
 
 RECIPE = "dataset.yaml"
 
@@ -33,7 +33,7 @@ class Index:
     """
 
     include_paths: Sequence[Path] = ()
-    broken: list[InvalidFile] = field(default_factory=list)
+    broken: list[InvalidFileError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for folder in self.include_paths:
@@ -66,7 +66,7 @@ class Index:
     def _read(self, path: Path) -> Document | None:
         try:
             return load_yaml(path)
-        except InvalidFile as e:
+        except InvalidFileError as e:
             self.broken.append(e)
             return None
 

@@ -21,9 +21,8 @@ from lm_plural.harness.task.schema import Task
 from lm_plural.harness.task.yamlfile import Document, load_yaml, parse
 
 #: Keys of a task that change what a model is asked.
-ASKED = {
-    "mode", "doc_to_text", "doc_to_choice", "gen_prefix", "target_delimiter", "description", "generation_kwargs", "doc_id"
-}  # fmt: skip
+ASKED = {"mode", "doc_to_text", "doc_to_choice", "gen_prefix", "target_delimiter", "description", "doc_id"}
+ASKED |= {"generation_kwargs"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,9 @@ class LoadedTask:
         items = self.dataset.items
         for key, value in self.task.items.items():
             if key not in items.columns:
-                raise UsageError(self.document.at(("items", key), f"items have no field {key!r}; there are {items.columns}"))
+                raise UsageError(
+                    self.document.at(("items", key), f"items have no field {key!r}; there are {items.columns}")
+                )
             items = items.filter(pl.col(key) == value)
         if items.is_empty():
             raise UsageError(self.document.at(("items",), f"no item has {self.task.items}"))
@@ -113,7 +114,7 @@ def load_task(document: Document, index: Index) -> LoadedTask:
 
     Raises
     ------
-    InvalidFile
+    InvalidFileError
         With every finding of the task's own file, or of its recipe.
     """
     task = parse(document, Task)

@@ -97,10 +97,16 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        for part, name in (("items", self.items.file), ("raters", self.raters.file), ("ratings", self.ratings.file)):
+        for part, name in (
+            ("items", self.items.file),
+            ("raters", self.raters.file),
+            ("ratings", self.ratings.file),
+        ):
             if name not in self.files:
                 raise ValueError(f"{part}.file: no file {name!r}; there are {', '.join(self.files)}")
         for dimension, spec in self.ratings.dimensions.items():
             if spec.scale not in self.scales:
-                raise ValueError(f"ratings.dimensions.{dimension}: no scale {spec.scale!r}; there are {', '.join(self.scales)}")
+                raise ValueError(
+                    f"ratings.dimensions.{dimension}: no scale {spec.scale!r}; there are {', '.join(self.scales)}"
+                )
         return self

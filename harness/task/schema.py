@@ -62,7 +62,7 @@ class ScorerSpec(Strict):
     """A scorer by registered name and its options."""
 
     name: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 def _scorer(value: Any) -> Any:
@@ -77,7 +77,7 @@ class Task(Strict):
     """One task; key names are lm-eval's where the meaning is the same."""
 
     task: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
-    tag: list[str] = []
+    tag: list[str] = Field(default_factory=list)
     dataset: str = Field(description="Name of a recipe: tasks/<dataset>/dataset.yaml.")
     mode: Literal["rate", "respond"]
     dimension: str = Field(description="Rated dimension; for respond tasks the one that weights exposure.")
@@ -91,9 +91,11 @@ class Task(Strict):
     elicitation: Elicitation = Elicitation()
     doc_id: str | None = Field(None, description="Respond: field that names a prompt shared by several items.")
     doc_to_target: str | None = Field(None, description="Respond: field with the reference response.")
-    generation_kwargs: dict[str, Any] = Field({}, description="Respond: max_gen_toks, until, do_sample, temperature, ...")
+    generation_kwargs: dict[str, Any] = Field(
+        {}, description="Respond: max_gen_toks, until, do_sample, temperature, ..."
+    )
     repeats: int = Field(1, ge=1, description="Respond: responses per prompt.")
-    scorers: list[Annotated[ScorerSpec, BeforeValidator(_scorer)]] = []
+    scorers: list[Annotated[ScorerSpec, BeforeValidator(_scorer)]] = Field(default_factory=list)
     threshold: float = Field(0.5, description="Respond: a response counts as exceeding from this score on.")
     k: int | None = Field(None, ge=1, description="Respond: responses the expected maximum is over; default repeats.")
     groups: Groups

@@ -13,7 +13,7 @@ from lm_plural.harness.errors import UsageError
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 
-class TemplateProblem(UsageError):
+class TemplateRenderError(UsageError):
     """A template that does not compile or render; ``line`` counts within the template."""
 
     def __init__(self, message: str, line: int = 0) -> None:
@@ -31,12 +31,12 @@ def render(source: str, values: dict[str, Any]) -> str:
 
     Raises
     ------
-    TemplateProblem
+    TemplateRenderError
         For a syntax error, a field that does not exist, or anything the sandbox forbids.
     """
     try:
         return _compile(source).render(values)
     except TemplateError as e:
-        raise TemplateProblem(f"template: {e.message}", getattr(e, "lineno", 0) or 0) from e
+        raise TemplateRenderError(f"template: {e.message}", getattr(e, "lineno", 0) or 0) from e
     except (TypeError, ValueError, ArithmeticError, AttributeError, KeyError, IndexError) as e:
-        raise TemplateProblem(f"template: {type(e).__name__}: {e}") from e
+        raise TemplateRenderError(f"template: {type(e).__name__}: {e}") from e

@@ -19,7 +19,7 @@ Where = tuple[Path, int]
 Loc = tuple[Hashable, ...]
 
 
-class InvalidFile(UsageError):
+class InvalidFileError(UsageError):
     """A file that does not hold what it should, with all findings."""
 
     def __init__(self, findings: Sequence[str]) -> None:
@@ -49,7 +49,7 @@ def load_yaml(path: Path) -> Document:
 
     Raises
     ------
-    InvalidFile
+    InvalidFileError
         If the file cannot be read, is not YAML, is not a mapping, repeats a key or includes in a circle.
     """
     return _load(path, ())
@@ -57,27 +57,30 @@ def load_yaml(path: Path) -> Document:
 
 def _load(path: Path, parents: tuple[Path, ...]) -> Document:
     if path in parents:
-        raise InvalidFile([at(path, 1, "includes itself")])
+        raise InvalidFileError([at(path, 1, "includes itself")])
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=Loader)
         data = yaml.load(text, Loader=Loader)
     except OSError as e:
-        raise InvalidFile([at(path, None, f"cannot read: {e.strerror}")]) from e
+        raise InvalidFileError([at(path, None, f"cannot read: {e.strerror}")]) from e
     except UnicodeDecodeError as e:
-        raise InvalidFile([at(path, None, f"not UTF-8 text: {e.reason}")]) from e
+        raise InvalidFileError([at(path, None, f"not UTF-8 text: {e.reason}")]) from e
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         problem = getattr(e, "problem", None) or str(e)
-        raise InvalidFile([at(path, mark.line + 1 if mark else 1, f"not valid YAML: {problem}")]) from e
+        raise InvalidFileError([at(path, mark.line + 1 if mark else 1, f"not valid YAML: {problem}")]) from e
     if not isinstance(data, dict):
-        raise InvalidFile([at(path, 1, f"expected a mapping of keys, found {type(data).__name__}")])
+        raise InvalidFileError([at(path, 1, f"expected a mapping of keys, found {type(data).__name__}")])
     document = Document(path, data)
     _index(node, (), document)
     if (parent := data.pop("include", None)) is not None:
         base = _load(path.parent / str(parent), (*parents, path))
         document.data = {**base.data, **data}
-        document.lines = {**{k: v for k, v in base.lines.items() if k[:1] not in {(d,) for d in data}}, **document.lines}
+        document.lines = {
+            **{k: v for k, v in base.lines.items() if k[:1] not in {(d,) for d in data}},
+            **document.lines,
+        }
     return document
 
 
@@ -89,7 +92,7 @@ def _index(node: Any, loc: Loc, document: Document) -> None:
         for key, value in node.value:
             if key.value in seen:
                 line = key.start_mark.line + 1
-                raise InvalidFile([at(document.path, line, f"key {key.value!r} is given twice")])
+                raise InvalidFileError([at(document.path, line, f"key {key.value!r} is given twice")])
             seen.add(key.value)
             document.lines[(*loc, key.value)] = (document.path, key.start_mark.line + 1)
             _index(value, (*loc, key.value), document)
@@ -103,15 +106,15 @@ def parse(document: Document, model: type[Model]) -> Model:
 
     Raises
     ------
-    InvalidFile
+    InvalidFileError
         With one finding per problem: unknown key (with a suggestion), missing key, wrong type or value.
     """
     try:
         return model.model_validate(document.data)
     except ValidationError as e:
-        raise InvalidFile([_finding(document, model, dict(error)) for error in e.errors()]) from e
+        raise InvalidFileError([_finding(document, model, dict(error)) for error in e.errors()]) from e
     except UsageError as e:  # raised by our own classes while pydantic builds them
-        raise InvalidFile([document.at((), str(e))]) from e
+        raise InvalidFileError([document.at((), str(e))]) from e
 
 
 def _finding(document: Document, model: type[BaseModel], error: dict[str, Any]) -> str:
@@ -123,7 +126,9 @@ def _finding(document: Document, model: type[BaseModel], error: dict[str, Any]) 
         return document.at(loc[:-1], f"missing key {key!r}")
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     found = "" if isinstance(error["input"], dict | list) else f", found {error['input']!r}"
-    return document.at(loc, f"{key}: expected {message}{found}" if "Input should be" in error["msg"] else f"{key}: {message}")
+    return document.at(
+        loc, f"{key}: expected {message}{found}" if "Input should be" in error["msg"] else f"{key}: {message}"
+    )
 
 
 def _fields(model: Any, loc: Sequence[Hashable]) -> list[str]:

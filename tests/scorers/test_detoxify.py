@@ -14,9 +14,7 @@ COMMON = {"toxicity", "severe_toxicity", "obscene", "threat", "insult", "identit
 
 def make(made, variant="original", **options):
     path, base = made
-    return detoxify(
-        variant=variant, checkpoint=str(path), huggingface_config_path=str(base), device="cpu", **options
-    )
+    return detoxify(variant=variant, checkpoint=str(path), huggingface_config_path=str(base), device="cpu", **options)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -43,9 +41,7 @@ def test_batch_size_and_order_do_not_change_scores(make_checkpoint, samples):
     made = make_checkpoint("unbiased")
     whole = make(made, "unbiased").score(samples)
     np.testing.assert_allclose(make(made, "unbiased", batch_size=1).score(samples), whole, atol=1e-5)
-    np.testing.assert_allclose(
-        make(made, "unbiased", batch_size=2).score(samples[::-1])[::-1], whole, atol=1e-5
-    )
+    np.testing.assert_allclose(make(made, "unbiased", batch_size=2).score(samples[::-1])[::-1], whole, atol=1e-5)
 
 
 def test_version_has_the_checkpoint_hash(make_checkpoint):
@@ -102,9 +98,7 @@ def test_download_that_fails_says_how_to_go_offline(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name in ("https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # a port where nothing listens
-    with pytest.raises(
-        PluralError, match=r"cannot download .* offline, give that file as checkpoint:"
-    ) as caught:
+    with pytest.raises(PluralError, match=r"cannot download .* offline, give that file as checkpoint:") as caught:
         detoxify(variant="original", device="cpu")
     assert "\n" not in str(caught.value)
 

@@ -53,9 +53,7 @@ def test_predictions_arrays_key_and_options(write):
     )
     with pytest.raises(UsageError, match="several results: say key: a or b"):
         evaluate(measurement=path, dimension="d")
-    scorer = evaluate(
-        measurement=path, dimension="d", key="b", options={"per": 3}, range=(0, 5), direction="less"
-    )
+    scorer = evaluate(measurement=path, dimension="d", key="b", options={"per": 3}, range=(0, 5), direction="less")
     assert scorer.score([Sample("", "x")] * 2).tolist() == [[3.0], [3.0]]
     assert scorer.info.range == (0, 5)
     assert scorer.info.direction == "less"

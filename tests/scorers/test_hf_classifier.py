@@ -16,10 +16,7 @@ def expected_logits(folder, texts):
     network = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     with torch.inference_mode():
-        rows = [
-            network(**tokenizer(t, truncation=True, max_length=512, return_tensors="pt")).logits
-            for t in texts
-        ]
+        rows = [network(**tokenizer(t, truncation=True, max_length=512, return_tensors="pt")).logits for t in texts]
     return torch.cat(rows).double()
 
 
@@ -62,9 +59,7 @@ def test_a_label_under_two_names_counts_once(make_classifier, samples):
 def test_batch_size_and_order_do_not_change_scores(make_classifier, samples):
     folder = make_classifier("fine", "rude")
     whole = make(folder, {"rude": "toxicity"}).score(samples)
-    np.testing.assert_allclose(
-        make(folder, {"rude": "toxicity"}, batch_size=1).score(samples), whole, atol=1e-5
-    )
+    np.testing.assert_allclose(make(folder, {"rude": "toxicity"}, batch_size=1).score(samples), whole, atol=1e-5)
     mixed = make(folder, {"rude": "toxicity"}, batch_size=2).score(samples[::-1])[::-1]
     np.testing.assert_allclose(mixed, whole, atol=1e-5)
 

@@ -40,9 +40,7 @@ def classifier(network, tokenizer, batch_size=6):
     "error",
     [
         torch.OutOfMemoryError("Tried to allocate 2 GiB."),
-        RuntimeError(
-            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
-        ),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
     ],
 )
 def test_out_of_memory_halves_the_batch_and_goes_on(tokenizer, error):
@@ -76,9 +74,7 @@ def test_other_errors_are_not_swallowed(tokenizer):
 
 def test_longest_come_first_and_order_is_kept(tokenizer):
     network = Refusing(99, RuntimeError())
-    assert np.array_equal(
-        classifier(network, tokenizer, 2).logits(TEXTS), classifier(network, tokenizer).logits(TEXTS)
-    )
+    assert np.array_equal(classifier(network, tokenizer, 2).logits(TEXTS), classifier(network, tokenizer).logits(TEXTS))
     assert classifier(network, tokenizer).logits(["a"] * 3, ["b", "b c", "b"])[:, 0].tolist() == [5, 6, 5]
 
 
