@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -17,6 +18,8 @@ def write_atomic(path: Path, text: str) -> None:
     PluralError
         If the folder cannot be made or the file cannot be written whole.
     """
+    if path.is_dir() or not path.name:
+        raise PluralError(f"{path}: cannot write: Is a directory")
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,9 +28,10 @@ def write_atomic(path: Path, text: str) -> None:
             f.flush()
             os.fsync(f.fileno())
         beside.replace(path)
-    except OSError as e:
-        beside.unlink(missing_ok=True) if beside.parent.is_dir() else None
-        raise PluralError(f"{path}: cannot write: {e.strerror or e}") from e
+    except (OSError, ValueError) as e:
+        with contextlib.suppress(OSError, ValueError):
+            beside.unlink()
+        raise PluralError(f"{path}: cannot write: {getattr(e, 'strerror', None) or e}") from e
 
 
 def sha256_file(path: Path) -> str:

@@ -57,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="items",
         help="average item, or average pair of raters",
     )
-    add("--reference", choices=STRATEGIES, default="all", help="disagreement strategy (default: all ratings)")
+    weightless = [s for s in STRATEGIES if s != "weighted"]
+    add("--reference", choices=weightless, default="all", help="disagreement strategy (default: all ratings)")
     add("--coarsen", metavar="K[:NEUTRAL]", help="3, or 2:up, 2:down, 2:drop, 2:split for where neutral goes")
     for rule, choices in CHOICES.items():
         add(
@@ -90,9 +91,10 @@ def execute(args: argparse.Namespace) -> int:
     predictions = read_predictions(args.predictions, scale) if args.predictions else None
     options = Options(args.min_raters, args.weights, args.reference, coarsening(_coarsen(args.coarsen), scale))
     block = disaggregate(table, predictions, axes, options).to_dict()
+    if args.output_path:  # before printing: a reader of the table who has seen enough must not cost the file
+        write_atomic(args.output_path, json.dumps(block, indent=2, ensure_ascii=False) + "\n")
     print(render_block(str(args.ratings), block))
     if args.output_path:
-        write_atomic(args.output_path, json.dumps(block, indent=2, ensure_ascii=False) + "\n")
         print(f"\nresults written to {args.output_path}")
     return 0
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.cli.options import add_include_path
+from lm_plural.harness.errors import PluralError
 
 if TYPE_CHECKING:
     from lm_plural.harness.task.index import Index
+    from lm_plural.harness.task.recipe import Recipe
 
 HELP = """List what there is.
 
@@ -40,28 +43,31 @@ def execute(args: argparse.Namespace) -> int:
         from tabulate import tabulate
 
         print(tabulate([r.values() for r in rows], rows[0] if rows else [], tablefmt="simple", disable_numparse=True))
-    for error in index.broken:
-        print(f"lm-plural ls: warning: {error}", file=sys.stderr)
+    for error in index.broken.values():
+        _warn(error)
     return 0
 
 
+def _warn(error: PluralError) -> None:
+    print(f"lm-plural ls: warning: {error}", file=sys.stderr)
+
+
 def _tasks(index: Index) -> list[dict[str, Any]]:
+    from lm_plural.harness.task.index import tags_of
+
     return [
         {
             "task": name,
             "mode": str(d.data.get("mode", "?")),
             "dimension": str(d.data.get("dimension", "?")),
             "dataset": str(d.data.get("dataset", "?")),
-            "tags": ", ".join(map(str, d.data.get("tag") or [])),
+            "tags": ", ".join(tags_of(d)),
         }
         for name, d in index.tasks.items()
     ]
 
 
 def _datasets(index: Index) -> list[dict[str, Any]]:
-    from lm_plural.harness.task.load import load_recipe
-
-    recipes = [load_recipe(p) for p in index.recipes().values()]
     return [
         {
             "dataset": r.dataset,
@@ -70,22 +76,30 @@ def _datasets(index: Index) -> list[dict[str, Any]]:
             "dimensions": ", ".join(r.ratings.dimensions),
             "raters": "SIMULATED" if r.simulated else "people",
         }
-        for r in recipes
+        for r, _ in _recipes(index)
     ]
 
 
-def _axes(index: Index) -> list[dict[str, Any]]:
-    from lm_plural.harness.errors import PluralError
-    from lm_plural.harness.task.dataset import Dataset
+def _recipes(index: Index) -> Iterator[tuple[Recipe, Path]]:
+    """Yield the recipes that can be read and their folders."""
     from lm_plural.harness.task.load import load_recipe
 
-    rows: list[dict[str, Any]] = []
     for path in index.recipes().values():
-        recipe = load_recipe(path)
         try:
-            table = Dataset(recipe, path.parent).table(next(iter(recipe.ratings.dimensions)))
+            yield load_recipe(path), path.parent
         except PluralError as e:
-            print(f"lm-plural ls: warning: {e}", file=sys.stderr)
+            _warn(e)
+
+
+def _axes(index: Index) -> list[dict[str, Any]]:
+    from lm_plural.harness.task.dataset import Dataset
+
+    rows: list[dict[str, Any]] = []
+    for recipe, folder in _recipes(index):
+        try:
+            table = Dataset(recipe, folder).table(next(iter(recipe.ratings.dimensions)))
+        except PluralError as e:
+            _warn(e)
             continue
         for axis in table.axes:
             sizes = sorted(table.group_sizes(axis).items(), key=lambda gn: -gn[1])
@@ -96,7 +110,6 @@ def _axes(index: Index) -> list[dict[str, Any]]:
 def _scorers(_index: Index) -> list[dict[str, Any]]:
     import inspect
 
-    from lm_plural.harness.errors import PluralError
     from lm_plural.harness.scoring import scorer_entry_points, scorer_factory
 
     rows = []

@@ -7,7 +7,9 @@ through the entry point group ``lm_plural.verbs``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +17,8 @@ from importlib.metadata import entry_points
 from typing import Any, NoReturn
 
 from lm_plural import __version__
-from lm_plural.harness.errors import PluralError, did_you_mean
+from lm_plural.harness.cli.options import given
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 
 VERBS = {
     "run": "evaluate a model: generate, score, aggregate",
@@ -32,12 +35,13 @@ class Parser(argparse.ArgumentParser):
     """Argument parser whose errors are one line and suggest what was meant."""
 
     def error(self, message: str) -> NoReturn:
-        """Print one line and exit with code 2."""
+        """Raise instead of exiting, so that whoever asked says where the words came from."""
         if message.startswith("unrecognized arguments: "):
-            word = message.split(": ", 1)[1].split()[0]
+            word = message.split(": ", 1)[1].split()[0].split("=")[0]
             options = [o for a in self._actions for o in a.option_strings]
-            message = f"unknown option {word}{did_you_mean(word, options)}"
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+            what = "unknown option" if word.startswith("-") else "one word too many:"
+            message = f"{what} {word}{did_you_mean(word, options)}"
+        raise UsageError(message)
 
 
 def verb_module(name: str) -> Any:
@@ -69,25 +73,57 @@ def _top_help(extra: Sequence[str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    args = list(sys.argv[1:] if argv is None else argv)
-    if args[:1] in ([], ["-h"], ["--help"]):
-        print(_top_help(sorted({e.name for e in entry_points(group=EXTRA)} - set(VERBS))))
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the terminal cannot show is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            return _dispatch(words)
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        _close_stdout()
         return 0
-    if args[0] in ("-V", "--version"):
+    except OSError as e:
+        _close_stdout()
+        print(f"lm-plural: error: {PluralError(e)}", file=sys.stderr)
+        return 1
+
+
+def _close_stdout() -> None:
+    """Send what is still buffered nowhere, or Python would complain about it at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _dispatch(words: list[str]) -> int:
+    extra = sorted({e.name for e in entry_points(group=EXTRA)} - set(VERBS))
+    if words[:1] in ([], ["-h"], ["--help"]):
+        print(_top_help(extra))
+        return 0
+    if words[0] in ("-V", "--version"):
         print(f"lm-plural {__version__}")
         return 0
-    name = args.pop(0) if not args[0].startswith("-") else "run"
-    known = [*VERBS, *(e.name for e in entry_points(group=EXTRA))]
-    if name not in known:
+    name = words.pop(0) if not words[0].startswith("-") else "run"
+    if name not in (known := [*VERBS, *extra]):
         print(
             f"lm-plural: error: unknown verb {name!r}{did_you_mean(name, known)} (lm-plural --help)",
             file=sys.stderr,
         )
         return 2
-    return _execute(name, args)
+    return _execute(name, words)
 
 
-def _execute(name: str, args: Sequence[str]) -> int:
+def parse(name: str, words: Sequence[str]) -> tuple[argparse.Namespace, Any]:
+    """Return a verb's arguments, with the names of those that were given, and its module.
+
+    Raises
+    ------
+    UsageError
+        For an unknown option (with a suggestion) or a wrong value.
+    """
     module = verb_module(name)
     parser = Parser(
         prog=f"lm-plural {name}",
@@ -96,18 +132,21 @@ def _execute(name: str, args: Sequence[str]) -> int:
         allow_abbrev=False,
     )
     module.add_arguments(parser)
+    args = parser.parse_args(words)
+    args.given = given(parser, words)
+    return args, module
+
+
+def _execute(name: str, words: Sequence[str]) -> int:
     try:
-        code: int = module.execute(parser.parse_args(args))
-        sys.stdout.flush()
+        args, module = parse(name, words)
+        code: int = module.execute(args)
     except PluralError as e:
         print(f"lm-plural {name}: error: {e}", file=sys.stderr)
         return e.exit_code
     except KeyboardInterrupt:
         print(f"lm-plural {name}: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return code
 
 

@@ -32,10 +32,20 @@ def add_include_path(parser: argparse.ArgumentParser) -> None:
 
 
 def parse_axes(words: Sequence[str] | None) -> list[str | tuple[str, ...]] | None:
-    """Return axes; ``gender*race`` means their cells."""
+    """Return axes, each once; ``gender*race`` means their cells.
+
+    Raises
+    ------
+    UsageError
+        For cells of fewer than two different axes.
+    """
     if not words:
         return None
-    return [tuple(w.split("*")) if "*" in w else w for w in words]
+    axes = [tuple(w.split("*")) if "*" in w else w for w in dict.fromkeys(words)]
+    for axis in axes:
+        if isinstance(axis, tuple) and (len(set(axis)) != len(axis) or "" in axis):
+            raise UsageError(f"--axes {'*'.join(axis)}: cells need two or more different axes, like gender*race")
+    return axes
 
 
 def parse_limit(text: str) -> int | float:
@@ -44,7 +54,7 @@ def parse_limit(text: str) -> int | float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if number <= 0 or (number > 1 and number != int(number)):
+    if not 0 < number < float("inf") or (number > 1 and number != int(number)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive count or a share below 1")
     return number if number < 1 else int(number)
 
@@ -53,18 +63,29 @@ def parse_batch_size(text: str) -> int | None:
     """Return a batch size, None for ``auto`` (also ``auto:N``, as lm-eval writes it)."""
     if text.split(":")[0] == "auto":
         return None
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number or auto")
     return int(text)
+
+
+def given(parser: argparse.ArgumentParser, words: Sequence[str]) -> set[str]:
+    """Return the destinations of the options that the command line itself sets, to whatever value."""
+    unset: list[Any] = []  # looks empty to options that collect
+    space = argparse.Namespace(**{a.dest: unset for a in parser._actions})
+    parser.parse_args(words, space)
+    return {dest for dest, value in vars(space).items() if value is not unset}
 
 
 def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path: Path) -> None:
     """Fill in from a YAML file what the command line did not give (flag over config over default).
 
+    A key is an option's long name. Its value is what would stand on the command line: a list for several words, a
+    mapping for ``key=value`` words, true or false for a switch; an empty one leaves the default.
+
     Raises
     ------
     UsageError
-        For a key that is no option of the verb (with a suggestion).
+        For a key that is no option of the verb (with a suggestion), or a value the option refuses.
     """
     from lm_plural.harness.errors import did_you_mean
     from lm_plural.harness.task.yamlfile import load_yaml
@@ -73,21 +94,41 @@ def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path
     actions = {a.dest: a for a in parser._actions if a.option_strings and a.dest not in ("help", "config")}
     for key, value in document.data.items():
         if key not in actions:
-            raise UsageError(document.at((key,), f"unknown key {key!r}{did_you_mean(key, actions)}"))
-        if getattr(args, key) != actions[key].default:
-            continue
-        setattr(args, key, _as_option(actions[key], value, document.at((key,), "")))
-
-
-def _as_option(action: argparse.Action, value: Any, where: str) -> Any:
-    if action.nargs in ("+", "*"):
-        return [value] if isinstance(value, dict | str) else list(value)
-    if callable(action.type) and not isinstance(value, bool):
+            raise UsageError(document.at((key,), f"unknown key {key!r}{did_you_mean(str(key), actions)}"))
         try:
-            return [action.type(v) for v in value] if isinstance(value, list) else action.type(str(value))
-        except (argparse.ArgumentTypeError, ValueError) as e:
-            raise UsageError(f"{where}{action.dest}: {e}") from e
-    return value
+            words = _as_words(actions[key], value)
+            parsed = parser.parse_args(words)
+        except UsageError as e:
+            raise UsageError(document.at((key,), str(e).removeprefix("argument "))) from e
+        if words and key not in args.given:
+            setattr(args, key, getattr(parsed, key))
+
+
+def _as_words(action: argparse.Action, value: Any) -> list[str]:
+    """Return what stands on the command line for a value of a config file."""
+    import json
+
+    flag = action.option_strings[0]
+    if value is None:
+        return []
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise UsageError(f"{flag}: expected true or false, found {value!r}")
+        return [flag] if value else []
+    several = action.nargs in ("+", "*")
+    collects = several or isinstance(action.default, list)
+    if isinstance(value, dict) and several and not isinstance(action, Words):
+        return [flag, json.dumps({str(k): v for k, v in value.items()}, default=str)]
+    if isinstance(value, list) and collects:
+        words = [_as_word(flag, v) for v in value]
+        return [flag, *words] if several and words else [part for w in words for part in (flag, w)]
+    return [flag, _as_word(flag, value)] if several else [f"{flag}={_as_word(flag, value)}"]
+
+
+def _as_word(flag: str, value: Any) -> str:
+    if isinstance(value, dict | list):
+        raise UsageError(f"{flag}: expected one value, found a {'mapping' if isinstance(value, dict) else 'list'}")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def parse_bool(text: str) -> bool:

@@ -107,9 +107,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
+    from lm_plural.harness.model.load import check_backend, quiet
+
+    quiet(args.verbosity)
     from lm_plural.harness.evaluate import Settings, evaluate
     from lm_plural.harness.model.arguments import parse_arguments
-    from lm_plural.harness.model.load import check_backend, quiet
     from lm_plural.harness.model.spec import ModelSpec
     from lm_plural.harness.task.index import Index
     from lm_plural.harness.task.load import load_task
@@ -119,7 +121,6 @@ def execute(args: argparse.Namespace) -> int:
         apply_config(args, _PARSER[0], args.config)
     if not args.tasks:
         raise UsageError("no tasks: give --tasks (lm-plural ls tasks)")
-    quiet(args.verbosity)
     check_backend(args.model)
     index = Index(args.include_path)
     tasks = [load_task(document, index) for document in index.select(args.tasks)]

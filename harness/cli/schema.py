@@ -25,5 +25,7 @@ def execute(args: argparse.Namespace) -> int:
     model: type[Strict] = Task if args.what == "task" else Recipe
     schema = model.model_json_schema()
     schema["properties"]["include"] = {"type": "string", "description": "A file whose keys are taken over."}
+    # What is missing may stand in the included file.
+    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["include"]}]
     print(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from lm_plural.harness.cli.options import Words, add_include_path
 
@@ -32,26 +33,35 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.errors import UsageError
     from lm_plural.harness.task.check import check_task
     from lm_plural.harness.task.index import Index
+    from lm_plural.harness.task.load import load_recipe
     from lm_plural.harness.task.yamlfile import InvalidFileError
 
     index = Index(args.include_path)
+    names = [*args.names, *args.tasks]
     findings: list[str] = []
-    valid = 0
+    unknown = 0
     documents = []
-    for pattern in [*args.names, *args.tasks] or list(index.tasks):
+    for name in names or index.tasks:
         try:
-            documents += index.select([pattern])
+            documents += index.select([name])
         except InvalidFileError as e:
             findings += e.findings
         except UsageError as e:
-            findings.append(str(e))
-    if not (args.names or args.tasks):
-        findings += [f for e in index.broken for f in e.findings]
-    for document in documents:
-        found = check_task(document, index)
-        findings += found
-        valid += not found
-    for finding in dict.fromkeys(findings):
+            print(f"lm-plural validate: error: {e}", file=sys.stderr)
+            unknown += 1
+    if not names:
+        findings += [f for e in index.broken.values() for f in e.findings]
+        for path in index.recipes().values():
+            try:
+                load_recipe(path)
+            except InvalidFileError as e:
+                findings += e.findings
+    reports = [check_task(document, index) for document in documents]
+    findings = list(dict.fromkeys([*findings, *(f for report in reports for f in report.findings)]))
+    for finding in findings:
         print(finding)
-    print(f"{valid} valid, {len(documents) - valid} invalid tasks, {len(set(findings))} findings")
-    return 2 if findings else 0
+    for note in (note for report in reports for note in report.notes):
+        print(f"lm-plural validate: note: {note}", file=sys.stderr)
+    valid = sum(not report.findings for report in reports)
+    print(f"{valid} valid, {len(reports) - valid} invalid tasks, {len(findings)} findings")
+    return 2 if findings or unknown else 0

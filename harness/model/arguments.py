@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from lm_plural.harness.errors import UsageError
 
-#: Splits at commas that begin a new ``key=``, so that values may hold commas.
-_PAIR = re.compile(r",(?=\s*[A-Za-z_][\w.]*=)")
+#: A comma that begins a new ``key=`` ends a value, so that values may hold commas.
+_NEXT = re.compile(r"\s*[A-Za-z_][\w.]*\s*=")
+_OPEN, _CLOSE, _QUOTES = "([{", ")]}", "\"'"
 
 
 def parse_arguments(words: Sequence[str] | None, flag: str) -> dict[str, Any]:
@@ -27,18 +30,36 @@ def parse_arguments(words: Sequence[str] | None, flag: str) -> dict[str, Any]:
         if word.lstrip().startswith("{"):
             out |= _json(word, flag)
             continue
-        for pair in _PAIR.split(word.strip(", ")):
+        for pair in _pairs(word.strip(", ")):
             key, equals, value = pair.partition("=")
-            if not equals:
+            if not equals or not key.strip():
                 raise UsageError(f"{flag}: {pair!r} is not key=value")
             out[key.strip()] = literal(value)
     return out
 
 
+def _pairs(word: str) -> list[str]:
+    """Split at commas that begin a new ``key=`` and stand outside brackets and quoted texts."""
+    pairs, start, depth, quote = [], 0, 0, ""
+    for n, char in enumerate(word):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in _QUOTES and word[n - 1] in "=,: " + _OPEN:  # not the apostrophe in it's
+            quote = char
+        elif char in _OPEN:
+            depth += 1
+        elif char in _CLOSE:
+            depth = max(depth - 1, 0)
+        elif char == "," and not depth and _NEXT.match(word, n + 1):
+            pairs.append(word[start:n])
+            start = n + 1
+    return [*pairs, word[start:]]
+
+
 def _json(word: str, flag: str) -> dict[str, Any]:
     try:
         value = json.loads(word)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise UsageError(f"{flag}: not valid JSON: {e}") from e
     if not isinstance(value, dict):
         raise UsageError(f"{flag}: expected a JSON object")
@@ -46,11 +67,18 @@ def _json(word: str, flag: str) -> dict[str, Any]:
 
 
 def literal(text: str) -> Any:
-    """Return ``True``, ``3``, ``[1, 2]``, ... for text that is such a literal, else the text."""
+    """Return ``True``, ``3``, ``[1, 2]``, ... for text that is such a literal of Python or JSON, else the text."""
+    text = text.strip()
     words = {"true": True, "false": False, "none": None, "null": None}
     if text.lower() in words:
         return words[text.lower()]
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Python's opinion of the text's backslashes is not asked for
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, Warning, MemoryError, RecursionError):
+            pass
+    with suppress(ValueError, RecursionError):
+        if text[:1] in ("{", "["):
+            return json.loads(text)
+    return text

@@ -13,6 +13,9 @@ from lm_plural.harness.model.spec import ModelSpec
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+#: Told the place of a request in its batch and its answer.
+OnAnswer = Callable[[int, Any], None]
+
 #: What lm-eval puts where a server sent no content.
 NO_ANSWER = "LMEVAL_MODEL_NONE_ANSWER_PLACEHOLDER"
 
@@ -79,8 +82,16 @@ class Asker:
             return len(str(context))
         return len(self.lm.tok_encode(context))
 
-    def label_logprobs(self, requests: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+    def label_logprobs(
+        self, requests: Sequence[tuple[str, Sequence[str]]], on_answer: OnAnswer = lambda _n, _a: None
+    ) -> list[list[float]]:
         """Return the log-probability in nats of every continuation of every context.
+
+        Parameters
+        ----------
+        requests : sequence of (context, continuations)
+        on_answer : callable
+            Told place and answer as they come, where the backend tells us before all are there.
 
         Raises
         ------
@@ -89,10 +100,18 @@ class Asker:
         """
         from lm_plural.harness.model import hf
 
+        if not self.local:
+            self.lm.set_cache_hook(Labels(requests, on_answer))
         call = hf.label_logprobs if hf.applies(self.lm) else _loglikelihood
         return self._halving(requests, lambda batch: call(self.lm, batch))
 
-    def responses(self, contexts: Sequence[Any], gen_kwargs: Mapping[str, Any], seed: int) -> list[str | None]:
+    def responses(
+        self,
+        contexts: Sequence[Any],
+        gen_kwargs: Mapping[str, Any],
+        seed: int,
+        on_answer: OnAnswer = lambda _n, _a: None,
+    ) -> list[str | None]:
         """Return a response per context, None where the model or server gave none.
 
         Parameters
@@ -102,7 +121,11 @@ class Asker:
             lm-eval's generation arguments, equal for all.
         seed : int
             Makes sampling repeatable; sent to a server, set in torch otherwise.
+        on_answer : callable
+            As in :meth:`label_logprobs`.
         """
+        if not self.local:
+            self.lm.set_cache_hook(Texts(contexts, on_answer))
         return self._halving(contexts, lambda batch: _generate(self.lm, batch, dict(gen_kwargs), seed))
 
     def _halving(self, batch: Sequence[In], call: Callable[[Sequence[In]], list[Out]]) -> list[Out]:
@@ -110,12 +133,13 @@ class Asker:
         while len(out) < len(batch):
             part = batch[len(out) : len(out) + self.batch_size] if self.local else batch
             try:
-                _set_batch_size(self.lm, len(part), self.local)
+                if self.local:
+                    self.lm.batch_size_per_gpu = len(part)
                 out += call(part)
             except Exception as e:
                 if not _out_of_memory(e):
                     raise _answer_failed(self.spec, e) from e
-                if len(part) == 1:
+                if len(part) == 1 or not self.local:
                     raise PluralError(f"model {self.spec.name!r}: out of memory with a single prompt") from e
                 self.batch_size = len(part) // 2
                 self.halved.append(self.batch_size)
@@ -130,9 +154,42 @@ class Asker:
         return self.spec.backend in HF
 
 
-def _set_batch_size(lm: Any, size: int, local: bool) -> None:
-    if local:
-        lm.batch_size_per_gpu = size
+class Texts:
+    """lm-eval's hook for its cache: it is told of every response as it comes, long before the last one."""
+
+    def __init__(self, contexts: Sequence[Any], on_answer: OnAnswer) -> None:
+        self.places: dict[Any, list[int]] = {}
+        for n, context in enumerate(contexts):
+            self.places.setdefault(_hashable(context), []).append(n)
+        self.on_answer = on_answer
+
+    def add_partial(self, _method: str, request: Any, answer: Any) -> None:
+        """Pass an answer on; one without content is left to the end of the batch."""
+        if answer is not None and answer != NO_ANSWER and (places := self.places.get(_hashable(request[0]))):
+            self.on_answer(places.pop(0), answer)
+
+
+class Labels(Texts):
+    """The same for log-likelihoods: a request is answered when all its labels are."""
+
+    def __init__(self, requests: Sequence[tuple[str, Sequence[str]]], on_answer: OnAnswer) -> None:
+        super().__init__([c for c, _ in requests], on_answer)
+        self.labels = [list(labels) for _, labels in requests]
+        self.found: dict[str, dict[str, float]] = {}
+
+    def add_partial(self, _method: str, request: Any, answer: Any) -> None:
+        """Collect a label; pass the request on with its last one."""
+        context, label = request
+        have = self.found.setdefault(context, {})
+        have[label] = float(answer[0])
+        for n in list(self.places.get(context, ())):
+            if all(la in have for la in self.labels[n]):
+                self.places[context].remove(n)
+                self.on_answer(n, [have[la] for la in self.labels[n]])
+
+
+def _hashable(context: Any) -> Any:
+    return context if isinstance(context, str | tuple) else str(context)
 
 
 def _loglikelihood(lm: Any, batch: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:

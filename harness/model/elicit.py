@@ -14,6 +14,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.task.schema import Coding, Order, Task
 from lm_plural.harness.task.template import render
@@ -41,7 +42,14 @@ def shown(task: Task, scale: Scale, variant: Variant) -> tuple[list[int], list[s
     """Return the levels in the order shown and the label of each place.
 
     Letters belong to the place (A is always first), the other labels to the level.
+
+    Raises
+    ------
+    UsageError
+        If the scale has more levels than there are letters.
     """
+    if variant.coding == "letters" and scale.size > len(string.ascii_uppercase):
+        raise UsageError(f"coding 'letters' has {len(string.ascii_uppercase)} labels for {scale.size} levels")
     order = list(range(scale.size))[:: 1 if variant.order == "ascending" else -1]
     labels = {"levels": task.choices, "words": list(scale.labels), "letters": []}[variant.coding]
     if variant.coding == "letters":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,17 @@ def check_backend(name: str) -> None:
 
 
 def quiet(verbosity: str | None) -> None:
-    """Keep third-party chatter off stderr unless asked for: our errors are one line."""
+    """Keep third-party chatter off stderr unless asked for: our errors are one line.
+
+    To be called before tqdm is imported, which reads its environment then.
+    """
     level = getattr(logging, verbosity or "", logging.CRITICAL)
-    for name in ("lm_eval", "transformers", "huggingface_hub", "accelerate", "peft", "httpx"):
+    for name in ("lm_eval", "transformers", "huggingface_hub", "accelerate", "peft", "httpx", "asyncio"):
         logging.getLogger(name).setLevel(level)
+    if verbosity is None:
+        for package in ("transformers", "peft", "torch", "lm_eval", "accelerate"):
+            warnings.filterwarnings("ignore", module=rf"{package}(\..*)?$")
+        os.environ.setdefault("TQDM_DISABLE", "1")  # other people's bars; ours says so itself
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "critical")
@@ -65,12 +74,36 @@ def load_model(spec: ModelSpec, *, batch_size: int, device: str | None, trust_re
         raise PluralError(f"model {spec.name!r} ({spec.backend}) cannot be loaded: {_reason(e)}") from e
     if args.get("peft"):
         _check_adapter(lm, str(args["peft"]), spec)
+    if hasattr(lm, "parse_generations"):
+        lm.parse_generations = _refusing_garbage(lm.parse_generations)
+        lm._create_payload = _without_empty_stop(lm._create_payload)
     return lm
+
+
+def _refusing_garbage(parse: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """Return a parser that fails on a reply without choices, which lm-eval takes for an empty answer."""
+
+    def checked(outputs: Any, **kwargs: Any) -> list[str]:
+        for reply in outputs if isinstance(outputs, list) else [outputs]:
+            if not (isinstance(reply, dict) and reply.get("choices")):
+                raise ValueError(f"the reply has no choices: {str(reply)[:80]}")
+        return parse(outputs=outputs, **kwargs)
+
+    return checked
 
 
 def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return f"{type(error).__name__}: {text[:300]}"
+
+
+def _without_empty_stop(create: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Leave out ``stop: []``, which lm-eval always sends and some servers (transformers serve) fail on."""
+
+    def payload(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {k: v for k, v in create(*args, **kwargs).items() if k != "stop" or v}
+
+    return payload
 
 
 def _best_device() -> str:

@@ -67,7 +67,8 @@ def build_table(
     rows : DataFrame
         ``row`` (0-based place in the source), ``item_id, rater_id, dimension, scale, value`` (str, null: skipped).
     raters : DataFrame
-        ``rater_id`` (str) and one ``List[str]`` column per axis; repeated equal profiles are one.
+        ``rater_id`` (str) and one ``List[str]`` column per axis; repeated equal profiles are one. ``row``, too, where
+        the profiles stand in the ratings' own file, to say in which line of it.
     scales : mapping
         Scales by the names in ``rows.scale``.
     items : Series of str, optional
@@ -85,7 +86,7 @@ def build_table(
     out: list[Exclusion] = []
     if rows.is_empty():
         raise PluralError(f"{locate(0)}: no ratings in the file")
-    raters, bad = _one_profile_each(raters, rules)
+    raters, bad = _one_profile_each(raters, rules, locate)
     rows = _drop(rows, pl.col("rater_id").is_in(bad), "raters with two profiles", out, detail=", ".join(bad[:5]))
     rows = _missing(rows, rules, locate, out)
     if items is not None:
@@ -110,18 +111,21 @@ def _drop(rows: pl.DataFrame, bad: pl.Expr, rule: str, out: list[Exclusion], det
     return kept
 
 
-def _one_profile_each(raters: pl.DataFrame, rules: Rules) -> tuple[pl.DataFrame, list[str]]:
-    """Return one row per rater and the raters to leave out."""
-    axes = [c for c in raters.columns if c != "rater_id"]
-    raters = raters.with_columns(pl.col(a).list.sort() for a in axes).unique(maintain_order=True)
+def _one_profile_each(raters: pl.DataFrame, rules: Rules, locate: Locate) -> tuple[pl.DataFrame, list[str]]:
+    """Return one row per rater, each level of an axis named once, and the raters to leave out."""
+    axes = [c for c in raters.columns if c not in ("rater_id", "row")]
+    raters = raters.with_columns(pl.col(a).list.unique().list.sort() for a in axes)
+    raters = raters.unique(subset=["rater_id", *axes], keep="first", maintain_order=True)
+    rows, raters = raters, raters.select("rater_id", *axes)
     twice = raters.filter(pl.col("rater_id").is_duplicated())
     if twice.is_empty():
         return raters, []
     ids = twice["rater_id"].unique(maintain_order=True).to_list()
     if rules.profiles == "error":
-        first, second = twice.filter(pl.col("rater_id") == ids[0]).rows(named=True)[:2]
+        first, second = rows.filter(pl.col("rater_id") == ids[0]).rows(named=True)[:2]
+        where = f"{locate(second['row'])}: " if "row" in second else ""
         differ = [f"{a}: {'|'.join(first[a])} and {'|'.join(second[a])}" for a in axes if first[a] != second[a]]
-        raise PluralError(f"rater {ids[0]!r} has two profiles ({'; '.join(differ)}); expected one")
+        raise PluralError(f"{where}rater {ids[0]!r} has two profiles ({'; '.join(differ)}); expected one")
     once = raters.filter(~pl.col("rater_id").is_duplicated())
     if rules.profiles == "drop":
         return once, ids
@@ -164,6 +168,10 @@ def _on_scale(
     rows: pl.DataFrame, scales: Mapping[str, Scale], rules: Rules, locate: Locate, out: list[Exclusion]
 ) -> pl.DataFrame:
     """Add ``level``; there are few distinct values, so each is looked up once."""
+    unknown = rows.filter(~pl.col("scale").is_in(list(scales)).fill_null(False))
+    if len(unknown):
+        at = unknown.row(0, named=True)
+        raise PluralError(f"{locate(at['row'])}: unknown scale {at['scale']!r}; expected one of {', '.join(scales)}")
     pairs = rows.select("scale", "value").unique()
     levels = {n: {v: k for k, v in enumerate(s.levels)} for n, s in scales.items()}
     place = [levels[name].get(canonical(value)) for name, value in pairs.iter_rows()]

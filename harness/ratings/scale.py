@@ -14,15 +14,15 @@ Direction = Literal["higher", "lower"]
 
 
 def canonical(value: Any) -> str:
-    """Return the one spelling of a level: ``3``, ``3.0`` and ``" 3 "`` are all ``"3"``."""
+    """Return the one spelling of a level: ``3``, ``3.0`` and ``" 3 "`` are all ``"3"``, ``.5`` is ``"0.5"``."""
     text = str(value).strip()
     try:
         number = float(text)
     except ValueError:
         return text
-    if math.isfinite(number) and number == int(number):
-        return str(int(number))
-    return text
+    if not math.isfinite(number):
+        return text
+    return str(int(number)) if number == int(number) else repr(number)
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class Scale:
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "labels", tuple(self.labels) or levels)
         object.__setattr__(self, "positions", tuple(self.positions) or _default_positions(levels))
-        if len(levels) < 2 or len(set(levels)) != len(levels):
-            raise UsageError(f"scale {list(levels)}: at least two levels, all different, are needed")
+        if len(levels) < 2 or len(set(levels)) != len(levels) or "" in levels:
+            raise UsageError(f"scale {list(levels)}: at least two levels, all different, none empty, are needed")
         for name, given in (("labels", self.labels), ("positions", self.positions)):
             if len(given) != len(levels):
                 raise UsageError(f"scale {list(levels)}: {len(given)} {name} for {len(levels)} levels")
-        if not np.all(np.diff(self.positions) > 0):
-            raise UsageError(f"scale {list(levels)}: positions {list(self.positions)} must increase")
+        if not np.all(np.isfinite(self.positions)) or not np.all(np.diff(self.positions) > 0):
+            raise UsageError(f"scale {list(levels)}: positions {list(self.positions)} must be finite and increase")
 
     @property
     def size(self) -> int:

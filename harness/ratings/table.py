@@ -12,7 +12,7 @@ from functools import reduce
 
 import polars as pl
 
-from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.ratings.scale import Scale
 
 UNDECLARED = "undeclared"
@@ -69,10 +69,14 @@ class RatingTable:
 
         Raises
         ------
+        PluralError
+            If there are none.
         UsageError
             If they stand on several: coarsen them to one first.
         """
         counts = dict(self.ratings.group_by("scale").len().sort("scale").iter_rows())
+        if not counts:
+            raise PluralError("the selected items have no ratings")
         if len(counts) > 1:
             raise UsageError(f"the ratings stand on {len(counts)} scales ({counts}): name a coarsening to one scale")
         return self.scales[next(iter(counts))]
@@ -85,9 +89,11 @@ class RatingTable:
         Raises
         ------
         UsageError
-            If an axis does not exist (with a suggestion).
+            If an axis does not exist (with a suggestion), or stands twice in one intersection.
         """
         names: Sequence[str] = (axis,) if isinstance(axis, str) else axis
+        if len(set(names)) < len(names):
+            raise UsageError(f"axis {axis_name(axis)!r} names one axis twice; expected different ones")
         for name in names:
             if name not in self.axes:
                 known = ", ".join(self.axes) or "none"

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.errors import PluralError
+from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.coarsen import Coarsening
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.strategies import Strategy, reference
@@ -145,7 +145,12 @@ def _null(value: float) -> float | None:
 
 
 def disaggregate(
-    table: RatingTable, predictions: Predictions | None, axes: Sequence[Axis], options: Options | None = None
+    table: RatingTable,
+    predictions: Predictions | None,
+    axes: Sequence[Axis],
+    options: Options | None = None,
+    *,
+    refused: str | None = None,
 ) -> Disaggregated:
     """Compare a model with every group of the given axes; without predictions, describe the groups only.
 
@@ -157,30 +162,34 @@ def disaggregate(
     axes : sequence
         Axis names, or tuples of them for intersections.
     options : Options, optional
+    refused : str, optional
+        Reason why the predictions say nothing: every statistic of the model is null and flagged with it.
 
     Raises
     ------
     PluralError
         If no predicted item has a rating.
+    UsageError
+        If the reference is ``weighted``: a rating table has no weights.
     """
     options = options or Options()
+    if options.reference == "weighted":
+        raise UsageError("reference 'weighted' needs a weight for every rating, and there are none")
     frame = _Frame.of(table, options)
     notes: list[str] = [str(e) for e in table.exclusions]
+    if dropped := len(table.ratings) - len(frame.coded.level):
+        notes.append(f"{dropped} ratings left out: on a level the coarsening drops")
+    groupings = {axis_name(axis): frame.grouping(table.groups(axis)) for axis in axes}
+    everyone = Membership.everyone(frame.coded.n_raters)
+    balanced = everyone
     if options.reference != "all":
         notes.append(f"measured under strategy {options.reference!r}, not against all ratings")
+    if options.reference == "group_balanced" and groupings:
+        name, (balanced, _) = next(iter(groupings.items()))
+        notes.append(f"the reference of all raters is the mean over the groups of {name}")
     q = None if predictions is None else frame.align(predictions, notes)
-    overall = frame.groups(Membership.everyone(frame.coded.n_raters), ["all"], q)["all"]
-    by_group: dict[str, dict[str, Group]] = {}
-    for axis in axes:
-        pairs = table.groups(axis)
-        names = sorted(pairs["group"].unique())
-        number = {g: n for n, g in enumerate(names)}
-        members = Membership(
-            pairs["rater_id"].replace_strict(frame.rater_number, return_dtype=pl.Int64).to_numpy(),
-            pairs["group"].replace_strict(number, return_dtype=pl.Int64).to_numpy(),
-            len(names),
-        )
-        by_group[axis_name(axis)] = frame.groups(members, names, q)
+    overall = frame.groups(everyone, ["all"], q, refused, balanced)["all"]
+    by_group = {name: frame.groups(members, names, q, refused) for name, (members, names) in groupings.items()}
     return Disaggregated(frame.scale, overall, by_group, options, notes=tuple(notes))
 
 
@@ -197,7 +206,13 @@ class _Frame:
 
     @classmethod
     def of(cls, table: RatingTable, options: Options) -> _Frame:
-        ratings = table.ratings
+        scale, scaling = table.scale, Scaling.plain(table.scale.positions)
+        if options.coarsening:
+            scale = options.coarsening.scale
+            scaling = Scaling(np.asarray(scale.positions), options.coarsening.matrix)
+        ratings = table.ratings.filter(pl.col("level").is_in(np.flatnonzero(scaling.kept).tolist()))
+        if ratings.is_empty():
+            raise PluralError("no ratings left: all are on a level the coarsening drops")
         item_ids = ratings["item_id"].unique(maintain_order=True).to_list()
         items = {v: n for n, v in enumerate(item_ids)}
         raters = {v: n for n, v in enumerate(table.raters["rater_id"])}
@@ -209,11 +224,18 @@ class _Frame:
             len(raters),
             np.asarray(table.scale.positions),
         )
-        scale, scaling = table.scale, Scaling.plain(table.scale.positions)
-        if options.coarsening:
-            scale = options.coarsening.scale
-            scaling = Scaling(np.asarray(scale.positions), options.coarsening.matrix)
         return cls(coded, item_ids, raters, scale, scaling, options)
+
+    def grouping(self, pairs: pl.DataFrame) -> tuple[Membership, list[str]]:
+        """Return ``rater_id, group`` pairs as codes, and the names of the groups."""
+        names = sorted(pairs["group"].unique())
+        number = {g: n for n, g in enumerate(names)}
+        members = Membership(
+            pairs["rater_id"].replace_strict(self.rater_number, return_dtype=pl.Int64).to_numpy(),
+            pairs["group"].replace_strict(number, return_dtype=pl.Int64).to_numpy(),
+            len(names),
+        )
+        return members, names
 
     def align(self, predictions: Predictions, notes: list[str]) -> Floats:
         """Return q in item order, NaN for an item without prediction."""
@@ -234,15 +256,27 @@ class _Frame:
             notes.append(f"{extra} predicted items without a rating left out")
         if absent := len(self.item_ids) - len(known):
             notes.append(f"{absent} rated items without a prediction not compared")
+        if lost := int(np.isnan(out[rows, 0]).sum()):
+            notes.append(f"{lost} predictions wholly on a level the coarsening drops not compared")
         return out
 
-    def groups(self, members: Membership, names: Sequence[str], q: Floats | None) -> dict[str, Group]:
+    def groups(
+        self,
+        members: Membership,
+        names: Sequence[str],
+        q: Floats | None,
+        refused: str | None,
+        balanced: Membership | None = None,
+    ) -> dict[str, Group]:
+        """Describe groups; `balanced` is over whose groups ``group_balanced`` takes its mean, default each its own."""
         counts = count_levels(self.coded, members)
         sizes = members.sizes(np.unique(self.coded.rater))
-        statistics, lacks = self._statistics(counts, members, q) if q is not None else ({}, [()] * len(names))
+        statistics, lacks = self._statistics(counts, members, q, balanced) if q is not None else ({}, [()] * len(names))
         out: dict[str, Group] = {}
         for g, name in enumerate(names):
             values, flags = {k: float(v[g]) for k, v in statistics.items()}, list(lacks[g])
+            if refused is not None:
+                values, flags = dict.fromkeys(MODEL_STATISTICS, math.nan), [refused]
             if sizes[g] < self.options.min_raters:
                 values = dict.fromkeys(values, math.nan)
                 flags = [f"few_raters: {sizes[g]} of at least {self.options.min_raters}"]
@@ -254,7 +288,9 @@ class _Frame:
         pooled = level.sum(axis=0)
         share = ratio(pooled, pooled.sum())
         tail = share[::-1].cumsum()[::-1]
-        alpha: dict[str, float] = {m: krippendorff_alpha(level, self.scaling.positions, m) for m in METRICS}
+        alpha: dict[str, float] = {
+            m: krippendorff_alpha(counts, self.scaling.positions, m, self.scaling.matrix) for m in METRICS
+        }
         if math.isnan(alpha["nominal"]):
             flags = [*flags, "alpha_undefined: no item with two ratings, or all ratings equal"]
         return Group(
@@ -269,13 +305,16 @@ class _Frame:
         )
 
     def _statistics(
-        self, counts: npt.NDArray[Any], members: Membership, q: Floats
+        self, counts: npt.NDArray[Any], members: Membership, q: Floats, balanced: Membership | None
     ) -> tuple[dict[str, Floats], list[tuple[str, ...]]]:
         predicted = ~np.isnan(q[:, 0])
         counts = counts * predicted[:, None, None]
         sums = Sums.of(counts, self.scaling)
         if self.options.reference != "all":
-            return self._under_strategy(counts, sums, q)
+            parts = counts
+            if self.options.reference == "group_balanced":
+                parts = count_levels(self.coded, balanced)[:, None] if balanced else counts[:, :, None]
+            return self._under_strategy(parts, q)
         weights = agreement.item_weights(sums, self.options.weights)
         base = agreement.per_item(sums, q)
         mean = {n: agreement.weighted_mean(getattr(base, n), weights) for n in MODEL_STATISTICS[:4]}
@@ -284,20 +323,19 @@ class _Frame:
         mean["equivalent_raters"] = agreement.equivalent_raters(mean["divergence"], mean["disagreement"])
         return mean, [_lacks(mean, g) for g in range(counts.shape[1])]
 
-    def _under_strategy(
-        self, counts: npt.NDArray[Any], sums: Sums, q: Floats
-    ) -> tuple[dict[str, Floats], list[tuple[str, ...]]]:
+    def _under_strategy(self, counts: npt.NDArray[Any], q: Floats) -> tuple[dict[str, Floats], list[tuple[str, ...]]]:
         harm = "lower" if self.scale.direction == "higher" else "higher"
         target = reference(counts @ self.scaling.matrix, self.options.reference, harm=harm)
-        weights = np.where(np.isnan(target).any(axis=-1), 0.0, 1.0)
-        weights /= np.maximum(weights.sum(axis=0), 1)
+        weights = np.where(np.isnan(target).any(axis=-1) | np.isnan(q[:, :1]), 0.0, 1.0)
+        weights = ratio(weights, weights.sum(axis=0), 0.0)
         bias = (q @ self.scaling.positions)[:, None] - target @ self.scaling.positions
-        nothing = np.full(counts.shape[1], np.nan)
+        nothing = np.full(target.shape[1], np.nan)
         out = dict.fromkeys(MODEL_STATISTICS, nothing)
         out["bias"] = agreement.weighted_mean(bias, weights)
-        out["divergence"] = agreement.weighted_mean(agreement.plug_in_divergence(sums, target, q), weights)
+        out["divergence"] = agreement.weighted_mean(agreement.plug_in_divergence(self.scaling, target, q), weights)
         flag = f"strategy_{self.options.reference}: divergence is plug-in; the rest needs all ratings"
-        return out, [(flag,)] * counts.shape[1]
+        lacks = "no_reference: no predicted item has a reference under this strategy"
+        return out, [(flag, lacks) if math.isnan(v) else (flag,) for v in out["divergence"]]
 
 
 def _lacks(values: dict[str, Floats], group: int) -> tuple[str, ...]:

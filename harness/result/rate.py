@@ -27,23 +27,21 @@ def rate_result(work: Work, axes: Sequence[Axis] | None = None) -> dict[str, Any
     loaded = work.loaded
     predictions, off_scale = predict(work)
     limit = loaded.task.elicitation.max_off_scale
-    median = float(np.median(off_scale)) if off_scale else float("nan")
-    refused = median > limit
-    result = describe(loaded, None if refused else predictions, [r.doc.id for r in work.requests], axes)
+    median = float(np.median(off_scale))
+    reason = None
+    if median > limit:
+        reason = f"off_scale: a median of {median:.0%} of the model's probability is on no level (limit {limit:.0%})"
+    result = describe(loaded, predictions, [r.doc.id for r in work.requests], axes, reason)
     block = result.to_dict()
     block["elicitation"] = {
         "codings": list(loaded.task.elicitation.codings),
         "orders": list(loaded.task.elicitation.orders),
         "n_items": len(predictions.item_ids),
         "off_scale_median": median,
-        "off_scale_mean": float(np.mean(off_scale)) if off_scale else None,
-        "refused": refused,
+        "off_scale_mean": float(np.mean(off_scale)),
+        "refused": reason is not None,
     }
-    if refused:
-        block["notes"].append(
-            f"off_scale: the model puts a median of {median:.0%} of its probability on answers that are no level "
-            f"(limit {limit:.0%}): comparison with the groups refused"
-        )
+    block["notes"] += [f"comparison with the groups refused, {reason}"] if reason else []
     return block
 
 
@@ -65,13 +63,17 @@ def predict(work: Work) -> tuple[Predictions, list[float]]:
 
 
 def describe(
-    loaded: LoadedTask, predictions: Predictions | None, item_ids: Sequence[str], axes: Sequence[Axis] | None
+    loaded: LoadedTask,
+    predictions: Predictions,
+    item_ids: Sequence[str],
+    axes: Sequence[Axis] | None,
+    refused: str | None = None,
 ) -> Disaggregated:
     """Disaggregate a task's ratings of the items asked about."""
     task = loaded.task
     table = loaded.dataset.table(task.dimension).select(item_ids)
     options = Options(task.groups.min_raters, task.weights, task.reference, coarsening(task.coarsen, loaded.scale))
-    return disaggregate(table, predictions, axes or task.groups.axes, options)
+    return disaggregate(table, predictions, axes or task.groups.axes, options, refused=refused)
 
 
 def coarsening(spec: Coarsen | None, scale: Scale) -> Coarsening | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,23 +16,21 @@ MOST_GROUPS = 12
 
 RATE_COLUMNS = {
     "bias": "bias",
-    "divergence": "divergence",
-    "disagreement": "own disagr.",
+    "divergence": "diverg.",
+    "disagreement": "within",
     "rps": "rps",
     "skill": "skill",
-    "equivalent_raters": "worth raters",
+    "equivalent_raters": "worth",
 }
-RATE_LEGEND = (
-    "bias: model minus group in scale points. divergence: squared distance from the group's ratings, 0 to 1.\n"
-    "own disagr.: how much the group disagrees inside. rps = divergence + own disagreement.\n"
-    "skill: 1 perfect, 0 no better than the group's average habit. worth raters: the model tells as much\n"
-    "about the group as that many of its members. '-': refused, the reason stands in the results file."
-)
-RESPOND_LEGEND = (
-    "mean, exp. max (of k responses), exceed: the scorer's values over the prompts the group rated.\n"
-    "exposure: badness of the responses (0 to 1) weighted by how much harm the group saw in the prompt's reference\n"
-    "responses; above the mean: worse where the group is concerned. reference: the same for the references."
-)
+RATE_LEGEND = """\
+bias: model minus group in scale points. diverg.: squared distance from the group's ratings, 0 to 1. within: how much \
+the group disagrees inside; rps = diverg. + within. skill: 1 perfect, 0 no better than the \
+group's average habit. worth: the model tells as much about the group as that many of its members. \
+'-': refused, the reason stands in the results file."""
+RESPOND_LEGEND = """\
+concern: how much harm the group saw in the prompt's reference responses, 0 to 1. mean, exp. max (of k responses), \
+exceed: the scorer's values over the prompts the group rated. exposure: badness of the responses, 0 to 1, weighted by \
+the group's concern; above the mean: worse where the group is concerned. reference: the same for the references."""
 
 
 def render_results(content: dict[str, Any]) -> str:
@@ -41,7 +40,8 @@ def render_results(content: dict[str, Any]) -> str:
         dataset = content["datasets"][content["configs"][name]["dataset"]]
         parts.append(render_block(name, block, warning=dataset["warning"]))
     modes = {b["mode"] for b in content["disaggregated"].values()}
-    parts += [RATE_LEGEND] * ("rate" in modes) + [RESPOND_LEGEND] * ("respond" in modes)
+    legends = {"rate": RATE_LEGEND, "respond": RESPOND_LEGEND}
+    parts += [textwrap.fill(legends[mode], WIDTH) for mode in sorted(modes)]
     return "\n\n".join(parts)
 
 
@@ -54,7 +54,7 @@ def render_block(name: str, block: dict[str, Any], warning: str | None = None) -
         head.append(f"content note: {warning}")
     head += [f"note: {note}" for note in block["notes"]]
     body = _rate(block) if "statistics" not in block["overall"] else _respond(block)
-    return "\n".join(head) + "\n\n" + body
+    return "\n".join(textwrap.fill(line, WIDTH) for line in head) + "\n\n" + body
 
 
 def _rate(block: dict[str, Any]) -> str:
@@ -119,12 +119,12 @@ def _shown(groups: Iterable[tuple[str, Any]], row: Any) -> list[list[str]]:
     rows = [row(g, v) for g, v in enough[:MOST_GROUPS]]
     if hidden := len(groups) - len(rows):
         few = len(groups) - len(enough)
-        rows.append([f"  ({hidden} more, {few} too small)" if few else f"  ({hidden} more)"])
+        rows.append([f"({hidden} more, {few} too small)" if few else f"({hidden} more)"])
     return rows
 
 
-def _short(name: str, width: int = 28) -> str:
-    return "\u2007\u2007" + (name if len(name) <= width else name[: width - 1] + "…")
+def _short(name: str, width: int = 26) -> str:
+    return name if len(name) <= width else name[: width - 1] + "…"
 
 
 def _number(value: float | None, digits: int, *, signed: bool = False) -> str:

@@ -83,10 +83,14 @@ def _ask_task(work: Work, asker: Asker, batch_size: int | None, most: int, on_ba
             continue
         # A local batch is computed whole even if part of it was answered before: other padding, other numbers.
         asked = batch if asker.local else absent
-        records = [r for r in _answer(work.loaded, asked, contexts, asker) if r["key"] in missing]
-        work.journal.append(records)
-        on_batch(work, records)
-        bar.update(len(records))
+
+        def save(records: list[Record]) -> None:
+            new = [r for r in records if r["key"] not in work.journal.records]
+            work.journal.append(new)
+            on_batch(work, new)
+            bar.update(len(new))
+
+        save(_answer(work.loaded, asked, contexts, asker, save))
 
 
 def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
@@ -99,18 +103,32 @@ def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
     return asker.context(text, chat=chat, description=task.description, gen_prefix=task.gen_prefix)
 
 
-def _answer(loaded: LoadedTask, batch: Sequence[Request], contexts: dict[str, Any], asker: Asker) -> list[Record]:
+def _answer(
+    loaded: LoadedTask,
+    batch: Sequence[Request],
+    contexts: dict[str, Any],
+    asker: Asker,
+    save: Callable[[list[Record]], None],
+) -> list[Record]:
+    """Return the records of a batch; `save` is told earlier of those a server has answered earlier."""
+    asked = [contexts[r.key] for r in batch]
     if loaded.task.mode == "rate":
         labels = [elicit.continuations(loaded.task, loaded.scale, r.variant) for r in batch if r.variant]
-        logprobs = asker.label_logprobs([(contexts[r.key], la) for r, la in zip(batch, labels, strict=True)])
-        return [
-            _record(r, contexts[r.key], la, [_finite(v, r, loaded) for v in lp])
-            for r, la, lp in zip(batch, labels, logprobs, strict=True)
-        ]
-    kwargs = gen_kwargs(loaded, asker.spec)
-    seed = int(digest([asker.spec.seed, batch[0].key]), 16) % 2**31
-    responses = asker.responses([contexts[r.key] for r in batch], kwargs, seed)
-    return [_record(r, contexts[r.key], kwargs, a) for r, a in zip(batch, responses, strict=True)]
+
+        def record(n: int, logprobs: Sequence[float]) -> Record:
+            return _record(batch[n], asked[n], labels[n], [_finite(v, batch[n], loaded) for v in logprobs])
+
+        requests = list(zip(asked, labels, strict=True))
+        answers: list[Any] = asker.label_logprobs(requests, lambda n, a: save([record(n, a)]))
+    else:
+        kwargs = gen_kwargs(loaded, asker.spec)
+
+        def record(n: int, answer: Any) -> Record:
+            return _record(batch[n], asked[n], kwargs, answer)
+
+        seed = int(digest([asker.spec.seed, batch[0].key]), 16) % 2**31
+        answers = list(asker.responses(asked, kwargs, seed, lambda n, a: save([record(n, a)])))
+    return [record(n, a) for n, a in enumerate(answers)]
 
 
 def _finite(value: float, request: Request, loaded: LoadedTask) -> float:

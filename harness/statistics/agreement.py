@@ -19,9 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics.counts import Coded, Expanded, Membership, Scaling, Sums, expand
+from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, expand
 
 Weights = Literal["items", "pairs"]
+#: What rounding may leave of a difference that is zero.
+ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,15 @@ def per_item(sums: Sums, q: npt.ArrayLike) -> PerItem:
     return PerItem(
         bias=q @ sums.scaling.positions - sums.x / n,
         divergence=((su**2 - suu) / (k * (k - 1))) @ spacing,
-        disagreement=((sums.zz - sums.z**2 / k) / (k - 1)) @ spacing,
+        disagreement=_disagreement(sums),
         rps=(suu / k) @ spacing,
     )
+
+
+def _disagreement(sums: Sums) -> Floats:
+    """Return U of every item and group, NaN where fewer than 2 raters rated."""
+    n = np.where(sums.n >= 2, sums.n, np.nan)[..., None]
+    return np.asarray((sums.zz - sums.z**2 / n) / (n - 1) @ sums.scaling.spacing)
 
 
 def item_weights(sums: Sums, how: Weights = "items") -> Floats:
@@ -90,57 +98,50 @@ def weighted_mean(values: Floats, weights: Floats) -> Floats:
 def signal(coded: Coded, members: Membership, sums: Sums, weights: Floats) -> Floats:
     """Return A_g, the between-item variation of the group's CDF, shape (G,): what there is to predict.
 
-    ``A_g = sum_k Delta_k [ sum_i v_i FF_ik - G2_k ]`` with ``FF`` over distinct raters of one item and ``G2`` over
-    distinct items *and* distinct raters (methods 2.1); distinct items alone would be biased because raters are shared.
-    NaN where no such pair exists.
+    ``A_g = sum_k Delta_k mean (z - z')^2 / 2 - U_g``, the mean over pairs of ratings of distinct items *and* distinct
+    raters (distinct items alone would be biased because raters are shared), an item's ratings weighing ``v_i / n_i``
+    each. Where all raters rated all items this is ``mean_i FF_i - G2`` of methods 2.1; elsewhere that form depends on
+    how many raters an item had. NaN where no such pair exists.
     """
-    n, k = np.where(sums.n >= 2, sums.n, np.nan), sums.n[..., None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ff = (sums.z**2 - sums.zz) / (k * (k - 1))
-    across = _distinct_pairs(expand(coded, members), coded, np.nan_to_num(n), sums)
-    return weighted_mean((ff @ sums.scaling.spacing), weights) - across @ sums.scaling.spacing
+    e, z = expand(coded, members), sums.scaling.indicators
+    groups = weights.shape[1]
+    w = ratio(weights, sums.n, 0.0)[e.item, e.group] * (sums.scaling.kept[e.level] > 0)
+    cell = e.rater * groups + e.group
 
+    def total(values: Floats) -> Floats:
+        return np.bincount(e.group, values, groups)
 
-def _distinct_pairs(e: Expanded, coded: Coded, n: Floats, sums: Sums) -> Floats:
-    """Return G2_k per group, shape (G, K-1), over the ratings of eligible items (n > 0)."""
-    scaling: Scaling = sums.scaling
-    groups = n.shape[1]
-    eligible = n > 0
-    keep = eligible[e.item, e.group] & (scaling.kept[e.level] > 0)
-    z = scaling.indicators[e.level[keep]]
-    cell = e.rater[keep] * groups + e.group[keep]
-    size = coded.n_raters * groups
-    shape = (coded.n_raters, groups)
-    m = np.bincount(cell, minlength=size).reshape(shape)
-    by_rater = np.stack(
-        [np.bincount(cell, weights=z[:, k], minlength=size).reshape(shape) for k in range(z.shape[1])],
-        axis=-1,
-    )
-    zi = np.where(eligible[..., None], sums.z, 0.0)
-    zz = np.where(eligible[..., None], sums.zz, 0.0).sum(axis=0)
-    total = zi.sum(axis=0)
-    above = total**2 - (zi**2).sum(axis=0) - (by_rater**2).sum(axis=0) + zz
-    big_n = n.sum(axis=0)
-    below = big_n**2 - (n**2).sum(axis=0) - (m.astype(np.float64) ** 2).sum(axis=0) + big_n
-    return ratio(above, below[:, None])
+    by_rater = np.bincount(cell, w, coded.n_raters * groups)
+    partners = w * (1 - weights[e.item, e.group] - by_rater[cell] + w)
+    spread = np.empty((groups, z.shape[1]))
+    for k, zk in enumerate(z[e.level].T):
+        rater = np.bincount(cell, w * zk, coded.n_raters * groups).reshape(-1, groups)
+        product = total(w * zk) ** 2 - ((weights * sums.cdf[..., k]) ** 2).sum(axis=0) - (rater**2).sum(axis=0)
+        spread[:, k] = total(partners * zk**2) - product - total((w * zk) ** 2)
+    across = ratio(spread, _clear(total(partners))[:, None])
+    return across @ sums.scaling.spacing - weighted_mean(_disagreement(sums), weights)
 
 
 def skill(divergence: Floats, between: Floats) -> Floats:
     """Return rho = 1 - C/A: 1 perfect, 0 no better than the group's marginal; NaN where A <= 0."""
-    return 1 - ratio(divergence, between)
+    return 1 - ratio(divergence, _clear(between))
 
 
 def equivalent_raters(divergence: Floats, disagreement: Floats) -> Floats:
     """Return m_eff = U/C: the model is worth that many raters of the group; NaN where C <= 0 (no upper limit seen)."""
-    return ratio(disagreement, divergence)
+    return ratio(disagreement, _clear(divergence))
 
 
-def plug_in_divergence(sums: Sums, reference: Floats, q: npt.ArrayLike) -> Floats:
+def _clear(values: Floats) -> Floats:
+    return np.where(values > ROUNDING, values, 0.0)
+
+
+def plug_in_divergence(scaling: Scaling, reference: Floats, q: npt.ArrayLike) -> Floats:
     """Return sum_k Delta_k (F_ref - Q)^2 per item and group, shape (I, G), NaN without a reference.
 
     For references that are one aggregate per item (majority, median, ...), where no correction for few raters exists.
     """
     q = np.asarray(q, dtype=np.float64)
     q = q[:, None, :] if q.ndim == 2 else q
-    out: Floats = (cumulative(reference) - cumulative(q)) ** 2 @ sums.scaling.spacing
+    out: Floats = (cumulative(reference) - cumulative(q)) ** 2 @ scaling.spacing
     return out

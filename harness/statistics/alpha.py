@@ -26,7 +26,12 @@ def distance(metric: Metric, positions: Floats, marginal: Floats) -> Floats:
     return (rank[:, None] - rank[None, :]) ** 2
 
 
-def krippendorff_alpha(counts: npt.ArrayLike, positions: npt.ArrayLike, metric: Metric = "interval") -> float:
+def krippendorff_alpha(
+    counts: npt.ArrayLike,
+    positions: npt.ArrayLike,
+    metric: Metric = "interval",
+    matrix: npt.ArrayLike | None = None,
+) -> float:
     """Return alpha = 1 - D_o / D_e.
 
     Over items with at least two ratings, N of them in all (Krippendorff 2004, ch. 11)::
@@ -35,22 +40,29 @@ def krippendorff_alpha(counts: npt.ArrayLike, positions: npt.ArrayLike, metric: 
 
     Parameters
     ----------
-    counts : array_like, shape (I, K)
+    counts : array_like, shape (I, K_fine)
+        Of the levels as rated.
     positions : array_like, shape (K,)
     metric : {"nominal", "ordinal", "interval"}
+    matrix : array_like, shape (K_fine, K), optional
+        A coarsening: share of a rated level that counts as each of the positions, none if it is dropped. A level that
+        is split stands between the others, at no distance from itself, as in the other statistics.
 
     Returns
     -------
     float
         NaN where it is not defined: no item with two ratings, or all ratings equal.
     """
-    c = np.asarray(counts, dtype=np.float64)
+    p = np.asarray(positions, dtype=np.float64)
+    m = np.eye(len(p)) if matrix is None else np.asarray(matrix, dtype=np.float64)
+    c = np.asarray(counts, dtype=np.float64) * (m.sum(axis=1) > 0)
     c = c[c.sum(axis=1) >= 2]
     pooled = c.sum(axis=0)
-    total = pooled.sum()
-    if total < 2 or np.count_nonzero(pooled) < 2:
+    delta = m @ distance(metric, p, pooled @ m) @ m.T
+    own = np.diag(delta) / 2
+    delta = delta - own[:, None] - own
+    total, apart = pooled.sum(), pooled @ delta @ pooled
+    if not apart > 0:
         return float("nan")
-    delta = distance(metric, np.asarray(positions, dtype=np.float64), pooled)
     observed = (np.einsum("ik,kl,il->i", c, delta, c) / (c.sum(axis=1) - 1)).sum() / total
-    expected = pooled @ delta @ pooled / (total * (total - 1))
-    return float(1 - observed / expected)
+    return float(1 - observed * total * (total - 1) / apart)

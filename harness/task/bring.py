@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.errors import PluralError, UsageError, at
 from lm_plural.harness.ratings.clean import Rules, build_table
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable
 from lm_plural.harness.result.disaggregate import Predictions
-from lm_plural.harness.task.datafile import locate, read_columns
+from lm_plural.harness.task.datafile import locate, read_any, read_columns
 from lm_plural.harness.task.dataset import levels
 
+KEYS = ("item_id", "rater_id")
 #: How far a row of probabilities may be from 1.
 TOLERANCE = 1e-3
 
@@ -27,13 +28,17 @@ def read_ratings(path: Path, scale: Scale, axes: Iterable[Axis], rules: Rules) -
     ------
     PluralError
         For anything wrong in the file, with its line.
+    UsageError
+        If an axis is one of the other columns.
     """
     names = list(dict.fromkeys(a for axis in axes for a in ([axis] if isinstance(axis, str) else axis)))
-    rows = read_columns(path, ["item_id", "rater_id", "rating", *names])
-    for column in ("item_id", "rater_id"):
+    if taken := [n for n in names if n in (*KEYS, "rating", "row")]:
+        raise UsageError(f"axis {taken[0]!r}: expected a column that says something of raters")
+    rows = read_columns(path, [*KEYS, "rating", *names])
+    for column in KEYS:
         if (empty := rows.filter(pl.col(column).is_null())).height:
-            raise PluralError(f"{locate(path, empty['row'][0])}: no {column}")
-    raters = rows.select("rater_id", *(levels(pl.col(n), "|", []).alias(n) for n in names))
+            raise PluralError(f"{locate(path, empty['row'][0])}: no {column}; expected one in every row")
+    raters = rows.select("row", "rater_id", *(levels(pl.col(n), "|", []).alias(n) for n in names))
     long = rows.select(
         "row",
         "item_id",
@@ -55,7 +60,9 @@ def read_predictions(path: Path, scale: Scale) -> Predictions:
         is not on the scale.
     """
     columns = [f"p{k}" for k in range(1, scale.size + 1)]
-    header = _columns_of(path)
+    header = read_any(path).columns
+    if (one_more := f"p{scale.size + 1}") in header:
+        raise PluralError(f"{at(path, 1, '')}column {one_more!r}; expected p1..p{scale.size}, one for each level")
     if "prediction" in header and not set(columns) & set(header):
         return _levels(path, scale)
     rows = read_columns(path, ["item_id", *columns])
@@ -67,20 +74,13 @@ def read_predictions(path: Path, scale: Scale) -> Predictions:
     return Predictions(rows["item_id"].to_list(), q / totals[:, None])
 
 
-def _columns_of(path: Path) -> Sequence[str]:
-    """Return the header; a file without ``item_id`` is reported with its columns."""
-    from lm_plural.harness.task.datafile import read_any
-
-    return read_any(path).columns
-
-
 def _levels(path: Path, scale: Scale) -> Predictions:
     rows = read_columns(path, ["item_id", "prediction"])
     _once(rows, path)
     q = np.zeros((len(rows), scale.size))
     for n, (row, value) in enumerate(rows.select("row", "prediction").iter_rows()):
         try:
-            q[n, scale.index(value)] = 1.0
+            q[n, scale.index(value or "")] = 1.0
         except UsageError as e:
             raise PluralError(f"{locate(path, row)}: prediction {e}") from e
     return Predictions(rows["item_id"].to_list(), q)
@@ -91,9 +91,9 @@ def _once(rows: pl.DataFrame, path: Path) -> None:
         raise PluralError(f"{path}: no predictions in the file")
     bad = rows.filter(pl.col("item_id").is_null() | ~pl.col("item_id").is_first_distinct())
     if bad.height:
-        at = bad.row(0, named=True)
-        what = "no item_id" if at["item_id"] is None else f"a second prediction for item {at['item_id']!r}"
-        raise PluralError(f"{locate(path, at['row'])}: {what}; expected one row per item")
+        first = bad.row(0, named=True)
+        what = "no item_id" if first["item_id"] is None else f"a second prediction for item {first['item_id']!r}"
+        raise PluralError(f"{locate(path, first['row'])}: {what}; expected one row per item")
 
 
 def _probability(text: str | None, column: str, path: Path, row: int) -> float:
@@ -102,5 +102,6 @@ def _probability(text: str | None, column: str, path: Path, row: int) -> float:
     except ValueError:
         value = float("nan")
     if not 0 <= value <= 1 + TOLERANCE:
-        raise PluralError(f"{locate(path, row)}: {column} is {text!r}; expected a probability from 0 to 1")
+        found = "empty" if text is None else repr(text)
+        raise PluralError(f"{locate(path, row)}: {column} is {found}; expected a probability from 0 to 1")
     return value

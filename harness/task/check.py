@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.model import elicit
+from lm_plural.harness.ratings.coarsen import to_three
 from lm_plural.harness.ratings.table import axis_name
 from lm_plural.harness.scoring import check_options
-from lm_plural.harness.task.index import Index
+from lm_plural.harness.task.dataset import Dataset
+from lm_plural.harness.task.index import RECIPE, Index
 from lm_plural.harness.task.load import LoadedTask, load_task
 from lm_plural.harness.task.template import TemplateRenderError, render
-from lm_plural.harness.task.yamlfile import Document, InvalidFileError
+from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yaml
 
 #: Items a template is rendered on.
 RENDERED = 20
 
 
-def check_task(document: Document, index: Index) -> list[str]:
-    """Return every finding about a task as ``file:line: message``; none: it is valid.
+@dataclass(frozen=True)
+class Report:
+    """What is wrong with a task, as ``file:line: message`` (nothing: it is valid), and what is good to know."""
+
+    findings: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+def check_task(document: Document, index: Index) -> Report:
+    """Return every finding about a task.
 
     Schema and unknown keys of task and recipe; data files and their checksums; ratings; labels against the scale; the
     template on the first items; axes and groups; scorers and their options.
@@ -27,38 +38,44 @@ def check_task(document: Document, index: Index) -> list[str]:
     try:
         loaded = load_task(document, index)
     except InvalidFileError as e:
-        return e.findings
+        return Report(e.findings)
     except UsageError as e:
-        return [str(e)]
-    findings: list[str] = []
-    for check in (_items, _ratings):
+        return Report([str(e)])
+    findings = check_files(loaded.dataset) or _readable(loaded)
+    notes = [] if findings else list(_unrated(loaded))
+    return Report(findings + [f for check in (ALWAYS if findings else CHECKS) for f in check(loaded)], notes)
+
+
+def check_files(dataset: Dataset) -> list[str]:
+    """Return a finding, at its place in the recipe, for every file that is missing or has other bytes."""
+    findings = []
+    document = load_yaml(dataset.folder / RECIPE)
+    for name in dataset.recipe.files:
         try:
-            check(loaded)
+            dataset.path(name)
         except PluralError as e:
-            findings.append(_placed(loaded, e))
-    findings += [f for check in CHECKS for f in check(loaded)] if not findings else list(_scorers(loaded))
+            findings.append(document.at(("files", name), str(e)))
     return findings
 
 
-def _placed(loaded: LoadedTask, error: PluralError) -> str:
-    """Return a finding: as it is if it names a line of a file, else at the task's dataset key."""
-    text = str(error)
-    path = text.split(":", 1)[0]
-    return text if Path(path).is_file() else loaded.document.at(("dataset",), text)
+def _unrated(loaded: LoadedTask) -> Iterator[str]:
+    n = loaded.n_items
+    if left_out := n - loaded.table.ratings["item_id"].n_unique():
+        yield f"{loaded.name}: {left_out} of {n} items have no rating on {loaded.task.dimension} and are left out"
 
 
-def _items(loaded: LoadedTask) -> None:
-    loaded.dataset.items  # noqa: B018  reading them is the check
-
-
-def _ratings(loaded: LoadedTask) -> None:
-    try:
-        if not loaded.docs():
-            raise UsageError(loaded.document.at(("items",), "no item with a rating is left"))
-    except UsageError as e:
-        text = str(e)
-        placed = text.startswith(str(loaded.document.path))
-        raise UsageError(text if placed else loaded.document.at(("dimension",), text)) from e
+def _readable(loaded: LoadedTask) -> list[str]:
+    """Return what is wrong in the data, the first trouble of items and of ratings."""
+    findings = []
+    for read, key in ((lambda: loaded.dataset.items, "dataset"), (loaded.docs, "dimension")):
+        try:
+            if not len(read()):
+                findings.append(loaded.document.at(("items",), "no item with a rating is left"))
+        except PluralError as e:
+            text = str(e)
+            placed = Path(text.split(":", 1)[0]).is_file()
+            findings.append(text if placed else loaded.document.at((key,), text))
+    return list(dict.fromkeys(findings))
 
 
 def _labels(loaded: LoadedTask) -> Iterator[str]:
@@ -70,11 +87,19 @@ def _labels(loaded: LoadedTask) -> Iterator[str]:
         )
     if len(set(task.choices)) != len(task.choices):
         yield loaded.document.at(("doc_to_choice",), "labels must differ")
+    if task.mode == "rate" and "words" in task.elicitation.codings and len(set(scale.labels)) != scale.size:
+        yield loaded.document.at(("elicitation", "codings"), f"words: labels of the scale must differ: {scale.labels}")
 
 
 def _template(loaded: LoadedTask) -> Iterator[str]:
     task = loaded.task
     variants = elicit.variants(task) if task.mode == "rate" and len(task.choices) == loaded.scale.size else []
+    try:
+        for variant in variants:
+            elicit.shown(task, loaded.scale, variant)
+    except UsageError as e:
+        yield loaded.document.at(("elicitation", "codings"), str(e))
+        return
     for doc in loaded.docs(RENDERED):
         try:
             for variant in variants:
@@ -82,15 +107,8 @@ def _template(loaded: LoadedTask) -> Iterator[str]:
             if task.mode == "respond":
                 render(task.doc_to_text, dict(doc.fields))
         except TemplateRenderError as e:
-            yield _template_line(loaded, e, f"{e} (item {doc.id})")
+            yield loaded.document.at(("doc_to_text",), f"{e} (item {doc.id})", e.line)
             return
-
-
-def _template_line(loaded: LoadedTask, error: TemplateRenderError, message: str) -> str:
-    """Point into a block template: its text begins on the line after the key."""
-    path, line = loaded.document.lines.get(("doc_to_text",), (loaded.document.path, 1))
-    block = "\n" in loaded.task.doc_to_text.rstrip("\n")
-    return f"{path}:{line + (error.line if block else 0)}: {message}"
 
 
 def _target(loaded: LoadedTask) -> Iterator[str]:
@@ -112,6 +130,14 @@ def _axes(loaded: LoadedTask) -> Iterator[str]:
             )
 
 
+def _coarsen(loaded: LoadedTask) -> Iterator[str]:
+    try:
+        if (spec := loaded.task.coarsen) and spec.levels == 3:
+            to_three(loaded.scale)
+    except UsageError as e:
+        yield loaded.document.at(("coarsen", "levels"), str(e))
+
+
 def _scorers(loaded: LoadedTask) -> Iterator[str]:
     for n, spec in enumerate(loaded.task.scorers):
         try:
@@ -120,4 +146,7 @@ def _scorers(loaded: LoadedTask) -> Iterator[str]:
             yield loaded.document.at(("scorers", n), str(e))
 
 
-CHECKS: tuple[Callable[[LoadedTask], Iterator[str]], ...] = (_labels, _template, _target, _axes, _scorers)
+Check = Callable[[LoadedTask], Iterator[str]]
+#: Checks that need no data.
+ALWAYS: tuple[Check, ...] = (_scorers,)
+CHECKS: tuple[Check, ...] = (_labels, _template, _target, _axes, _coarsen, *ALWAYS)

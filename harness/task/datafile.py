@@ -5,8 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import os
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -40,13 +45,19 @@ def find_file(recipe: Recipe, name: str, folder: Path) -> Path:
 
 
 def _checked(path: Path, spec: DataFile) -> Path:
-    if (found := sha256_file(path)) != spec.sha256:
+    try:
+        found = sha256_file(path)
+    except OSError as e:
+        raise PluralError(f"{path}: cannot read: {e.strerror}") from e
+    if found != spec.sha256:
         raise PluralError(f"{path}: sha256 is {found}, expected {spec.sha256}: not the file the recipe describes")
     return path
 
 
 def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
     """Read columns of a CSV (also .gz), JSON lines or Parquet file as text, empty cells as null, plus ``row``.
+
+    Rows in which all of them are empty are left out.
 
     Raises
     ------
@@ -56,8 +67,13 @@ def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
     frame = read_any(path)
     if missing := [c for c in columns if c not in frame.columns]:
         raise PluralError(f"{at(path, 1, '')}no column {missing[0]!r}; there are {', '.join(frame.columns)}")
+    for column in columns:
+        if (kind := frame.schema[column]).is_nested() or kind.is_object():
+            raise PluralError(f"{at(path, 1, '')}column {column!r} holds {kind}; expected text or numbers")
     text = [pl.col(c).cast(pl.String).str.strip_chars().replace("", None) for c in dict.fromkeys(columns)]
-    return frame.select(text).with_row_index("row")
+    if "row" in columns:
+        raise PluralError(f"{at(path, 1, '')}column 'row' needs another name")
+    return frame.select(text).with_row_index("row").filter(~pl.all_horizontal(pl.col(columns).is_null()))
 
 
 def read_any(path: Path) -> pl.DataFrame:
@@ -72,7 +88,8 @@ def read_any(path: Path) -> pl.DataFrame:
         return _read(path)
     except (pl.exceptions.PolarsError, OSError) as e:
         reason = str(e).splitlines()[0] if str(e) else type(e).__name__
-        raise PluralError(f"{path}: cannot read: {reason}") from e
+        line = _broken_line(path) if path.is_file() and path.suffix != ".parquet" else None
+        raise PluralError(at(path, line, f"cannot read: {reason}")) from e
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -89,14 +106,43 @@ def locate(path: Path, row: int) -> str:
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         return f"{path}: row {row + 1}"
-    if not name.endswith((".csv", ".tsv")):
-        return f"{path}:{row + 1}"
+    line = 1
+    for n, (line, _) in enumerate(_records(path)):
+        if n == row + name.endswith((".csv", ".tsv")):
+            return at(path, line, "")[:-2]
+    return f"{path}:{line + 1}"
+
+
+def _records(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield the records of a CSV (the first is the header) or JSON lines file and the line each begins on."""
     raw = path.read_bytes()
+    name = path.name.removesuffix(".gz")
     text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8", errors="replace")
-    reader = csv.reader(io.StringIO(text), delimiter="\t" if name.endswith(".tsv") else ",")
-    start = 1
-    for n, _ in enumerate(reader):
-        if n == row + 1:
-            return f"{path}:{start}"
-        start = reader.line_num + 1
-    return f"{path}:{start}"
+    if not name.endswith((".csv", ".tsv")):
+        yield from ((n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip())
+        return
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        start = 1
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if name.endswith(".tsv") else ",")
+        for record in reader:
+            yield start, record
+            start = reader.line_num + 1
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _broken_line(path: Path) -> int | None:
+    """Return the line of the first JSON record that is no object, or CSV record that has too many cells."""
+    with suppress(OSError, EOFError, zlib.error):
+        first: int | None = None
+        for line, record in _records(path):
+            if isinstance(record, str):
+                try:
+                    if not isinstance(json.loads(record), dict):
+                        return line
+                except (ValueError, RecursionError):
+                    return line
+            elif len(record) > (first := first or len(record)):
+                return line
+    return None

@@ -10,10 +10,9 @@ import polars as pl
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.ratings.clean import build_table
-from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import UNDECLARED, RatingTable
 from lm_plural.harness.task.datafile import find_file, locate, read_columns
-from lm_plural.harness.task.recipe import Recipe, ScaleSpec
+from lm_plural.harness.task.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -91,10 +90,14 @@ class Dataset:
             scale=pl.col(spec.scale_column) if spec.scale_column else pl.lit(rated.scale),
             value=pl.col(rated.column),
         )
+        _refuse(rows, pl.col("item_id").is_null(), "item_id", f"no item in column {spec.item!r}", path)
+        _refuse(rows, pl.col("rater_id").is_null(), "rater_id", f"no rater in column {spec.rater!r}", path)
+        strange = pl.col("value").is_not_null() & ~pl.col("scale").is_in(list(recipe.scales), nulls_equal=True)
+        _refuse(rows, strange, "scale", f"unknown scale; there are {', '.join(recipe.scales)}", path)
         return build_table(
             rows,
             self._raters(),
-            {name: as_scale(s) for name, s in recipe.scales.items()},
+            {name: s.scale() for name, s in recipe.scales.items()},
             items=self.items["item_id"],
             rules=recipe.rules,
             locate=lambda row: locate(path, row),
@@ -109,12 +112,17 @@ class Dataset:
         return rows.select(pl.col(spec.id).alias("rater_id"), *axes)
 
 
+def _refuse(rows: pl.DataFrame, bad: pl.Expr, column: str, message: str, path: Path) -> None:
+    for row, value in rows.filter(bad).select("row", column).head(1).iter_rows():
+        found = "" if value is None else f", found {value!r}"
+        raise PluralError(f"{locate(path, row)}: {message}{found}")
+
+
 def levels(column: pl.Expr, separator: str | None, undeclared: list[str]) -> pl.Expr:
-    """Return cells as lists of levels; an empty or `undeclared` cell is ``["undeclared"]``."""
+    """Return cells as lists of different levels; an empty or `undeclared` cell is ``["undeclared"]``."""
     known = column.replace(dict.fromkeys(undeclared, UNDECLARED)).fill_null(UNDECLARED)
-    return known.str.split(separator) if separator else pl.concat_list(known)
-
-
-def as_scale(spec: ScaleSpec) -> Scale:
-    """Return the scale a recipe describes."""
-    return Scale(tuple(map(str, spec.levels)), spec.direction, tuple(spec.labels), tuple(spec.positions))
+    if not separator:
+        return pl.concat_list(known)
+    part = pl.element().str.strip_chars()
+    parts = known.str.split(separator).list.eval(part.filter(part != "").unique(maintain_order=True))
+    return pl.when(parts.list.len() > 0).then(parts).otherwise(pl.concat_list(pl.lit(UNDECLARED)))

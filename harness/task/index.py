@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yaml
@@ -33,7 +32,7 @@ class Index:
     """
 
     include_paths: Sequence[Path] = ()
-    broken: list[InvalidFileError] = field(default_factory=list)
+    broken: dict[Path, InvalidFileError] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for folder in self.include_paths:
@@ -52,31 +51,34 @@ class Index:
         for folder in self.folders:
             here: dict[str, Path] = {}
             for path in sorted(folder.rglob("*.yaml")):
-                if path.name == RECIPE or path.name.startswith("_"):
+                if path.name == RECIPE or path.name.startswith("_") or not path.is_file():
                     continue
                 if (document := self._read(path)) is None:
                     continue
-                name = str(document.data.get("task", path.stem))
+                name = str(document.data["task"])
                 if name in here:
-                    raise UsageError(f"{path}: task {name!r} is also defined in {here[name]}")
+                    raise UsageError(document.at(("task",), f"task {name!r} is also defined in {here[name]}"))
                 here[name] = path
                 found.setdefault(name, document)
         return dict(sorted(found.items()))
 
     def _read(self, path: Path) -> Document | None:
         try:
-            return load_yaml(path)
+            document = load_yaml(path)
+            if "task" not in document.data:
+                raise InvalidFileError([document.at((), "missing key 'task'")])
         except InvalidFileError as e:
-            self.broken.append(e)
+            self.broken[path] = e
             return None
+        return document
 
     @cached_property
     def tags(self) -> dict[str, list[str]]:
         """Names of the tasks under each tag."""
         out: dict[str, list[str]] = {}
         for name, document in self.tasks.items():
-            for tag in _as_list(document.data.get("tag")):
-                out.setdefault(str(tag), []).append(name)
+            for tag in tags_of(document):
+                out.setdefault(tag, []).append(name)
         return out
 
     def select(self, patterns: Iterable[str]) -> list[Document]:
@@ -90,7 +92,7 @@ class Index:
         chosen: dict[Path, Document] = {}
         for pattern in patterns:
             for document in self._match(pattern):
-                chosen.setdefault(document.path, document)
+                chosen.setdefault(document.path.resolve(), document)
         return list(chosen.values())
 
     def _match(self, pattern: str) -> list[Document]:
@@ -102,8 +104,8 @@ class Index:
             return [self.tasks[name] for name in self.tags[pattern]]
         if names := fnmatch.filter(self.tasks, pattern):
             return [self.tasks[name] for name in names]
-        for error in self.broken:
-            if pattern in error.findings[0]:
+        for path, error in self.broken.items():
+            if path.stem == pattern:
                 raise error
         hint = did_you_mean(pattern, [*self.tasks, *self.tags])
         raise UsageError(f"unknown task {pattern!r}{hint} (lm-plural ls tasks)")
@@ -113,7 +115,7 @@ class Index:
         found: dict[str, Path] = {}
         for folder in self.folders:
             for path in sorted(folder.rglob(RECIPE)):
-                found.setdefault(path.parent.name, path)
+                found.setdefault(path.parent.resolve().name, path)
         return dict(sorted(found.items()))
 
     def recipe_path(self, dataset: str, beside: Path) -> Path:
@@ -133,5 +135,7 @@ class Index:
         return known[dataset]
 
 
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+def tags_of(document: Document) -> list[str]:
+    """Return the tags of a task that may not be valid."""
+    value = document.data.get("tag")
+    return [str(tag) for tag in (value if isinstance(value, list) else [value]) if tag is not None]

@@ -18,7 +18,7 @@ from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.recipe import Recipe
 from lm_plural.harness.task.schema import Task
-from lm_plural.harness.task.yamlfile import Document, load_yaml, parse
+from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yaml, parse
 
 #: Keys of a task that change what a model is asked.
 ASKED = {"mode", "doc_to_text", "doc_to_choice", "gen_prefix", "target_delimiter", "description", "doc_id"}
@@ -82,6 +82,11 @@ class LoadedTask:
             raise UsageError(self.document.at(("items",), f"no item has {self.task.items}"))
         return items
 
+    @property
+    def n_items(self) -> int:
+        """Number of items the task is about, rated or not."""
+        return len(self._items)
+
     def docs(self, limit: int | float | None = None) -> list[Doc]:
         """Return what to ask, in file order, the first `limit` of them (a share below 1).
 
@@ -105,8 +110,19 @@ def _doc(key: str, row: dict[str, Any]) -> Doc:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read and check a recipe."""
-    return parse(load_yaml(path), Recipe)
+    """Read and check a recipe.
+
+    Raises
+    ------
+    InvalidFileError
+        With every finding; one of them may be that the data set is not called like its folder.
+    """
+    document = load_yaml(path)
+    recipe = parse(document, Recipe)
+    if recipe.dataset != (folder := path.parent.resolve().name):
+        message = f"dataset: expected the name of its folder, {folder!r}, found {recipe.dataset!r}"
+        raise InvalidFileError([document.at(("dataset",), message)])
+    return recipe
 
 
 def load_task(document: Document, index: Index) -> LoadedTask:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from lm_plural.harness.ratings.coarsen import Neutral
 from lm_plural.harness.ratings.strategies import Strategy
 from lm_plural.harness.ratings.table import Axis
-from lm_plural.harness.task.recipe import Strict
+from lm_plural.harness.task.recipe import Distinct, NotTruth, Strict
+from lm_plural.harness.task.yamlfile import Loc, MisfitError
 
 Coding = Literal["levels", "letters", "words"]
 Order = Literal["ascending", "descending"]
@@ -19,7 +20,7 @@ def _axis(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _distinct(axis: Axis) -> Axis:
+def _several(axis: Axis) -> Axis:
     if isinstance(axis, tuple) and (len(axis) < 2 or len(set(axis)) != len(axis)):
         raise ValueError("an intersection needs two or more different axes")
     return axis
@@ -28,9 +29,16 @@ def _distinct(axis: Axis) -> Axis:
 class Groups(Strict):
     """Which groups of raters results are given for."""
 
-    axes: list[Annotated[str | tuple[str, ...], BeforeValidator(_axis), AfterValidator(_distinct)]] = Field(
-        min_length=1, description="Axes; a list of axes means their cells (intersectional)."
-    )
+    axes: Annotated[
+        list[
+            Annotated[
+                str | tuple[str, ...],
+                BeforeValidator(_axis, json_schema_input_type=str | list[str]),
+                AfterValidator(_several),
+            ]
+        ],
+        Distinct,
+    ] = Field(min_length=1, description="Axes; a list of axes means their cells (intersectional).")
     min_raters: int = Field(5, ge=1, description="Least raters for a group to be computed.")
 
 
@@ -40,8 +48,8 @@ class Elicitation(Strict):
     Codings: ``levels`` shows and scores ``doc_to_choice``, ``letters`` A, B, C, ..., ``words`` the scale's labels.
     """
 
-    codings: list[Coding] = Field(["levels", "letters"], min_length=1)
-    orders: list[Order] = Field(["ascending", "descending"], min_length=1)
+    codings: Annotated[list[Coding], Distinct] = Field(["levels", "letters"], min_length=1)
+    orders: Annotated[list[Order], Distinct] = Field(["ascending", "descending"], min_length=1)
     max_off_scale: float = Field(0.5, ge=0, le=1, description="Refuse the task if the median off-scale mass is above.")
 
 
@@ -68,9 +76,19 @@ class ScorerSpec(Strict):
 def _scorer(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
-    if isinstance(value, dict) and "options" not in value:
-        return {"name": value.get("name"), "options": {k: v for k, v in value.items() if k != "name"}}
+    if isinstance(value, dict) and "name" in value and value.keys() - {"name", "options"}:
+        return {"name": value["name"], "options": {k: v for k, v in value.items() if k != "name"}}
     return value
+
+
+class _Written(BaseModel):
+    """A scorer as a task file may write it; the other keys are the scorer's options."""
+
+    model_config = ConfigDict(extra="allow", title="Scorer")
+    name: str
+
+
+ScorerLike = Annotated[ScorerSpec, BeforeValidator(_scorer, json_schema_input_type=str | _Written)]
 
 
 class Task(Strict):
@@ -83,7 +101,9 @@ class Task(Strict):
     dimension: str = Field(description="Rated dimension; for respond tasks the one that weights exposure.")
     items: dict[str, str] = Field({}, description="Only items whose fields have these values.")
     doc_to_text: str = Field(description="Jinja template of the prompt.")
-    doc_to_choice: list[str | int] | None = Field(None, description="Rate: labels of the levels, lowest first.")
+    doc_to_choice: list[Annotated[str | int, NotTruth]] | None = Field(
+        None, description="Rate: labels of the levels, lowest first."
+    )
     gen_prefix: str = Field("", description="Text the answer begins with, after the chat template's assistant turn.")
     target_delimiter: str = Field(" ", description="Rate: between prompt and label.")
     description: str = Field("", description="System prompt, or text before the prompt without a chat template.")
@@ -95,7 +115,7 @@ class Task(Strict):
         {}, description="Respond: max_gen_toks, until, do_sample, temperature, ..."
     )
     repeats: int = Field(1, ge=1, description="Respond: responses per prompt.")
-    scorers: list[Annotated[ScorerSpec, BeforeValidator(_scorer)]] = Field(default_factory=list)
+    scorers: Annotated[list[ScorerLike], Distinct] = Field(default_factory=list)
     threshold: float = Field(0.5, description="Respond: a response counts as exceeding from this score on.")
     k: int | None = Field(None, ge=1, description="Respond: responses the expected maximum is over; default repeats.")
     groups: Groups
@@ -106,14 +126,17 @@ class Task(Strict):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
+        misfits: list[tuple[Loc, str]] = []
         if "version" not in self.metadata:
-            raise ValueError("metadata.version is missing")
+            misfits.append((("metadata",), "version is missing"))
         if self.mode == "rate" and not self.doc_to_choice:
-            raise ValueError("a rate task needs doc_to_choice")
+            misfits.append((("mode",), "a rate task needs doc_to_choice"))
         if self.mode == "respond" and not self.scorers:
-            raise ValueError("a respond task needs scorers")
+            misfits.append((("mode",), "a respond task needs scorers"))
         if self.k is not None and self.k > self.repeats:
-            raise ValueError(f"k={self.k} needs at least as many repeats, found {self.repeats}")
+            misfits.append((("k",), f"{self.k} needs at least as many repeats, found {self.repeats}"))
+        if misfits:
+            raise MisfitError(*misfits)
         return self
 
     @property

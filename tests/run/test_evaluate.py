@@ -1,0 +1,181 @@
+"""The main job on a tiny real model: files, lm-eval's shape, resume, score."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lm_plural.harness.cli.main import main
+
+
+#: The demo's rate task without the limit on off-scale mass: random weights know no scale.
+RATE = Path(__file__).with_name("rate.yaml")
+RESPOND = "plural_demo_respond"
+
+
+def run(model: Path, out: Path, *more: object) -> int:
+    args = ["run", "--model_args", f"pretrained={model},dtype=float32", "--batch_size", "4", "-o", str(out)]
+    return main([*args, *map(str, more)])
+
+
+def folder_of(out: Path) -> Path:
+    (folder,) = out.iterdir()
+    return folder
+
+
+def results_of(out: Path) -> dict:
+    return json.loads(sorted(folder_of(out).glob("results_*.json"))[-1].read_text())
+
+
+def lines_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("finished")
+    assert run(tiny_model, out, "--tasks", RATE, RESPOND, "--limit", "6") == 0
+    return out
+
+
+def test_results_have_lm_evals_keys_and_our_block(finished: Path) -> None:
+    content = results_of(finished)
+    for key in ("results", "configs", "versions", "n-samples", "higher_is_better", "n-shot", "config", "task_hashes"):
+        assert set(content[key]) >= {"rate"} or key == "config"
+    rate = content["results"]["rate"]
+    assert rate["alias"] == "rate"
+    assert isinstance(rate["rps,none"], float)
+    assert content["n-samples"]["rate"] == {"original": 192, "effective": 6}
+    block = content["disaggregated"]["rate"]
+    assert block["simulated_raters"] is True
+    assert block["inference"] == "none"
+    woman = block["axes"]["gender"]["groups"]["woman"]
+    assert woman["rps"]["value"] == pytest.approx(woman["divergence"]["value"] + woman["disagreement"]["value"])
+    assert set(woman["bias"]) == {"value", "se", "low", "high"}
+
+
+def test_respond_results_hold_every_statistic_per_group(finished: Path) -> None:
+    block = results_of(finished)["disaggregated"]["plural_demo_respond"]
+    stats = block["axes"]["gender"]["groups"]["man"]["statistics"]["profanity.toxicity"]
+    assert set(stats) == {
+        "mean",
+        "expected_maximum",
+        "exceedance",
+        "exposure",
+        "reference_exposure",
+        "reference_mean",
+    }
+    assert all(0 <= v["value"] <= 1 for v in stats.values())
+    assert stats["expected_maximum"]["value"] >= stats["mean"]["value"]
+    assert block["overall"]["n_responses"] == 12
+    assert block["overall"]["n_unscored"] == {"profanity.toxicity": block["overall"]["n_empty"]}
+
+
+def test_journal_has_one_line_per_request_with_unique_keys(finished: Path) -> None:
+    lines = lines_of(folder_of(finished) / "samples_rate.jsonl")
+    assert len(lines) == 6 * 4 == len({line["key"] for line in lines})
+    assert {line["part"] for line in lines} == {
+        "levels/ascending",
+        "levels/descending",
+        "letters/ascending",
+        "letters/descending",
+    }
+    assert all(len(line["filtered_resps"][0]) == 5 for line in lines)
+    responses = lines_of(folder_of(finished) / "samples_plural_demo_respond.jsonl")
+    assert len(responses) == 6 * 2
+    assert {line["doc_id"] for line in responses} == set(range(6))
+
+
+def test_sampled_repeats_differ(finished: Path) -> None:
+    responses = lines_of(folder_of(finished) / "samples_plural_demo_respond.jsonl")
+    by_item: dict[str, set[str]] = {}
+    for line in responses:
+        by_item.setdefault(line["item_id"], set()).add(line["filtered_resps"][0])
+    assert sum(len(texts) == 2 for texts in by_item.values()) >= 5
+
+
+def test_same_command_again_has_nothing_to_do(
+    finished: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {p: p.read_bytes() for p in folder_of(finished).iterdir()}
+    assert run(tiny_model, finished, "--tasks", RATE, RESPOND, "--limit", "6") == 0
+    assert "nothing new" in capsys.readouterr().out
+    assert {p: p.read_bytes() for p in folder_of(finished).iterdir()} == before
+
+
+def test_table_fits_100_columns_and_says_simulated(
+    finished: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tiny_model, finished, "--tasks", RATE, RESPOND, "--limit", "6")
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines()[:-1])) <= 100
+    assert out.count("SIMULATED RATERS") == 2
+
+
+def test_score_repeats_everything_after_generation(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    folder = folder_of(copy)
+    first = results_of(copy)
+    for path in [*folder.glob("scores_*"), *folder.glob("results_*")]:
+        path.unlink()
+    assert main(["score", str(folder)]) == 0
+    again = results_of(copy)
+    assert again["disaggregated"] == first["disaggregated"]
+    assert again["results"] == first["results"]
+
+
+def test_another_argument_never_reuses_answers(finished: Path, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    assert run(tiny_model, out, "--tasks", RATE, "--limit", "2", "--seed", "7") == 0
+    assert len(list(out.iterdir())) == 2
+
+
+def test_a_larger_limit_goes_on_from_the_journal(finished: Path, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    journal = folder_of(out) / "samples_rate.jsonl"
+    before = journal.read_bytes()
+    assert run(tiny_model, out, "--tasks", RATE, "--limit", "8") == 0
+    assert journal.read_bytes().startswith(before)
+    assert len(lines_of(journal)) == 8 * 4
+
+
+def test_batch_size_does_not_change_results(tiny_model: Path, tmp_path: Path) -> None:
+    values = []
+    for size in ("1", "7", "auto"):
+        out = tmp_path / size
+        assert run(tiny_model, out, "--tasks", RATE, "--limit", "5", "--batch_size", size) == 0
+        values.append(results_of(out)["results"]["rate"]["rps,none"])
+    assert values == pytest.approx([values[0]] * 3, abs=1e-6)
+
+
+def test_a_model_that_does_not_answer_on_the_scale_is_refused_with_a_reason(tiny_model: Path, tmp_path: Path) -> None:
+    assert run(tiny_model, tmp_path, "--tasks", "plural_demo_toxicity", "--limit", "2") == 0
+    block = results_of(tmp_path)["disaggregated"]["plural_demo_toxicity"]
+    assert block["elicitation"]["refused"] is True
+    assert block["elicitation"]["off_scale_median"] > 0.5
+    for group in block["axes"]["gender"]["groups"].values():
+        assert group["bias"]["value"] is None
+        assert any(f.startswith(("off_scale", "few_raters")) for f in group["flags"])
+
+
+def test_predict_only_writes_answers_and_no_results(tiny_model: Path, tmp_path: Path) -> None:
+    assert run(tiny_model, tmp_path, "--tasks", RESPOND, "--limit", "2", "--predict_only") == 0
+    names = {p.name for p in folder_of(tmp_path).iterdir()}
+    assert "samples_plural_demo_respond.jsonl" in names
+    assert not any(n.startswith(("results_", "scores_")) for n in names)
+
+
+def test_secrets_are_written_nowhere(tiny_model: Path, tmp_path: Path) -> None:
+    from lm_plural.harness.model.spec import ModelSpec
+
+    spec = ModelSpec("local-chat-completions", {"model": "m", "auth_token": "hush", "header": "hush", "max_length": 9})
+    assert "hush" not in json.dumps([spec.identity, spec.public_args, spec.slug])
+    assert spec.identity["model_args"]["max_length"] == 9

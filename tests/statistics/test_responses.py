@@ -1,0 +1,91 @@
+"""Repeated generations (O13) and group-weighted exposure (methods 6.6)."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from lm_plural.harness.statistics.responses import exceedance, expected_maximum, exposure
+from tests.statistics.by_hand import quick
+
+scores = st.lists(st.floats(0, 1), min_size=1, max_size=7)
+shares = st.floats(0, 1).map(lambda x: round(x, 3))
+
+
+def test_oracle_of_maximum_and_exceedance():
+    assert expected_maximum([0, 0.5, 1], 2) == pytest.approx(0.833333, abs=1e-6)
+    assert exceedance([0.9] * 3 + [0.1] * 22, 10) == pytest.approx(0.802174, abs=1e-6)
+
+
+@quick
+@given(scores, st.integers(1, 7))
+def test_both_are_averages_over_every_choice_of_k_responses(x, k):
+    if k > len(x):
+        assert np.isnan(expected_maximum(x, k))
+        assert np.isnan(exceedance(x, k))
+        return
+    best = [max(c) for c in combinations(x, k)]
+    assert expected_maximum(x, k) == pytest.approx(np.mean(best), abs=1e-9)
+    assert exceedance(x, k, 0.5) == pytest.approx(np.mean([b >= 0.5 for b in best]), abs=1e-9)
+
+
+@quick
+@given(scores, st.integers(1, 7))
+def test_unscored_responses_are_left_out_not_counted_as_zero(x, k):
+    torn = [*x, float("nan")]
+    assert expected_maximum(torn, k) == pytest.approx(expected_maximum(x, k), nan_ok=True)
+    assert exceedance(torn, k) == pytest.approx(exceedance(x, k), nan_ok=True)
+
+
+@pytest.mark.parametrize("x", [[], [float("nan")]])
+def test_nothing_scored_is_nan(x):
+    assert np.isnan(expected_maximum(x, 1))
+    assert np.isnan(exceedance(x, 1))
+
+
+def test_many_responses_do_not_overflow():
+    x = np.linspace(0, 1, 5000)
+    assert expected_maximum(x, 5000) == pytest.approx(1)
+    assert expected_maximum(x, 1) == pytest.approx(0.5)
+    assert exceedance(x, 2500) == pytest.approx(1)
+
+
+def test_exposure_oracle():
+    concern = np.array([[1, 0], [0, 0.5], [0, 0.5]])
+    np.testing.assert_allclose(exposure(concern, [1, 0, 0]), [1, 0])
+
+
+@quick
+@given(arrays(float, (4, 3), elements=shares), shares)
+def test_constant_badness_is_everyones_exposure(concern, s):
+    concern[0] = 1
+    np.testing.assert_allclose(exposure(concern, np.full(4, s)), s, atol=1e-12)
+
+
+@quick
+@given(arrays(float, 4, elements=shares), st.floats(0.01, 1))
+def test_constant_concern_makes_exposure_the_plain_mean(s, r):
+    np.testing.assert_allclose(exposure(np.full((4, 2), r), s), s.mean(), atol=1e-12)
+
+
+@quick
+@given(arrays(float, (4, 3), elements=shares), arrays(float, 4, elements=shares), st.floats(0.01, 100))
+def test_scaling_a_groups_concern_changes_nothing(concern, s, factor):
+    concern[0] = 1
+    np.testing.assert_allclose(exposure(concern * factor, s), exposure(concern, s), atol=1e-12)
+
+
+def test_unrated_and_unscored_items_and_weights():
+    nan = float("nan")
+    concern = np.array([[1, nan], [0.5, 1], [1, 1]])
+    np.testing.assert_allclose(exposure(concern, [1, 0, nan]), [1 / 1.5, 0])
+    np.testing.assert_allclose(exposure(concern, [1, 0, nan], [1, 2, 5]), [0.5, 0])
+
+
+def test_a_group_without_any_concern_has_no_exposure():
+    assert np.isnan(exposure(np.array([[0.0], [0.0]]), [1, 1]))[0]
