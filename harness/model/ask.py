@@ -74,13 +74,16 @@ class Asker:
             return self.spec.chat_template
         if mode != "respond":
             return False
-        return "chat" in self.spec.backend or bool(getattr(getattr(self.lm, "tokenizer", None), "chat_template", None))
+        return "chat" in self.spec.backend or bool(getattr(self._tokenizer, "chat_template", None))
+
+    @property
+    def _tokenizer(self) -> Any:
+        """The model's own tokenizer; not a property of its class, which may fetch one from the Hub (lm-eval's dummy)."""
+        return vars(self.lm).get("tokenizer")
 
     def length(self, context: Any) -> int:
         """Return the number of tokens of a context, for sorting (characters where the tokenizer is the server's)."""
-        if getattr(self.lm, "tokenizer", None) is None:
-            return len(str(context))
-        return len(self.lm.tok_encode(context))
+        return len(self.lm.tok_encode(context)) if self.local else len(str(context))
 
     def label_logprobs(
         self, requests: Sequence[tuple[str, Sequence[str]]], on_answer: OnAnswer = lambda _n, _a: None

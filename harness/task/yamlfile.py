@@ -153,8 +153,10 @@ def _read(path: Path) -> tuple[yaml.Node, dict[str, Any]]:
         raise InvalidFileError([at(path, None, f"not UTF-8 text: {e.reason}")]) from e
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
-        problem = getattr(e, "problem", None) or str(e)
-        raise InvalidFileError([at(path, mark.line + 1 if mark else 1, f"not valid YAML: {problem}")]) from e
+        line = min(mark.line + 1, len(text.splitlines())) if mark else 1  # an end that comes too early is past the last
+        context = f" {during}" if (during := getattr(e, "context", None)) else ""
+        message = f"not valid YAML: {getattr(e, 'problem', None) or e}{context}"
+        raise InvalidFileError([at(path, line, message)]) from e
 
 
 def _refuse_depth(text: str, path: Path) -> None:
@@ -163,7 +165,8 @@ def _refuse_depth(text: str, path: Path) -> None:
     for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
-            raise InvalidFileError([at(path, event.start_mark.line + 1, f"nested more than {MAX_DEPTH} deep")])
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise InvalidFileError([at(path, line, f"nested more than {MAX_DEPTH} deep")])
 
 
 def _included(document: Document, value: Any) -> Path:

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lm_plural.harness.errors import PluralError, UsageError, at, did_you_mean
+from lm_plural.harness.files import cache_dir, sha256_file, write_atomic
+
+
+def test_a_file_is_written_whole_with_its_folders_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b.txt"
+    write_atomic(path, "one")
+    write_atomic(path, "zwei ü\n")
+    assert path.read_bytes() == "zwei ü\n".encode()
+    assert [p.name for p in path.parent.iterdir()] == ["b.txt"]
+
+
+@pytest.mark.parametrize("name", [".", "folder", "file/below.txt", "x" * 300, "/", "/dev/null/x"])
+def test_a_path_that_cannot_be_written_is_one_clear_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(PluralError, match="cannot write: ") as caught:
+        write_atomic(tmp_path / name, "text")
+    assert caught.value.exit_code == 1
+    assert {p.name for p in tmp_path.iterdir()} == {"folder", "file"}
+
+
+def test_a_text_that_cannot_be_encoded_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_atomic(path, "old")
+    with pytest.raises(PluralError, match="cannot write"):
+        write_atomic(path, "new \ud800")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_current_folder_is_no_file() -> None:
+    with pytest.raises(PluralError, match="cannot write"):
+        write_atomic(Path(), "text")
+
+
+def test_checksum_is_the_known_one(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256_file(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("LM_PLURAL_CACHE", str(tmp_path / "own"))
+    assert cache_dir() == tmp_path / "own"
+    monkeypatch.delenv("LM_PLURAL_CACHE")
+    assert cache_dir() == tmp_path / "xdg" / "lm-plural"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_dir() == Path.home() / ".cache" / "lm-plural"
+
+
+def test_an_error_is_one_line_with_its_exit_code() -> None:
+    assert str(PluralError("a\n  b\t c")) == "a b c"
+    assert (PluralError.exit_code, UsageError.exit_code) == (1, 2)
+    assert at("f", 3, "m") == "f:3: m"
+    assert at("f", None, "m") == "f: m"
+
+
+def test_suggestions_are_near_words_only() -> None:
+    assert did_you_mean("gendr", ["gender", "race"]) == "; did you mean 'gender'?"
+    assert did_you_mean("xyz", ["gender"]) == ""
