@@ -18,9 +18,7 @@ def write_atomic(path: Path, text: str) -> None:
     PluralError
         If the folder cannot be made or the file cannot be written whole.
     """
-    if path.is_dir() or not path.name:
-        raise PluralError(f"{path}: cannot write: Is a directory")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("w", encoding="utf-8") as f:
@@ -32,6 +30,14 @@ def write_atomic(path: Path, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             beside.unlink()
         raise PluralError(f"{path}: cannot write: {getattr(e, 'strerror', None) or e}") from e
+
+
+def is_file(path: Path) -> bool:
+    """Return whether `path` is a regular file; False also for names the system refuses, like overlong ones."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def sha256_file(path: Path) -> str:

@@ -40,10 +40,10 @@ def execute(args: argparse.Namespace) -> int:
     names = [*args.names, *args.tasks]
     findings: list[str] = []
     unknown = 0
-    documents = []
+    documents = {}
     for name in names or index.tasks:
         try:
-            documents += index.select([name])
+            documents |= {d.path.resolve(): d for d in index.select([name])}
         except InvalidFileError as e:
             findings += e.findings
         except UsageError as e:
@@ -56,7 +56,7 @@ def execute(args: argparse.Namespace) -> int:
                 load_recipe(path)
             except InvalidFileError as e:
                 findings += e.findings
-    reports = [check_task(document, index) for document in documents]
+    reports = [check_task(document, index) for document in documents.values()]
     findings = list(dict.fromkeys([*findings, *(f for report in reports for f in report.findings)]))
     for finding in findings:
         print(finding)

@@ -70,7 +70,9 @@ def read_predictions(path: Path, scale: Scale) -> Predictions:
     q = np.array([[_probability(row[c], c, path, row["row"]) for c in columns] for row in rows.iter_rows(named=True)])
     totals = q.sum(axis=1)
     if (bad := np.flatnonzero(np.abs(totals - 1) > TOLERANCE)).size:
-        raise PluralError(f"{locate(path, rows['row'][int(bad[0])])}: probabilities sum to {totals[bad[0]]:.6g}, expected 1")
+        raise PluralError(
+            f"{locate(path, rows['row'][int(bad[0])])}: probabilities sum to {totals[bad[0]]:.6g}, expected 1"
+        )
     return Predictions(rows["item_id"].to_list(), q / totals[:, None])
 
 

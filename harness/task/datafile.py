@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from lm_plural.harness.errors import PluralError, at
-from lm_plural.harness.files import sha256_file
+from lm_plural.harness.files import is_file, sha256_file
 from lm_plural.harness.task.recipe import DataFile, Recipe
 
 MIRROR = "LM_PLURAL_DATA_MIRROR"
@@ -37,7 +37,7 @@ def find_file(recipe: Recipe, name: str, folder: Path) -> Path:
     if mirror := os.environ.get(MIRROR):
         places += [Path(mirror) / recipe.dataset / spec.path, Path(mirror) / spec.path]
     for path in places:
-        if path.is_file():
+        if is_file(path):
             return _checked(path, spec)
     source = f" (published at {spec.url})" if spec.url else ""
     looked = ", ".join(map(str, places))
@@ -88,7 +88,7 @@ def read_any(path: Path) -> pl.DataFrame:
         return _read(path)
     except (pl.exceptions.PolarsError, OSError) as e:
         reason = str(e).splitlines()[0] if str(e) else type(e).__name__
-        line = _broken_line(path) if path.is_file() and path.suffix != ".parquet" else None
+        line = _broken_line(path) if is_file(path) and path.suffix != ".parquet" else None
         raise PluralError(at(path, line, f"cannot read: {reason}")) from e
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.files import is_file
 from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yaml
 
 RECIPE = "dataset.yaml"
@@ -51,7 +52,7 @@ class Index:
         for folder in self.folders:
             here: dict[str, Path] = {}
             for path in sorted(folder.rglob("*.yaml")):
-                if path.name == RECIPE or path.name.startswith("_") or not path.is_file():
+                if path.name == RECIPE or path.name.startswith("_") or not is_file(path):
                     continue
                 if (document := self._read(path)) is None:
                     continue

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lm_plural.harness.errors import UsageError, at, did_you_mean
+from lm_plural.harness.files import is_file
 
 #: Values a file may hold with its aliases written out; more is an alias bomb.
 MAX_NODES = 100_000
@@ -119,11 +120,11 @@ def _load(path: Path, parents: tuple[Path, ...]) -> Document:
     _index(node, (), document)
     if "include" in data:
         parent = _included(document, data.pop("include"))
+        if not is_file(parent):
+            raise InvalidFileError([document.at(("include",), f"include: no file {parent}")])
         chain = (*parents, path.resolve())
         if parent.resolve() in chain:
             raise InvalidFileError([document.at(("include",), f"{parent.name} includes itself")])
-        if not parent.is_file():
-            raise InvalidFileError([document.at(("include",), f"include: no file {parent}")])
         base = _load(parent, chain)
         own = set(data)
         document.data = {**base.data, **data}
@@ -134,9 +135,9 @@ def _load(path: Path, parents: tuple[Path, ...]) -> Document:
 
 def _read(path: Path) -> tuple[yaml.Node, dict[str, Any]]:
     """Return the top node and its value."""
-    if path.exists() and not path.is_file():  # reading a pipe could wait for ever
-        raise InvalidFileError([at(path, None, "cannot read: not a file")])
     try:
+        if path.exists() and not path.is_file():  # reading a pipe could wait for ever
+            raise InvalidFileError([at(path, None, "cannot read: not a file")])
         text = path.read_text(encoding="utf-8")
         _refuse_depth(text, path)
         loader = Loader(text)
