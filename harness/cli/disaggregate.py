@@ -57,8 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="items",
         help="average item, or average pair of raters",
     )
-    weightless = [s for s in STRATEGIES if s != "weighted"]
-    add("--reference", choices=weightless, default="all", help="disagreement strategy (default: all ratings)")
+    add("--reference", choices=STRATEGIES, default="all", help="disagreement strategy (default: all ratings)")
     add("--coarsen", metavar="K[:NEUTRAL]", help="3, or 2:up, 2:down, 2:drop, 2:split for where neutral goes")
     for rule, choices in CHOICES.items():
         add(
@@ -77,10 +76,11 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.files import write_atomic
     from lm_plural.harness.ratings.clean import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
-    from lm_plural.harness.result.disaggregate import Options, disaggregate
+    from lm_plural.harness.result.bring import read_predictions, read_ratings
+    from lm_plural.harness.result.disaggregate import disaggregate
+    from lm_plural.harness.result.disaggregated import Options
     from lm_plural.harness.result.rate import coarsening
     from lm_plural.harness.result.table import render_block
-    from lm_plural.harness.task.bring import read_predictions, read_ratings
 
     if args.min_raters < 1:
         raise UsageError(f"--min_raters {args.min_raters}: expected at least 1")

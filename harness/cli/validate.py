@@ -39,13 +39,14 @@ def execute(args: argparse.Namespace) -> int:
     index = Index(args.include_path)
     names = [*args.names, *args.tasks]
     findings: list[str] = []
-    unknown = 0
+    unknown = unreadable = 0
     documents = {}
     for name in names or index.tasks:
         try:
             documents |= {d.path.resolve(): d for d in index.select([name])}
         except InvalidFileError as e:
             findings += e.findings
+            unreadable += 1
         except UsageError as e:
             print(f"lm-plural validate: error: {e}", file=sys.stderr)
             unknown += 1
@@ -63,5 +64,5 @@ def execute(args: argparse.Namespace) -> int:
     for note in (note for report in reports for note in report.notes):
         print(f"lm-plural validate: note: {note}", file=sys.stderr)
     valid = sum(not report.findings for report in reports)
-    print(f"{valid} valid, {len(reports) - valid} invalid tasks, {len(findings)} findings")
+    print(f"{valid} valid, {len(reports) - valid + unreadable} invalid tasks, {len(findings)} findings")
     return 2 if findings or unknown else 0

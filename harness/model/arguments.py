@@ -40,10 +40,11 @@ def parse_arguments(words: Sequence[str] | None, flag: str) -> dict[str, Any]:
 
 def _pairs(word: str) -> list[str]:
     """Split at commas that begin a new ``key=`` and stand outside brackets and quoted texts."""
-    pairs, start, depth, quote = [], 0, 0, ""
+    pairs, start, depth, quote, escaped = [], 0, 0, "", False
     for n, char in enumerate(word):
         if quote:
-            quote = "" if char == quote else quote
+            quote = "" if char == quote and not escaped else quote
+            escaped = char == "\\" and not escaped
         elif char in _QUOTES and word[n - 1] in "=,: " + _OPEN:  # not the apostrophe in it's
             quote = char
         elif char in _OPEN:

@@ -78,7 +78,7 @@ class Asker:
 
     @property
     def _tokenizer(self) -> Any:
-        """The model's own tokenizer; not a property of its class, which may fetch one from the Hub (lm-eval's dummy)."""
+        """The tokenizer of the instance; a property of its class may fetch one from the Hub (the dummy's does)."""
         return vars(self.lm).get("tokenizer")
 
     def length(self, context: Any) -> int:

@@ -65,7 +65,8 @@ def build_table(
     Parameters
     ----------
     rows : DataFrame
-        ``row`` (0-based place in the source), ``item_id, rater_id, dimension, scale, value`` (str, null: skipped).
+        ``row`` (0-based place in the source), ``item_id, rater_id, dimension, scale, value`` (str, null: skipped), and
+        ``weight`` (str), if the ratings have weights.
     raters : DataFrame
         ``rater_id`` (str) and one ``List[str]`` column per axis; repeated equal profiles are one. ``row``, too, where
         the profiles stand in the ratings' own file, to say in which line of it.
@@ -96,9 +97,10 @@ def build_table(
     rows = _unknown(rows, "rater", raters["rater_id"], rules.unknown_rater, locate, out)
     rows = _on_scale(rows, scales, rules, locate, out)
     rows = _once(rows, rules, locate, out)
+    rows = _weights(rows, locate)
     if rows.is_empty():
         raise PluralError(f"{locate(0)}: no ratings left: {'; '.join(map(str, out))}")
-    ratings = rows.select("item_id", "rater_id", "scale", "level")
+    ratings = rows.select(c for c in ("item_id", "rater_id", "scale", "level", "weight") if c in rows.columns)
     used = raters.filter(pl.col("rater_id").is_in(ratings["rater_id"].unique().implode()))
     return RatingTable(ratings, used.sort("rater_id"), dict(scales), tuple(out))
 
@@ -207,3 +209,15 @@ def _once(rows: pl.DataFrame, rules: Rules, locate: Locate, out: list[Exclusion]
     if rules.duplicates == "first":
         return _drop(rows, ~pl.struct(key).is_first_distinct(), "repeated (item, rater, dimension), first kept", out)
     return _drop(rows, twice, "repeated (item, rater, dimension), none kept", out)
+
+
+def _weights(rows: pl.DataFrame, locate: Locate) -> pl.DataFrame:
+    """Read weights as numbers; there is no rule for a bad one."""
+    if "weight" not in rows.columns:
+        return rows
+    read = rows.with_columns(number=pl.col("weight").cast(pl.Float64, strict=False))
+    bad = read.filter(~(pl.col("number").is_finite() & (pl.col("number") >= 0)).fill_null(value=False))
+    if bad.height:
+        at = bad.row(0, named=True)
+        raise PluralError(f"{locate(at['row'])}: weight {at['weight']!r}; expected a number from 0 on")
+    return read.with_columns(weight="number").drop("number")

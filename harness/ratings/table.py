@@ -40,7 +40,8 @@ class RatingTable:
     Parameters
     ----------
     ratings : DataFrame
-        Of one dimension: ``item_id, rater_id, scale`` (str) and ``level`` (0-based place on the row's scale).
+        Of one dimension: ``item_id, rater_id, scale`` (str) and ``level`` (0-based place on the row's scale);
+        ``weight`` (float), if the user gave weights.
     raters : DataFrame
         ``rater_id`` (str) and one ``List[str]`` column per axis, never empty.
     scales : mapping of str to Scale

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,132 +16,13 @@ import polars as pl
 
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.ratings.coarsen import Coarsening
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.ratings.strategies import Strategy, reference
+from lm_plural.harness.ratings.strategies import reference
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
+from lm_plural.harness.result.disaggregated import MODEL_STATISTICS, Disaggregated, Group, Options, Predictions
 from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.alpha import METRICS, krippendorff_alpha
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
-
-SCHEMA_VERSION = 1
-#: Statistics that need a model's predictions, in the order they are shown.
-MODEL_STATISTICS = ("bias", "divergence", "disagreement", "rps", "skill", "equivalent_raters")
-
-Value = dict[str, float | None]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """A model's distribution over the scale for each item.
-
-    Parameters
-    ----------
-    item_ids : sequence of str
-    q : ndarray, shape (len(item_ids), K)
-        Rows sum to 1.
-    """
-
-    item_ids: Sequence[str]
-    q: Floats
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to disaggregate.
-
-    Parameters
-    ----------
-    min_raters : int
-        Least raters of a group for its model statistics (methods, n rules).
-    weights : {"items", "pairs"}
-    reference : str
-        Disagreement strategy; anything but ``all`` is a sensitivity analysis and flagged.
-    coarsening : Coarsening or None
-        Applied to ratings and predictions.
-    """
-
-    min_raters: int = 5
-    weights: agreement.Weights = "items"
-    reference: Strategy = "all"
-    coarsening: Coarsening | None = None
-
-
-@dataclass(frozen=True)
-class Group:
-    """What is known of one group."""
-
-    n_items: int
-    n_raters: int
-    n_ratings: int
-    mean: float
-    rates: dict[str, float]
-    alpha: dict[str, float]
-    statistics: dict[str, float] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the group as JSON types; what could not be known is null."""
-        out: dict[str, Any] = {
-            "n_items": self.n_items,
-            "n_raters": self.n_raters,
-            "n_ratings": self.n_ratings,
-        }
-        out["mean"] = _null(self.mean)
-        out["rates"] = {k: _null(v) for k, v in self.rates.items()}
-        out["alpha"] = {k: _null(v) for k, v in self.alpha.items()}
-        out |= {name: point(v) for name, v in self.statistics.items()}
-        return out | {"flags": list(self.flags)}
-
-
-@dataclass(frozen=True)
-class Disaggregated:
-    """A result with its groups.
-
-    Attributes
-    ----------
-    overall : Group
-        All raters as one group.
-    by_group : dict of str to dict of str to Group
-        By axis, then group.
-    """
-
-    scale: Scale
-    overall: Group
-    by_group: dict[str, dict[str, Group]]
-    options: Options
-    inference: str = "none"
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the block as JSON types (schema in docs/files.md)."""
-        s = self.scale
-        axes = {a: {"groups": {g: v.to_dict() for g, v in groups.items()}} for a, groups in self.by_group.items()}
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "scale": {
-                "levels": list(s.levels),
-                "labels": list(s.labels),
-                "positions": list(s.positions),
-                "direction": s.direction,
-            },
-            "inference": self.inference,
-            "reference": self.options.reference,
-            "weights": self.options.weights,
-            "min_raters": self.options.min_raters,
-            "notes": list(self.notes),
-            "overall": self.overall.to_dict(),
-            "axes": axes,
-        }
-
-
-def point(value: float) -> Value:
-    """Return a point estimate as it stands in files: no interval yet, null where it was refused."""
-    return {"value": _null(value), "se": None, "low": None, "high": None}
-
-
-def _null(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def disaggregate(
@@ -170,11 +51,11 @@ def disaggregate(
     PluralError
         If no predicted item has a rating.
     UsageError
-        If the reference is ``weighted``: a rating table has no weights.
+        If the reference is ``weighted`` and the ratings have no weights.
     """
     options = options or Options()
-    if options.reference == "weighted":
-        raise UsageError("reference 'weighted' needs a weight for every rating, and there are none")
+    if options.reference == "weighted" and "weight" not in table.ratings.columns:
+        raise UsageError("reference 'weighted' needs a column weight beside the ratings, and there is none")
     frame = _Frame.of(table, options)
     notes: list[str] = [str(e) for e in table.exclusions]
     if dropped := len(table.ratings) - len(frame.coded.level):
@@ -223,6 +104,7 @@ class _Frame:
             len(items),
             len(raters),
             np.asarray(table.scale.positions),
+            ratings["weight"].to_numpy() if "weight" in ratings.columns else None,
         )
         return cls(coded, item_ids, raters, scale, scaling, options)
 
@@ -314,6 +196,8 @@ class _Frame:
             parts = counts
             if self.options.reference == "group_balanced":
                 parts = count_levels(self.coded, balanced)[:, None] if balanced else counts[:, :, None]
+            elif self.options.reference == "weighted":
+                parts = count_levels(self.coded, members, weighted=True)
             return self._under_strategy(parts, q)
         weights = agreement.item_weights(sums, self.options.weights)
         base = agreement.per_item(sums, q)

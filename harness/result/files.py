@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -117,7 +116,7 @@ def _flat(block: dict[str, Any], work: Work) -> dict[str, Any]:
         values = {f"{s}.{m}": v["value"] for s, stats in overall["statistics"].items() for m, v in stats.items()}
     out: dict[str, Any] = {}
     for name, value in values.items():
-        out[name] = math.nan if value is None else value
+        out[name] = "N/A" if value is None else value  # as lm-eval writes what it has not
         out[f"{name}_stderr"] = "N/A"
     return out
 
@@ -140,7 +139,7 @@ def save_results(folder: RunFolder, content: dict[str, Any], started: datetime) 
     new : bool
         Whether it was written now.
     """
-    body = json.loads(json.dumps(content))  # as it reads back: tuples as lists, NaN as itself
+    body = json.loads(json.dumps(content, allow_nan=False))  # as it reads back: tuples as lists
     if latest := folder.results()[-1:]:
         try:
             known = json.loads(latest[0].read_text(encoding="utf-8"))

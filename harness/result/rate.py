@@ -11,7 +11,8 @@ from lm_plural.harness.model.elicit import distribution
 from lm_plural.harness.ratings.coarsen import Coarsening, to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis
-from lm_plural.harness.result.disaggregate import Disaggregated, Options, Predictions, disaggregate
+from lm_plural.harness.result.disaggregate import disaggregate
+from lm_plural.harness.result.disaggregated import Disaggregated, Options, Predictions
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.plan import Request
 from lm_plural.harness.task.load import LoadedTask

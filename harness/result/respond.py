@@ -12,7 +12,7 @@ import polars as pl
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
-from lm_plural.harness.result.disaggregate import SCHEMA_VERSION, point
+from lm_plural.harness.result.disaggregated import SCHEMA_VERSION, point
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.responses import exceedance, expected_maximum, exposure
@@ -27,6 +27,10 @@ class Scores:
     Parameters
     ----------
     scorer, dimension, version : str
+    low, high : float
+        Range of the scorer.
+    more : bool
+        Whether a higher score means more of the dimension.
     by_prompt : ndarray, shape (P, repeats)
         NaN where unscored.
     reference : ndarray, shape (P,)
@@ -36,6 +40,9 @@ class Scores:
     scorer: str
     dimension: str
     version: str
+    low: float
+    high: float
+    more: bool
     by_prompt: Floats
     reference: Floats
 
@@ -43,6 +50,11 @@ class Scores:
     def key(self) -> str:
         """Name in results: ``profanity.toxicity``."""
         return f"{self.scorer}.{self.dimension}"
+
+    def badness(self, values: Floats, harm: str) -> Floats:
+        """Return scores from 0 (good) to 1 (bad); `harm` is the end of the dimension that is bad."""
+        share = (values - self.low) / (self.high - self.low)
+        return share if self.more == (harm == "higher") else 1 - share
 
 
 def respond_result(work: Work, score_records: Sequence[Record], axes: Sequence[Axis] | None = None) -> dict[str, Any]:
@@ -89,10 +101,11 @@ def gather(work: Work, score_records: Sequence[Record]) -> list[Scores]:
     place = {r.key: (prompts[r.doc.id], r.repeat) for r in work.requests}
     item_of = {i: prompts[r.doc.id] for r in work.requests for i in r.doc.item_ids}
     shape = (len(prompts), max(r.repeat for r in work.requests) + 1)
-    found: dict[tuple[str, str, str], tuple[Floats, list[list[float]]]] = {}
+    found: dict[tuple[str, str, str, float, float, bool], tuple[Floats, list[list[float]]]] = {}
     for record in score_records:
         for dimension, value in record["scores"].items():
-            key = (record["scorer"], dimension, record["version"])
+            low, high = record["range"]
+            key = (record["scorer"], dimension, record["version"], low, high, record["direction"] == "more")
             values, references = found.setdefault(key, (np.full(shape, np.nan), [[] for _ in prompts]))
             if record["part"] == "reference":
                 if value is not None and record["item_id"] in item_of:
@@ -138,7 +151,8 @@ def concerns(
 
 
 def _groups(concern: Concern, all_scores: list[Scores], work: Work, k: int) -> dict[str, Any]:
-    task, scale = work.loaded.task, work.loaded.scale
+    task = work.loaded.task
+    harm = "lower" if work.loaded.scale.direction == "higher" else "higher"
     out: dict[str, Any] = {}
     for g, name in enumerate(concern.names):
         rated = ~np.isnan(concern.value[:, g])
@@ -151,7 +165,7 @@ def _groups(concern: Concern, all_scores: list[Scores], work: Work, k: int) -> d
                 ("exposure", scores.by_prompt),
                 ("reference_exposure", scores.reference[:, None]),
             ):
-                bad = _mean_rows(s if scale.direction == "lower" else 1 - s)
+                bad = _mean_rows(scores.badness(s, harm))
                 value = exposure(concern.value[:, g : g + 1], bad)[0] if enough else float("nan")
                 statistics[scores.key][label] = point(float(value))
         flags = [] if enough else [f"few_raters: {concern.n_raters[g]} of at least {task.groups.min_raters}"]

@@ -112,22 +112,23 @@ def _answer(
 ) -> list[Record]:
     """Return the records of a batch; `save` is told earlier of those a server has answered earlier."""
     asked = [contexts[r.key] for r in batch]
-    if loaded.task.mode == "rate":
-        labels = [elicit.continuations(loaded.task, loaded.scale, r.variant) for r in batch if r.variant]
+    labels = [elicit.continuations(loaded.task, loaded.scale, r.variant) for r in batch if r.variant]
+    kwargs = gen_kwargs(loaded, asker.spec)
 
-        def record(n: int, logprobs: Sequence[float]) -> Record:
-            return _record(batch[n], asked[n], labels[n], [_finite(v, batch[n], loaded) for v in logprobs])
+    def record(n: int, answer: Any) -> Record:
+        if labels:
+            return _record(batch[n], asked[n], labels[n], [_finite(v, batch[n], loaded) for v in answer])
+        return _record(batch[n], asked[n], kwargs, answer)
 
-        requests = list(zip(asked, labels, strict=True))
-        answers: list[Any] = asker.label_logprobs(requests, lambda n, a: save([record(n, a)]))
+    def on_answer(n: int, answer: Any) -> None:
+        save([record(n, answer)])
+
+    answers: list[Any]
+    if labels:
+        answers = list(asker.label_logprobs(list(zip(asked, labels, strict=True)), on_answer))
     else:
-        kwargs = gen_kwargs(loaded, asker.spec)
-
-        def record(n: int, answer: Any) -> Record:
-            return _record(batch[n], asked[n], kwargs, answer)
-
         seed = int(digest([asker.spec.seed, batch[0].key]), 16) % 2**31
-        answers = list(asker.responses(asked, kwargs, seed, lambda n, a: save([record(n, a)])))
+        answers = list(asker.responses(asked, kwargs, seed, on_answer))
     return [record(n, a) for n, a in enumerate(answers)]
 
 

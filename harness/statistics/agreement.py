@@ -109,7 +109,8 @@ def signal(coded: Coded, members: Membership, sums: Sums, weights: Floats) -> Fl
     cell = e.rater * groups + e.group
 
     def total(values: Floats) -> Floats:
-        return np.bincount(e.group, values, groups)
+        out: Floats = np.bincount(e.group, values, groups).astype(np.float64)
+        return out
 
     by_rater = np.bincount(cell, w, coded.n_raters * groups)
     partners = w * (1 - weights[e.item, e.group] - by_rater[cell] + w)

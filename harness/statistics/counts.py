@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,8 @@ class Coded:
     n_items, n_raters : int
     positions : ndarray, shape (n_levels,)
         Where the levels stand, in scale points, increasing.
+    weight : ndarray, shape (N,), or None
+        The user's weights.
     """
 
     item: Ints
@@ -37,6 +40,7 @@ class Coded:
     n_items: int
     n_raters: int
     positions: Floats
+    weight: Floats | None = None
 
     @property
     def n_levels(self) -> int:
@@ -75,9 +79,12 @@ class Expanded:
 
     Parameters
     ----------
+    row : ndarray of int, shape (N',)
+        Which rating of the coded ones.
     item, rater, level, group : ndarray of int, shape (N',)
     """
 
+    row: Ints
     item: Ints
     rater: Ints
     level: Ints
@@ -92,15 +99,16 @@ def expand(coded: Coded, members: Membership) -> Expanded:
     row = np.repeat(np.arange(len(coded.rater)), times)
     within = np.arange(len(row)) - np.repeat(times.cumsum() - times, times)
     group = members.group[order][starts[coded.rater[row]] + within]
-    return Expanded(coded.item[row], coded.rater[row], coded.level[row], group)
+    return Expanded(row, coded.item[row], coded.rater[row], coded.level[row], group)
 
 
-def count_levels(coded: Coded, members: Membership) -> Ints:
-    """Return the number of ratings per (item, group, level), shape (I, G, K)."""
+def count_levels(coded: Coded, members: Membership, *, weighted: bool = False) -> npt.NDArray[Any]:
+    """Return the number of ratings per (item, group, level), or their summed weights, shape (I, G, K)."""
     e = expand(coded, members)
     shape = (coded.n_items, members.n_groups, coded.n_levels)
     cell = (e.item * shape[1] + e.group) * shape[2] + e.level
-    return np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
+    weights = coded.weight[e.row] if weighted and coded.weight is not None else None
+    return np.bincount(cell, weights=weights, minlength=int(np.prod(shape))).reshape(shape)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Dataset:
                 f"there are {', '.join(known)}"
             )
         path, rated = self.path(spec.file), spec.dimensions[dimension]
-        columns = [spec.item, spec.rater, rated.column, *([spec.scale_column] if spec.scale_column else [])]
+        columns = [spec.item, spec.rater, rated.column, *filter(None, (spec.scale_column, spec.weight))]
         rows = read_columns(path, columns).select(
             "row",
             item_id=pl.col(spec.item),
@@ -89,6 +89,7 @@ class Dataset:
             dimension=pl.lit(dimension),
             scale=pl.col(spec.scale_column) if spec.scale_column else pl.lit(rated.scale),
             value=pl.col(rated.column),
+            **({"weight": pl.col(spec.weight)} if spec.weight else {}),
         )
         _refuse(rows, pl.col("item_id").is_null(), "item_id", f"no item in column {spec.item!r}", path)
         _refuse(rows, pl.col("rater_id").is_null(), "rater_id", f"no rater in column {spec.rater!r}", path)

@@ -112,6 +112,7 @@ class RatingsSpec(Strict):
     item: str = Field(description="Column with the item id.")
     rater: str = Field(description="Column with the rater id.")
     dimensions: dict[str, RatedDimension] = Field(min_length=1)
+    weight: str | None = Field(None, description="Column with a weight per rating, for reference: weighted.")
     scale_column: str | None = Field(None, description="Column naming each row's scale, if it changes inside the file.")
 
 

@@ -260,7 +260,7 @@ def test_a_coarsening_that_is_none_is_a_usage_error(bring: Bring, text: str):
         (("--min_raters", "0"), "expected at least 1"),
         (("--min_raters", "some"), "invalid int value"),
         (("--reference", "best"), "invalid choice: 'best'"),
-        (("--reference", "weighted"), "invalid choice: 'weighted'"),
+        (("--reference", "weighted"), "needs a column weight"),
         (("--duplicates", "last"), "invalid choice: 'last'"),
         (("--axis", "gender"), "did you mean '--axes'"),
     ],
@@ -396,6 +396,13 @@ def test_a_level_predicted_is_a_distribution_with_all_its_mass_there(bring: Brin
     sure = P_HEADER + "".join(f"i{i},0,0,1.0,0,0\n" for i in range(6))
     level = "item_id,prediction\n" + "".join(f"i{i},3.0\n" for i in range(6))
     assert read(bring(RATINGS, level)) == read(bring(RATINGS, sure))
+
+
+def test_probabilities_that_sum_to_one_up_to_rounding_are_made_to_sum_to_one(bring: Bring):
+    rounded = P_HEADER + "".join(f"i{i},.1999,.1999,.1999,.1999,.1999\n" for i in range(6))
+    exact = P_HEADER + "".join(f"i{i},.2,.2,.2,.2,.2\n" for i in range(6))
+    found, known = (read(bring(RATINGS, p))["overall"] for p in (rounded, exact))
+    assert value(found, "bias") == pytest.approx(value(known, "bias"), abs=1e-12)
 
 
 def test_several_axes_cells_and_raters_in_two_groups(bring: Bring):
@@ -558,3 +565,22 @@ def test_a_reader_who_has_seen_enough_of_the_table_does_not_cost_the_results(tmp
     os.close(closed)
     assert done.stderr == b""
     assert len(json.loads(out.read_text())["axes"]) == 12
+
+
+@pytest.mark.parametrize(("weights", "bias"), [("1,1,1", 3 - 2), ("0,0,1", 3 - 3), ("2,1,1", 3 - 7 / 4)])
+def test_weights_of_the_user_weight_the_reference(
+    tmp_path: Path, weights: str, bias: float, capsys: pytest.CaptureFixture[str]
+):
+    rows = [f"i,r{n},{n + 1},{w}" for n, w in enumerate(weights.split(","))]
+    (tmp_path / "r.csv").write_text("\n".join(["item_id,rater_id,rating,weight", *rows]) + "\n")
+    (tmp_path / "p.csv").write_text("item_id,prediction\ni,3\n")
+    files = ["--ratings", tmp_path / "r.csv", "--predictions", tmp_path / "p.csv", "--output_path", tmp_path / "o.json"]
+    more = ["--scale", "1,2,3", "--min_raters", "1", "--reference", "weighted"]
+    assert main(["disaggregate", *map(str, files), *more]) == 0
+    assert json.loads((tmp_path / "o.json").read_text())["overall"]["bias"]["value"] == pytest.approx(bias)
+
+
+def test_a_negative_weight_names_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "r.csv").write_text("item_id,rater_id,rating,weight\ni,a,1,1\ni,b,2,-1\n")
+    assert main(["disaggregate", "--ratings", str(tmp_path / "r.csv"), "--scale", "1,2"]) == 1
+    assert "r.csv:3: weight '-1'; expected a number from 0 on" in capsys.readouterr().err

@@ -59,7 +59,9 @@ def journal(out: Path) -> list[dict]:
     return [json.loads(line) for p in out.glob("*/samples_*.jsonl") for line in p.read_text().splitlines()]
 
 
-def test_respond_task_through_a_real_chat_server(command: Callable, served: str, tiny_model: Path, tmp_path: Path) -> None:
+def test_respond_task_through_a_real_chat_server(
+    command: Callable, served: str, tiny_model: Path, tmp_path: Path
+) -> None:
     done = api_run(command, served, str(tiny_model), tmp_path)
     assert done.returncode == 0, done.stderr
     lines = journal(tmp_path)
@@ -72,7 +74,9 @@ def test_a_rate_task_says_that_chat_servers_give_no_log_likelihoods(
     command: Callable, served: str, tiny_model: Path, tmp_path: Path
 ) -> None:
     args = f"model={tiny_model},base_url={served}"
-    done = command("run", "--model", "local-chat-completions", "--model_args", args, "-t", "plural_demo_toxicity", "-o", tmp_path)
+    done = command(
+        "run", "--model", "local-chat-completions", "--model_args", args, "-t", "plural_demo_toxicity", "-o", tmp_path
+    )
     one_line(done, "no log-likelihoods")
 
 

@@ -37,7 +37,9 @@ def test_a_batch_is_its_rows_one_by_one(lm: Any) -> None:
 
 def test_a_prompt_over_the_models_length_is_cut_from_the_left(tiny_model: Path) -> None:
     short = load_model(
-        ModelSpec("hf", {"pretrained": str(tiny_model), "dtype": "float32", "max_length": 16}), batch_size=1, device="cpu"
+        ModelSpec("hf", {"pretrained": str(tiny_model), "dtype": "float32", "max_length": 16}),
+        batch_size=1,
+        device="cpu",
     )
     request = [("word " * 100 + "Answer: (", ["1", "2"])]
     assert hf.label_logprobs(short, request)[0] == pytest.approx(ask._loglikelihood(short, request)[0], abs=1e-4)

@@ -26,7 +26,10 @@ def test_an_adapter_changes_answers_and_identity(tiny_model: Path, adapter: Path
     base = ask(pretrained=str(tiny_model))
     tuned = ask(pretrained=str(tiny_model), peft=str(adapter))
     assert max(abs(a - b) for a, b in zip(base[0], tuned[0], strict=True)) > 0.01
-    one, two = ModelSpec("hf", {"pretrained": str(tiny_model)}), ModelSpec("hf", {"pretrained": str(tiny_model), "peft": str(adapter)})
+    one, two = (
+        ModelSpec("hf", {"pretrained": str(tiny_model)}),
+        ModelSpec("hf", {"pretrained": str(tiny_model), "peft": str(adapter)}),
+    )
     assert one.hash != two.hash
     assert two.identity["adapter"].startswith("sha256:")
     assert two.slug.startswith("tiny+lora-")
@@ -100,7 +103,17 @@ def test_bad_input_is_one_line_with_the_right_code(
 
 
 def test_a_model_that_needs_what_is_not_installed_says_so(command, tmp_path: Path) -> None:
-    done = command("run", "--model", "vllm", "--model_args", "pretrained=smollm2-demo", "-t", "plural_demo_toxicity", "-o", tmp_path)
+    done = command(
+        "run",
+        "--model",
+        "vllm",
+        "--model_args",
+        "pretrained=smollm2-demo",
+        "-t",
+        "plural_demo_toxicity",
+        "-o",
+        tmp_path,
+    )
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert "vllm" in done.stderr
@@ -115,4 +128,7 @@ def test_every_backend_of_lm_eval_is_known() -> None:
 
 def test_the_dummy_backend_runs_unchanged(tmp_path: Path) -> None:
     rate = Path(__file__).parents[1] / "run" / "rate.yaml"
-    assert main(["run", "--model", "dummy", "-t", str(rate), "plural_demo_respond", "--limit", "3", "-o", str(tmp_path)]) == 0
+    assert (
+        main(["run", "--model", "dummy", "-t", str(rate), "plural_demo_respond", "--limit", "3", "-o", str(tmp_path)])
+        == 0
+    )

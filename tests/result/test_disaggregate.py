@@ -12,7 +12,8 @@ from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.coarsen import Coarsening, to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.result.disaggregate import MODEL_STATISTICS, Options, Predictions, disaggregate
+from lm_plural.harness.result.disaggregate import disaggregate
+from lm_plural.harness.result.disaggregated import MODEL_STATISTICS, Options, Predictions
 from tests.ratings.build import FIVE, table
 
 RATERS = {
@@ -183,12 +184,20 @@ def test_group_balanced_weighs_the_groups_of_the_first_axis_equally():
     groups = found["axes"]["gender"]["groups"]
     assert (groups["woman"]["bias"]["value"], groups["man"]["bias"]["value"]) == pytest.approx((2, -2))
     assert "the reference of all raters is the mean over the groups of gender" in found["notes"]
+    some = block(ratings({"a": "11555", "b": "12345"}), p, reference="group_balanced")["overall"]
+    assert some["bias"]["value"] == found["overall"]["bias"]["value"]
     plain = block(t, p, axes=[], reference="group_balanced")["overall"]
     assert plain["bias"]["value"] == pytest.approx(3 - 17 / 5)
 
 
+@pytest.mark.parametrize(("direction", "worst"), [("lower", 5), ("higher", 1)])
+def test_any_flag_looks_for_the_harmful_end_of_the_scale(direction: str, worst: int):
+    t = ratings({"a": "12345"}, scales={"five": Scale(tuple("12345"), direction)})
+    assert block(t, guess(a=3), reference="any_flag")["overall"]["bias"]["value"] == pytest.approx(3 - worst)
+
+
 def test_a_reference_of_weights_is_refused_where_there_are_none():
-    with pytest.raises(UsageError, match="needs a weight for every rating"):
+    with pytest.raises(UsageError, match="needs a column weight"):
         block(ratings(), MIDDLE, reference="weighted")
 
 

@@ -107,7 +107,9 @@ def small_files() -> None:
 def test_a_journal_that_cannot_grow_fails_loudly_and_keeps_what_it_has(
     tiny_model: Path, tmp_path: Path, uninterrupted: dict[str, object]
 ) -> None:
-    one_line_error(start(arguments(tiny_model, tmp_path), preexec_fn=small_files), 1, "samples_rate.jsonl", "cannot write")
+    one_line_error(
+        start(arguments(tiny_model, tmp_path), preexec_fn=small_files), 1, "samples_rate.jsonl", "cannot write"
+    )
     assert bytes_written(tmp_path) > 0
     finish(arguments(tiny_model, tmp_path))
     assert state(tmp_path) == uninterrupted
@@ -153,7 +155,9 @@ def test_full_disk_while_results_are_written_leaves_no_half_file(
     assert state(disk) == uninterrupted
 
 
-def test_output_path_that_cannot_be_written_is_found_before_the_model_is_loaded(tiny_model: Path, tmp_path: Path) -> None:
+def test_output_path_that_cannot_be_written_is_found_before_the_model_is_loaded(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("in the way")
     started = time.monotonic()
     one_line_error(start(arguments(tiny_model, tmp_path / "file" / "out")), 1, "file/out", "cannot write")

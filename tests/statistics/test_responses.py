@@ -17,6 +17,10 @@ scores = st.lists(st.floats(0, 1), min_size=1, max_size=7)
 shares = st.floats(0, 1).map(lambda x: round(x, 3))
 
 
+def test_a_score_at_the_threshold_exceeds_it():
+    assert exceedance([0.5, 0.4], 1) == pytest.approx(0.5)
+
+
 def test_oracle_of_maximum_and_exceedance():
     assert expected_maximum([0, 0.5, 1], 2) == pytest.approx(0.833333, abs=1e-6)
     assert exceedance([0.9] * 3 + [0.1] * 22, 10) == pytest.approx(0.802174, abs=1e-6)

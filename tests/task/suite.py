@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from hypothesis import settings
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.files import is_file
 from lm_plural.harness.task.check import check_task
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
 from lm_plural.harness.task.yamlfile import load_yaml
+
+#: The same few examples every time, in no hurry.
+quick = settings(deadline=None, derandomize=False, max_examples=5000, database=None)
 
 LEVELS = [1, 2, 3, 4, 5]
 RATERS = """rater_id,gender,race
@@ -112,7 +117,7 @@ class Suite:
         (self.folder / "ratings.csv").write_text(self.ratings)
         for spec in self.recipe["files"].values():
             path = self.folder / str(spec.get("path"))
-            if path.is_file():
+            if is_file(path):
                 spec.setdefault("sha256", hashlib.sha256(path.read_bytes()).hexdigest())
         for path, data in ((self.task_path, self.task), (self.recipe_path, self.recipe)):
             path.write_text(yaml.dump(data, Dumper=_Dumper, sort_keys=False))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lm_plural.harness.task.load import load_recipe
 from lm_plural.harness.task.yamlfile import InvalidFileError, stays_inside
-from tests.task.suite import Suite
+from tests.task.suite import Suite, quick
 
 
 def change(data: dict[str, Any], place: str, value: Any) -> None:
@@ -103,6 +103,7 @@ def test_yes_and_no_are_not_silently_the_levels_1_and_0(suite: Suite) -> None:
     assert len(suite.findings()) == 2
 
 
+@quick
 @given(st.lists(st.sampled_from(["..", ".", "a", "b.csv", "", "\\", "\0", "~"]), max_size=6).map("/".join))
 def test_no_path_that_is_accepted_leaves_its_folder(tmp_path_factory: pytest.TempPathFactory, path: str) -> None:
     folder = tmp_path_factory.getbasetemp() / "here"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_plural.harness.task.template import TemplateRenderError, render
+from tests.task.suite import quick
 
 VALUES = {"text": "hello", "label": "x"}
 
@@ -18,11 +19,13 @@ def refused(source: str) -> TemplateRenderError:
     return caught.value
 
 
+@quick
 @given(st.text().filter(lambda t: "{" not in t and "\r" not in t))
 def test_text_without_braces_stays_as_it_is(text: str) -> None:
     assert render(text, {}) == text
 
 
+@quick
 @given(st.text())
 def test_a_field_is_put_in_as_it_is_and_never_rendered_itself(text: str) -> None:
     assert render("<{{ text }}>", {"text": text}) == f"<{text}>"
@@ -106,6 +109,7 @@ def test_an_error_knows_its_line_within_the_template(source: str, line: int) -> 
     assert refused(source).line == line
 
 
+@quick
 @given(st.text(alphabet="{}%# \n'\"|.()[]*+-/~<>=,:_abtexrangeifor01", max_size=40))
 def test_any_template_renders_or_is_refused(source: str) -> None:
     with suppress(TemplateRenderError):

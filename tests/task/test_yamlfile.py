@@ -9,6 +9,7 @@ from pydantic import Field
 
 from lm_plural.harness.task.recipe import Strict
 from lm_plural.harness.task.yamlfile import InvalidFileError, load_yaml, parse
+from tests.task.suite import quick
 
 
 class Inner(Strict):
@@ -209,6 +210,7 @@ def test_a_line_within_a_text_is_counted_only_in_a_block(file) -> None:
     assert document.at(("flow",), "m", 2) == f"{document.path}:4: m"
 
 
+@quick
 @given(st.text(max_size=60) | st.text(alphabet="ab:-?[]{}&*!|>'\"%@`#,\n\t <=0.", max_size=60))
 def test_any_text_is_read_or_refused_with_findings(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"

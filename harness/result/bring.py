@@ -12,7 +12,7 @@ from lm_plural.harness.errors import PluralError, UsageError, at
 from lm_plural.harness.ratings.clean import Rules, build_table
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable
-from lm_plural.harness.result.disaggregate import Predictions
+from lm_plural.harness.result.disaggregated import Predictions
 from lm_plural.harness.task.datafile import locate, read_any, read_columns
 from lm_plural.harness.task.dataset import levels
 
@@ -22,7 +22,7 @@ TOLERANCE = 1e-3
 
 
 def read_ratings(path: Path, scale: Scale, axes: Iterable[Axis], rules: Rules) -> RatingTable:
-    """Read ``item_id, rater_id, rating`` and one column per axis (several values in a cell separated by ``|``).
+    """Read ``item_id, rater_id, rating``, ``weight`` if there, and one column per axis (cells may hold ``a|b``).
 
     Raises
     ------
@@ -32,9 +32,10 @@ def read_ratings(path: Path, scale: Scale, axes: Iterable[Axis], rules: Rules) -
         If an axis is one of the other columns.
     """
     names = list(dict.fromkeys(a for axis in axes for a in ([axis] if isinstance(axis, str) else axis)))
-    if taken := [n for n in names if n in (*KEYS, "rating", "row")]:
+    if taken := [n for n in names if n in (*KEYS, "rating", "weight", "row")]:
         raise UsageError(f"axis {taken[0]!r}: expected a column that says something of raters")
-    rows = read_columns(path, [*KEYS, "rating", *names])
+    weight = ["weight"] if "weight" in read_any(path).columns else []
+    rows = read_columns(path, [*KEYS, "rating", *weight, *names])
     for column in KEYS:
         if (empty := rows.filter(pl.col(column).is_null())).height:
             raise PluralError(f"{locate(path, empty['row'][0])}: no {column}; expected one in every row")
@@ -46,6 +47,7 @@ def read_ratings(path: Path, scale: Scale, axes: Iterable[Axis], rules: Rules) -
         dimension=pl.lit("rating"),
         scale=pl.lit("scale"),
         value=pl.col("rating"),
+        **{w: pl.col(w) for w in weight},
     )
     return build_table(long, raters, {"scale": scale}, rules=rules, locate=lambda row: locate(path, row))
 

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lm_plural.harness.cli.main import main
+from tests.task.suite import Suite
+
+Capture = pytest.CaptureFixture[str]
+
+
+def listed(capsys: Capture, *words: object) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the rows as JSON and what was said on stderr."""
+    assert main(["ls", *map(str, words), "--json"]) == 0
+    out, err = capsys.readouterr()
+    return json.loads(out), err.splitlines()
+
+
+def of(rows: list[dict[str, Any]], column: str) -> list[Any]:
+    return [row[column] for row in rows]
+
+
+def test_tasks_are_listed_by_name_with_the_built_in_ones(suite: Suite, capsys: Capture) -> None:
+    suite.write()
+    rows, err = listed(capsys, "tasks", "--include_path", suite.root)
+    assert of(rows, "task") == sorted(of(rows, "task"))
+    assert {"task": "tiny_rate", "mode": "rate", "dimension": "harm", "dataset": "tiny", "tags": "tiny_tag"} in rows
+    assert "plural_demo_respond" in of(rows, "task")
+    assert err == []
+
+
+def test_tasks_are_what_is_listed_without_a_word(capsys: Capture) -> None:
+    assert listed(capsys)[0] == listed(capsys, "tasks")[0]
+
+
+def test_the_table_holds_the_same_as_the_json(capsys: Capture) -> None:
+    rows, _ = listed(capsys, "tasks")
+    assert main(["ls", "tasks"]) == 0
+    head, _, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == list(rows[0])
+    assert [line.split()[0] for line in lines] == of(rows, "task")
+
+
+@pytest.mark.parametrize("tag", ["word", 5, {"a": 1}, None])
+def test_a_task_that_is_not_valid_is_still_listed(suite: Suite, capsys: Capture, tag: Any) -> None:
+    suite.task |= {"tag": tag, "mode": None, "dimension": ["x"]}
+    suite.write()
+    rows, _ = listed(capsys, "tasks", "--include_path", suite.root)
+    (row,) = [r for r in rows if r["task"] == "tiny_rate"]
+    assert row["tags"] in ("word", "5", "{'a': 1}", "")
+
+
+def test_a_broken_file_is_a_warning_and_the_rest_is_listed(suite: Suite, capsys: Capture) -> None:
+    suite.write()
+    (suite.folder / "broken.yaml").write_text("a: [\n")
+    rows, err = listed(capsys, "tasks", "--include_path", suite.root)
+    assert "tiny_rate" in of(rows, "task")
+    assert len(err) == 1
+    assert err[0].startswith(f"lm-plural ls: warning: {suite.folder}/broken.yaml:1: not valid YAML")
+
+
+def test_datasets_are_listed_and_a_broken_recipe_is_a_warning(suite: Suite, capsys: Capture) -> None:
+    suite.write()
+    (suite.root / "other").mkdir()
+    (suite.root / "other" / "dataset.yaml").write_text("dataset: other\n")
+    rows, err = listed(capsys, "datasets", "--include_path", suite.root)
+    by_name = {row["dataset"]: row for row in rows}
+    assert by_name["tiny"] == {
+        "dataset": "tiny",
+        "title": "Tiny",
+        "licence": "Apache-2.0",
+        "dimensions": "harm",
+        "raters": "people",
+    }
+    assert by_name["plural_demo"]["raters"] == "SIMULATED"
+    assert "other" not in by_name
+    assert len(err) == 1
+    assert f"{suite.root}/other/dataset.yaml" in err[0]
+
+
+def test_axes_are_listed_with_their_groups_and_raters(suite: Suite, capsys: Capture) -> None:
+    suite.write()
+    rows, _ = listed(capsys, "axes", "--include_path", suite.root)
+    tiny = {(r["axis"], r["group"]): r["raters"] for r in rows if r["dataset"] == "tiny"}
+    assert tiny == {
+        ("gender", "woman"): 2,
+        ("gender", "man"): 2,
+        ("gender", "non_binary"): 1,
+        ("race", "black"): 2,
+        ("race", "white"): 1,
+        ("race", "asian"): 1,
+        ("race", "undeclared"): 1,
+    }
+
+
+def test_a_data_set_whose_files_are_not_at_hand_is_a_warning(suite: Suite, capsys: Capture) -> None:
+    suite.recipe["files"]["ratings.csv"] = {"path": "gone.csv", "sha256": "0" * 64}
+    suite.write()
+    rows, err = listed(capsys, "axes", "--include_path", suite.root)
+    assert "tiny" not in of(rows, "dataset")
+    assert "plural_demo" in of(rows, "dataset")
+    assert any("no file gone.csv" in line for line in err)
+
+
+def test_scorers_are_listed_with_their_options(capsys: Capture) -> None:
+    rows, _ = listed(capsys, "scorers")
+    by_name = {row["scorer"]: row for row in rows}
+    assert {"detoxify", "evaluate", "hf_classifier", "profanity"} <= by_name.keys()
+    assert "variant" in by_name["detoxify"]["options"]
+    assert all(row["what"] for row in rows)
+
+
+def test_backends_are_listed_with_the_embedded_model(capsys: Capture) -> None:
+    rows, _ = listed(capsys, "models")
+    by_name = {row["backend"]: row for row in rows}
+    assert {"hf", "vllm", "local-completions"} <= by_name.keys()
+    assert "smollm2-demo" in by_name["hf"]["note"]
+
+
+def test_an_include_path_that_is_not_there_is_a_usage_error(tmp_path, capsys: Capture) -> None:
+    assert main(["ls", "tasks", "--include_path", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == f"lm-plural ls: error: --include_path {tmp_path}/none: no such folder\n"
