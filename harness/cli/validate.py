@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lm_plural.harness.cli.options import Words, add_include_path
+
+if TYPE_CHECKING:
+    from lm_plural.harness.task.yamlfile import Document
 
 HELP = """Check task files, their recipes and data; every finding is file:line: message, exit code 2 if there is one.
 
@@ -40,7 +45,7 @@ def execute(args: argparse.Namespace) -> int:
     names = [*args.names, *args.tasks]
     findings: list[str] = []
     unknown = unreadable = 0
-    documents = {}
+    documents: dict[Path, Document] = {}
     for name in names or index.tasks:
         try:
             documents |= {d.path.resolve(): d for d in index.select([name])}

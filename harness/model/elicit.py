@@ -46,8 +46,10 @@ def shown(task: Task, scale: Scale, variant: Variant) -> tuple[list[int], list[s
     Raises
     ------
     UsageError
-        If the scale has more levels than there are letters.
+        If there are fewer or more labels than levels.
     """
+    if variant.coding == "levels" and len(task.choices) != scale.size:
+        raise UsageError(f"doc_to_choice: {len(task.choices)} labels for the {scale.size} levels of the scale")
     if variant.coding == "letters" and scale.size > len(string.ascii_uppercase):
         raise UsageError(f"coding 'letters' has {len(string.ascii_uppercase)} labels for {scale.size} levels")
     order = list(range(scale.size))[:: 1 if variant.order == "ascending" else -1]

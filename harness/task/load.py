@@ -117,7 +117,7 @@ def load_recipe(path: Path) -> Recipe:
     InvalidFileError
         With every finding; one of them may be that the data set is not called like its folder.
     """
-    document = load_yaml(path)
+    document = load_yaml(path, confined=True)
     recipe = parse(document, Recipe)
     if recipe.dataset != (folder := path.parent.resolve().name):
         message = f"dataset: expected the name of its folder, {folder!r}, found {recipe.dataset!r}"

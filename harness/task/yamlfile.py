@@ -102,30 +102,36 @@ class Document:
         return at(self.path, 1, message)
 
 
-def load_yaml(path: Path) -> Document:
+def load_yaml(path: Path, *, confined: bool = False) -> Document:
     """Read a YAML mapping; a key ``include: FILE`` is replaced by that file's keys, the own ones winning.
+
+    Parameters
+    ----------
+    path : Path
+    confined : bool
+        Whether an included file must lie in the same folder or below it.
 
     Raises
     ------
     InvalidFileError
         If the file cannot be read, is not YAML, is not a mapping, repeats a key, expands without end, or includes in
-        a circle or from outside its folder.
+        a circle or, if `confined`, from outside its folder.
     """
-    return _load(path, ())
+    return _load(path, (), confined)
 
 
-def _load(path: Path, parents: tuple[Path, ...]) -> Document:
+def _load(path: Path, parents: tuple[Path, ...], confined: bool) -> Document:
     node, data = _read(path)
     document = Document(path, data)
     _index(node, (), document)
     if "include" in data:
-        parent = _included(document, data.pop("include"))
+        parent = _included(document, data.pop("include"), confined)
         if not is_file(parent):
             raise InvalidFileError([document.at(("include",), f"include: no file {parent}")])
         chain = (*parents, path.resolve())
         if parent.resolve() in chain:
             raise InvalidFileError([document.at(("include",), f"{parent.name} includes itself")])
-        base = _load(parent, chain)
+        base = _load(parent, chain, confined)
         own = set(data)
         document.data = {**base.data, **data}
         document.lines = {k: v for k, v in base.lines.items() if k[:1] and k[0] not in own} | document.lines
@@ -170,9 +176,10 @@ def _refuse_depth(text: str, path: Path) -> None:
             raise InvalidFileError([at(path, line, f"nested more than {MAX_DEPTH} deep")])
 
 
-def _included(document: Document, value: Any) -> Path:
-    if not isinstance(value, str) or not stays_inside(value):
-        message = f"include: expected a file in the same folder or below it, found {value!r:.{SHOWN}}"
+def _included(document: Document, value: Any, confined: bool) -> Path:
+    if not isinstance(value, str) or (confined and not stays_inside(value)):
+        where = " in the same folder or below it" if confined else ""
+        message = f"include: expected a file{where}, found {value!r:.{SHOWN}}"
         raise InvalidFileError([document.at(("include",), message)])
     return document.path.parent / value
 

@@ -86,6 +86,11 @@ def test_variants_are_all_combinations_of_a_tasks_codings_and_orders() -> None:
     assert variants(task(elicitation={"codings": ["words"], "orders": ["descending"]})) == [ALL[5]]
 
 
+def test_labels_that_do_not_fit_the_scale_are_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="2 labels for the 3 levels"):
+        shown(task(doc_to_choice=["a", "b"]), SCALE, Variant("levels", "ascending"))
+
+
 def test_a_scale_longer_than_the_alphabet_has_no_letters() -> None:
     long = Scale(tuple(map(str, range(27))))
     with pytest.raises(UsageError, match="26 labels for 27 levels"):

@@ -85,6 +85,14 @@ def test_a_missing_key_is_named(suite: Suite, key: str) -> None:
     assert caught.value.findings == [f"{suite.recipe_path}:1: missing key {key!r}"]
 
 
+def test_a_recipe_includes_nothing_from_outside_its_folder(suite: Suite) -> None:
+    suite.write()
+    (suite.root / "keys.yaml").write_text("title: x\n")
+    suite.recipe["include"] = "../keys.yaml"
+    (found,) = suite.findings()
+    assert found.startswith(f"dataset.yaml:{suite.line('include', suite.recipe_path)}: include: expected a file in the")
+
+
 def test_a_file_without_a_checksum_is_refused(suite: Suite) -> None:
     suite.recipe["files"]["more"] = {"path": "more.csv"}
     assert suite.findings() == [

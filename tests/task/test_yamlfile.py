@@ -179,17 +179,35 @@ def test_a_broken_included_file_is_named_with_its_line(file) -> None:
     ("include", "expected"),
     [
         ("_none.yaml", "a.yaml:2: include: no file _none.yaml"),
-        ("../b.yaml", "a.yaml:2: include: expected a file in the same folder or below it, found '../b.yaml'"),
-        ("/etc/passwd", "a.yaml:2: include: expected a file in the same folder or below it, found '/etc/passwd'"),
-        ("[b.yaml]", "a.yaml:2: include: expected a file in the same folder or below it, found ['b.yaml']"),
-        ("5", "a.yaml:2: include: expected a file in the same folder or below it, found 5"),
-        ("null", "a.yaml:2: include: expected a file in the same folder or below it, found None"),
-        (".", "a.yaml:2: include: expected a file in the same folder or below it, found '.'"),
+        ("[b.yaml]", "a.yaml:2: include: expected a file, found ['b.yaml']"),
+        ("5", "a.yaml:2: include: expected a file, found 5"),
+        ("null", "a.yaml:2: include: expected a file, found None"),
+        (".", "a.yaml:2: include: no file ."),
+        ("x" * 300, "a.yaml:2: include: no file " + "x" * 300),
+        ("../{folder}/a.yaml", "a.yaml:2: a.yaml includes itself"),
         ("a.yaml", "a.yaml:2: a.yaml includes itself"),
     ],
 )
-def test_an_include_that_cannot_be_followed_is_found_at_its_line(file, include: str, expected: str) -> None:
-    assert findings(file(f"name: a\ninclude: {include}")) == [expected]
+def test_an_include_that_cannot_be_followed_is_found_at_its_line(
+    file, tmp_path: Path, include: str, expected: str
+) -> None:
+    path = file(f"name: a\ninclude: {include.format(folder=tmp_path.name)}")
+    assert [f.replace(f"{path.parent}", ".") for f in findings(path)] == [expected]
+
+
+def test_a_task_may_build_on_one_in_another_folder_a_confined_file_may_not(file, tmp_path: Path) -> None:
+    file("name: base", "base.yaml")
+    (tmp_path / "below").mkdir()
+    path = file("include: ../base.yaml", "below/a.yaml")
+    assert load_yaml(path).data == {"name": "base"}
+    for include in ("../base.yaml", str(tmp_path / "base.yaml"), "x/../../base.yaml"):
+        path.write_text(f"include: {include}")
+        with pytest.raises(InvalidFileError, match=r"a\.yaml:1: include: expected a file in the same folder or below"):
+            load_yaml(path, confined=True)
+    file("include: below/b.yaml", "a.yaml")
+    file("include: ../base.yaml", "below/b.yaml")
+    with pytest.raises(InvalidFileError, match=r"b\.yaml:1: include: expected a file in the same folder"):
+        load_yaml(tmp_path / "a.yaml", confined=True)
 
 
 def test_a_circle_of_includes_is_refused(file) -> None:
