@@ -4,7 +4,7 @@
     python benchmarks/throughput.py --random_1b --device cuda --items 192 --batch_size 64 --rounds 3
 
 Both sides get prompts as text and hand back numbers: ours writes its journal (synced per batch) and results, lm-eval
-computes its metrics without bootstrap. Prints the median seconds, requests per second and the median of the paired ratios.
+computes its metrics without bootstrap. Prints median seconds, requests per second and the median paired ratio.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.suite import Suite
+
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
@@ -56,6 +58,12 @@ def build_tiny_model(folder: Path, *, hidden: int = 32, layers: int = 2, seed: i
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real Hugging Face causal model of 3 million random weights, in float32."""
     return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    """A tiny valid data set with tasks, for a test to break in one way."""
+    return Suite(tmp_path / "tasks")
 
 
 @pytest.fixture(scope="session")

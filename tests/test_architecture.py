@@ -59,4 +59,13 @@ def test_statistics_knows_no_files_and_no_frames() -> None:
             for n in ast.walk(ast.parse(path.read_text()))
             if isinstance(n, ast.Import | ast.ImportFrom) and not (isinstance(n, ast.ImportFrom) and n.module is None)
         }
-        assert modules <= {"__future__", "numpy", "scipy", "lm_plural", "dataclasses", "functools", "typing", "collections"}
+        assert modules <= {
+            "__future__",
+            "numpy",
+            "scipy",
+            "lm_plural",
+            "dataclasses",
+            "functools",
+            "typing",
+            "collections",
+        }

@@ -16,10 +16,14 @@ from lm_plural.harness.cli.options import (
     parse_bool,
     parse_limit,
 )
-from lm_plural.harness.errors import UsageError
+from lm_plural.harness.errors import PluralError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lm_plural.harness.evaluate import Outcome
+    from lm_plural.harness.task.index import Index
+    from lm_plural.harness.task.load import LoadedTask
 
 HELP = """Evaluate a model on group-rated tasks: generate, score, aggregate.
 
@@ -46,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model_args",
         "-a",
         nargs="+",
+        action="extend",
         default=[],
         metavar="K=V",
         help="pretrained=..., peft=..., dtype=..., base_url=...",
@@ -71,7 +76,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--max_batch_size", type=int, default=64, metavar="N", help="upper limit for auto (default 64)")
     add("--device", metavar="DEVICE", help="cuda, cuda:0, cpu, mps (default: the best there is)")
-    add("--gen_kwargs", nargs="+", default=[], metavar="K=V", help="generation arguments, over the tasks' own")
+    add(
+        "--gen_kwargs",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="K=V",
+        help="generation arguments, over the tasks' own",
+    )
     add(
         "--apply_chat_template", nargs="?", const=True, default=None, type=parse_bool, metavar="true|false",
         help="put prompts through the model's chat template (default: for respond tasks of models that have one)",
@@ -114,7 +126,6 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.model.arguments import parse_arguments
     from lm_plural.harness.model.spec import ModelSpec
     from lm_plural.harness.task.index import Index
-    from lm_plural.harness.task.load import load_task
 
     started = datetime.now()
     if args.config:
@@ -123,7 +134,7 @@ def execute(args: argparse.Namespace) -> int:
         raise UsageError("no tasks: give --tasks (lm-plural ls tasks)")
     check_backend(args.model)
     index = Index(args.include_path)
-    tasks = [load_task(document, index) for document in index.select(args.tasks)]
+    tasks = _checked(index, args.tasks)
     model_args = parse_arguments(args.model_args, "--model_args")
     spec = ModelSpec(
         backend=args.model,
@@ -145,6 +156,19 @@ def execute(args: argparse.Namespace) -> int:
     )
     report(evaluate(tasks, spec, args.output_path, settings, started))
     return 0
+
+
+def _checked(index: Index, names: Sequence[str]) -> list[LoadedTask]:
+    """Return valid tasks: what can be known to be wrong is said before a model is loaded."""
+    from lm_plural.harness.run.check import check_task
+    from lm_plural.harness.task.yamlfile import InvalidFileError
+
+    reports = [check_task(document, index) for document in index.select(names)]
+    if missing := [r.findings[0] for r in reports if r.data_missing]:
+        raise PluralError(missing[0])
+    if findings := [f for r in reports for f in r.findings]:
+        raise InvalidFileError(findings)
+    return [r.loaded for r in reports if r.loaded]
 
 
 def report(outcome: Outcome) -> None:

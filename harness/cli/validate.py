@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run."""
     from lm_plural.harness.errors import UsageError
-    from lm_plural.harness.task.check import check_task
+    from lm_plural.harness.run.check import check_task
     from lm_plural.harness.task.index import Index
     from lm_plural.harness.task.load import load_recipe
     from lm_plural.harness.task.yamlfile import InvalidFileError
@@ -63,6 +63,10 @@ def execute(args: argparse.Namespace) -> int:
             except InvalidFileError as e:
                 findings += e.findings
     reports = [check_task(document, index) for document in documents.values()]
+    if not names:  # of all tasks, those whose data are not at hand cannot be checked, which is no fault of theirs
+        for report in (r for r in reports if r.data_missing):
+            print(f"lm-plural validate: note: not checked: {report.findings[0]}", file=sys.stderr)
+        reports = [r for r in reports if not r.data_missing]
     findings = list(dict.fromkeys([*findings, *(f for report in reports for f in report.findings)]))
     for finding in findings:
         print(finding)

@@ -19,7 +19,13 @@ from lm_plural.harness.errors import PluralError, at
 from lm_plural.harness.files import is_file, sha256_file
 from lm_plural.harness.task.recipe import DataFile, Recipe
 
+#: First bytes of a gzipped file, whatever its name.
+GZIP = b"\x1f\x8b"
 MIRROR = "LM_PLURAL_DATA_MIRROR"
+
+
+class MissingFileError(PluralError):
+    """A data file that is not at hand."""
 
 
 def find_file(recipe: Recipe, name: str, folder: Path) -> Path:
@@ -41,7 +47,9 @@ def find_file(recipe: Recipe, name: str, folder: Path) -> Path:
             return _checked(path, spec)
     source = f" (published at {spec.url})" if spec.url else ""
     looked = ", ".join(map(str, places))
-    raise PluralError(f"data set {recipe.dataset!r}: no file {spec.path}{source}; looked for {looked}; set {MIRROR}")
+    raise MissingFileError(
+        f"data set {recipe.dataset!r}: no file {spec.path}{source}; looked for {looked}; set {MIRROR}"
+    )
 
 
 def _checked(path: Path, spec: DataFile) -> Path:
@@ -68,7 +76,9 @@ def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
     if missing := [c for c in columns if c not in frame.columns]:
         raise PluralError(f"{at(path, 1, '')}no column {missing[0]!r}; there are {', '.join(frame.columns)}")
     for column in columns:
-        if (kind := frame.schema[column]).is_nested() or kind.is_object():
+        if f"{column}_duplicated_0" in frame.columns:  # polars' name for the second of two
+            raise PluralError(f"{at(path, 1, '')}column {column!r} stands twice; expected once")
+        if (kind := frame.schema[column]).is_nested() or kind.is_object() or kind == pl.Binary:
             raise PluralError(f"{at(path, 1, '')}column {column!r} holds {kind}; expected text or numbers")
     text = [pl.col(c).cast(pl.String).str.strip_chars().replace("", None) for c in dict.fromkeys(columns)]
     if "row" in columns:
@@ -95,10 +105,10 @@ def read_any(path: Path) -> pl.DataFrame:
 def _read(path: Path) -> pl.DataFrame:
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     if name.endswith((".jsonl", ".ndjson")):
-        return pl.read_ndjson(path, infer_schema_length=None)
-    return pl.read_csv(path, infer_schema=False, separator="\t" if name.endswith(".tsv") else ",")
+        return pl.read_ndjson(path.read_bytes(), infer_schema_length=None)
+    return pl.read_csv(path, infer_schema=False, separator="\t" if name.endswith(".tsv") else ",", glob=False)
 
 
 def locate(path: Path, row: int) -> str:
@@ -117,7 +127,7 @@ def _records(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield the records of a CSV (the first is the header) or JSON lines file and the line each begins on."""
     raw = path.read_bytes()
     name = path.name.removesuffix(".gz")
-    text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8", errors="replace")
+    text = (gzip.decompress(raw) if raw[:2] == GZIP else raw).decode("utf-8", errors="replace")
     if not name.endswith((".csv", ".tsv")):
         yield from ((n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip())
         return

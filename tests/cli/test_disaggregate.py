@@ -568,9 +568,7 @@ def test_a_reader_who_has_seen_enough_of_the_table_does_not_cost_the_results(tmp
 
 
 @pytest.mark.parametrize(("weights", "bias"), [("1,1,1", 3 - 2), ("0,0,1", 3 - 3), ("2,1,1", 3 - 7 / 4)])
-def test_weights_of_the_user_weight_the_reference(
-    tmp_path: Path, weights: str, bias: float, capsys: pytest.CaptureFixture[str]
-):
+def test_weights_of_the_user_weight_the_reference(tmp_path: Path, weights: str, bias: float):
     rows = [f"i,r{n},{n + 1},{w}" for n, w in enumerate(weights.split(","))]
     (tmp_path / "r.csv").write_text("\n".join(["item_id,rater_id,rating,weight", *rows]) + "\n")
     (tmp_path / "p.csv").write_text("item_id,prediction\ni,3\n")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lm_plural.harness.cli.main import main
-from tests.task.suite import Suite
+from tests.suite import Suite
 
 Capture = pytest.CaptureFixture[str]
 

@@ -16,7 +16,7 @@ from lm_plural.harness.cli.options import apply_config, parse_axes, parse_batch_
 from lm_plural.harness.cli.run import add_arguments
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.model.arguments import parse_arguments
-from tests.task.suite import quick
+from tests.suite import quick
 
 
 @pytest.fixture

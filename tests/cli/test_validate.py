@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from lm_plural.harness.cli.main import main
-from tests.task.suite import RATINGS, Suite
+from tests.suite import RATINGS, Suite
 
 Capture = pytest.CaptureFixture[str]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.model.arguments import literal, parse_arguments
-from tests.task.suite import quick
+from tests.suite import quick
 
 
 def parse(*words: str) -> dict[str, Any]:

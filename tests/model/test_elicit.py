@@ -16,7 +16,7 @@ from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_task
 from lm_plural.harness.task.schema import Task
 from lm_plural.harness.task.template import TemplateRenderError
-from tests.task.suite import default_task, quick
+from tests.suite import default_task, quick
 
 SCALE = Scale(("1", "2", "3"), "lower", ("low", "middle", "high"))
 ALL = [Variant(c, o) for c in ("levels", "letters", "words") for o in ("ascending", "descending")]

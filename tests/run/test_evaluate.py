@@ -10,7 +10,6 @@ import pytest
 
 from lm_plural.harness.cli.main import main
 
-
 #: The demo's rate task without the limit on off-scale mass: random weights know no scale.
 RATE = Path(__file__).with_name("rate.yaml")
 RESPOND = "plural_demo_respond"
@@ -115,9 +114,7 @@ def test_table_fits_100_columns_and_says_simulated(
     assert out.count("SIMULATED RATERS") == 2
 
 
-def test_score_repeats_everything_after_generation(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_score_repeats_everything_after_generation(finished: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(finished, copy)
     folder = folder_of(copy)
@@ -173,7 +170,7 @@ def test_predict_only_writes_answers_and_no_results(tiny_model: Path, tmp_path: 
     assert not any(n.startswith(("results_", "scores_")) for n in names)
 
 
-def test_secrets_are_written_nowhere(tiny_model: Path, tmp_path: Path) -> None:
+def test_secrets_are_written_nowhere() -> None:
     from lm_plural.harness.model.spec import ModelSpec
 
     spec = ModelSpec("local-chat-completions", {"model": "m", "auth_token": "hush", "header": "hush", "max_length": 9})

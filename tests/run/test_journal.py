@@ -63,9 +63,9 @@ def test_anything_else_that_does_not_parse_names_file_and_line(tmp_path: Path, b
 
 
 def test_two_runs_cannot_write_one_folder(tmp_path: Path) -> None:
-    with RunFolder(tmp_path).locked():
-        with pytest.raises(PluralError, match="another run is writing"), RunFolder(tmp_path).locked():
-            pass
+    first = RunFolder(tmp_path).locked()
+    with first, pytest.raises(PluralError, match="another run is writing"), RunFolder(tmp_path).locked():
+        pass
     with RunFolder(tmp_path).locked():
         pass
 

@@ -13,7 +13,7 @@ import pytest
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.task.datafile import locate, read_columns
 from lm_plural.harness.task.dataset import levels
-from tests.task.suite import Suite
+from tests.suite import Suite
 
 LAST = 18  # the line after the last rating
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lm_plural.harness.task.load import load_recipe
 from lm_plural.harness.task.yamlfile import InvalidFileError, stays_inside
-from tests.task.suite import Suite, quick
+from tests.suite import Suite, quick
 
 
 def change(data: dict[str, Any], place: str, value: Any) -> None:

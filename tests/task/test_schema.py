@@ -9,8 +9,8 @@ import yaml
 
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.task.index import RECIPE, builtin_tasks
+from tests.suite import Suite
 from tests.task.json_schema import errors
-from tests.task.suite import Suite
 
 BUILT_IN = sorted(p for p in builtin_tasks().rglob("*.yaml") if not p.name.startswith("_"))
 

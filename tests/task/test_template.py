@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_plural.harness.task.template import TemplateRenderError, render
-from tests.task.suite import quick
+from tests.suite import quick
 
 VALUES = {"text": "hello", "label": "x"}
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lm_plural.harness.task.recipe import Strict
 from lm_plural.harness.task.yamlfile import InvalidFileError, load_yaml, parse
-from tests.task.suite import quick
+from tests.suite import quick
 
 
 class Inner(Strict):

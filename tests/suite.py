@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.files import is_file
-from lm_plural.harness.task.check import check_task
+from lm_plural.harness.run.check import check_task
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
 from lm_plural.harness.task.yamlfile import load_yaml

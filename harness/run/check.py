@@ -11,6 +11,7 @@ from lm_plural.harness.model import elicit
 from lm_plural.harness.ratings.coarsen import to_three
 from lm_plural.harness.ratings.table import axis_name
 from lm_plural.harness.scoring import check_options
+from lm_plural.harness.task.datafile import MissingFileError
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.index import RECIPE, Index
 from lm_plural.harness.task.load import LoadedTask, load_task
@@ -23,10 +24,23 @@ RENDERED = 20
 
 @dataclass(frozen=True)
 class Report:
-    """What is wrong with a task, as ``file:line: message`` (nothing: it is valid), and what is good to know."""
+    """What is wrong with a task, and what is good to know.
+
+    Parameters
+    ----------
+    findings : list of str
+        As ``file:line: message``; none: it is valid.
+    notes : list of str
+    loaded : LoadedTask or None
+        The task, if its file and recipe could be read.
+    data_missing : bool
+        A data file is not at hand, so the data could not be checked.
+    """
 
     findings: list[str]
     notes: list[str] = field(default_factory=list)
+    loaded: LoadedTask | None = None
+    data_missing: bool = False
 
 
 def check_task(document: Document, index: Index) -> Report:
@@ -41,21 +55,26 @@ def check_task(document: Document, index: Index) -> Report:
         return Report(e.findings)
     except UsageError as e:
         return Report([str(e)])
-    findings = check_files(loaded.dataset) or _readable(loaded)
+    missing, findings = check_files(loaded.dataset)
+    findings = missing + findings or _readable(loaded)
     notes = [] if findings else list(_unrated(loaded))
-    return Report(findings + [f for check in (ALWAYS if findings else CHECKS) for f in check(loaded)], notes)
+    findings += [f for check in (ALWAYS if findings else CHECKS) for f in check(loaded)]
+    return Report(findings, notes, loaded, data_missing=bool(missing))
 
 
-def check_files(dataset: Dataset) -> list[str]:
-    """Return a finding, at its place in the recipe, for every file that is missing or has other bytes."""
-    findings = []
+def check_files(dataset: Dataset) -> tuple[list[str], list[str]]:
+    """Return findings, at their places in the recipe: files that are not there, and files with other bytes."""
+    missing: list[str] = []
+    findings: list[str] = []
     document = load_yaml(dataset.folder / RECIPE)
     for name in dataset.recipe.files:
         try:
             dataset.path(name)
+        except MissingFileError as e:
+            missing.append(document.at(("files", name), str(e)))
         except PluralError as e:
             findings.append(document.at(("files", name), str(e)))
-    return findings
+    return missing, findings
 
 
 def _unrated(loaded: LoadedTask) -> Iterator[str]:
@@ -87,8 +106,26 @@ def _labels(loaded: LoadedTask) -> Iterator[str]:
         )
     if len(set(task.choices)) != len(task.choices):
         yield loaded.document.at(("doc_to_choice",), "labels must differ")
+    for coding, labels in (("levels", task.choices), ("words", list(scale.labels))):
+        if task.mode == "rate" and coding in task.elicitation.codings:
+            for short in labels:
+                if longer := [w for w in labels if w != short and w.startswith(short)]:
+                    message = f"{coding}: label {short!r} begins {longer[0]!r}, so its probability holds that of both"
+                    yield loaded.document.at(("elicitation", "codings"), f"{message}; use letters")
+                    return
     if task.mode == "rate" and "words" in task.elicitation.codings and len(set(scale.labels)) != scale.size:
         yield loaded.document.at(("elicitation", "codings"), f"words: labels of the scale must differ: {scale.labels}")
+
+
+def _shadowed(loaded: LoadedTask) -> Iterator[str]:
+    if loaded.task.mode == "rate":
+        for name in {"options", "labels"} & set(loaded.dataset.items.columns):
+            yield loaded.document.at(("doc_to_text",), f"items have a field {name!r}, a name the template needs itself")
+
+
+def _reference(loaded: LoadedTask) -> Iterator[str]:
+    if loaded.task.reference == "weighted" and loaded.dataset.recipe.ratings.weight is None:
+        yield loaded.document.at(("reference",), "weighted needs a column: ratings.weight in the recipe")
 
 
 def _template(loaded: LoadedTask) -> Iterator[str]:
@@ -148,5 +185,5 @@ def _scorers(loaded: LoadedTask) -> Iterator[str]:
 
 Check = Callable[[LoadedTask], Iterator[str]]
 #: Checks that need no data.
-ALWAYS: tuple[Check, ...] = (_scorers,)
-CHECKS: tuple[Check, ...] = (_labels, _template, _target, _axes, _coarsen, *ALWAYS)
+ALWAYS: tuple[Check, ...] = (_scorers, _reference)
+CHECKS: tuple[Check, ...] = (_labels, _shadowed, _template, _target, _axes, _coarsen, *ALWAYS)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lm_plural.harness.task.check import check_task
+from lm_plural.harness.run.check import check_task
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.yamlfile import load_yaml
-from tests.task.suite import Suite
+from tests.suite import Suite
 
 
 def test_the_tiny_tasks_are_valid(suite: Suite) -> None:
@@ -134,3 +134,23 @@ def test_scorers_are_checked_even_where_the_data_are_not_there(suite: Suite) -> 
     suite.respond(scorers=["none"]).recipe["files"]["items.jsonl"] = {"path": "gone.csv", "sha256": "0" * 64}
     found = suite.findings()
     assert [f.split(":")[0] for f in found] == ["dataset.yaml", "rate.yaml"]
+
+
+def test_a_label_that_begins_another_is_found(suite: Suite) -> None:
+    suite.task["doc_to_choice"] = ["1", "2", "3", "4", "10"]
+    (found,) = suite.findings()
+    assert "levels: label '1' begins '10'" in found
+
+
+def test_a_field_that_the_template_needs_for_itself_is_found(suite: Suite) -> None:
+    for item in suite.items:
+        item["options"] = "mine"
+    suite.recipe["items"]["fields"].append("options")
+    (found,) = suite.findings()
+    assert "items have a field 'options'" in found
+
+
+def test_weighted_without_weights_is_found(suite: Suite) -> None:
+    suite.task["reference"] = "weighted"
+    (found,) = suite.findings()
+    assert "weighted needs a column" in found
