@@ -89,7 +89,7 @@ def test_a_scorer_must_exist_and_know_its_options(suite: Suite, scorer: Any, exp
 
 def test_more_levels_than_letters_are_found_before_a_model_is_asked(suite: Suite) -> None:
     suite.recipe["scales"]["bad"] = {"levels": list(range(1, 31)), "direction": "lower"}
-    suite.task["doc_to_choice"] = list(range(1, 31))
+    suite.task["doc_to_choice"] = [f"{k:02}" for k in range(1, 31)]
     assert suite.findings() == ["rate.yaml:1: coding 'letters' has 26 labels for 30 levels"]
     suite.task["elicitation"] = {"codings": ["levels"]}
     assert suite.findings() == []
