@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work, ask_all
 from lm_plural.harness.run.plan import plan
 from lm_plural.harness.run.score import Pair, Scoring, reference_pairs, response_pairs
-from lm_plural.harness.task.load import LoadedTask
+from lm_plural.harness.task.load import Limit, LoadedTask
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Settings:
     ----------
     limit : int, float or None
         First items of each task: a count, or a share below 1.
+    samples : mapping
+        Places of the items to ask of some tasks; the others are left to `limit`.
     batch_size : int or None
         None: automatic.
     max_batch_size : int
@@ -45,6 +47,7 @@ class Settings:
     """
 
     limit: int | float | None = None
+    samples: Mapping[str, Sequence[int]] = field(default_factory=dict)
     batch_size: int | None = None
     max_batch_size: int = 64
     device: str | None = None
@@ -52,6 +55,10 @@ class Settings:
     predict_only: bool = False
     trust_remote_code: bool = False
     include_path: tuple[str, ...] = ()
+
+    def limit_of(self, task: str) -> Limit:
+        """Return which items of a task to ask."""
+        return self.samples.get(task, self.limit)
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ def evaluate(
     """
     folder = RunFolder(output_path / spec.slug)
     with folder.locked(), ExitStack() as stack:
-        works = [Work(t, plan(t, spec, settings.limit), folder.samples(t.name)) for t in tasks]
+        works = [Work(t, plan(t, spec, settings.limit_of(t.name)), folder.samples(t.name)) for t in tasks]
         for work in works:
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
@@ -115,7 +122,7 @@ def evaluate(
 
 
 def rescore(
-    tasks: Sequence[tuple[LoadedTask, int | float | None]],
+    tasks: Sequence[tuple[LoadedTask, Limit]],
     folder: RunFolder,
     spec: ModelSpec,
     settings: Settings,
@@ -160,7 +167,8 @@ def _remember(folder: RunFolder, works: Sequence[Work], spec: ModelSpec, setting
             "path": str(w.loaded.document.path.resolve()),
             "hash": w.loaded.hash,
             "data_hash": w.loaded.dataset.data_hash,
-            "limit": settings.limit,
+            "limit": settings.limit_of(w.loaded.name),
+            "simulated_raters": w.loaded.dataset.recipe.simulated,
         }
         for w in works
     }
@@ -220,7 +228,7 @@ def _aggregate(
     for scoring in scorings.values():
         scoring.finish()
     scores = {w.loaded.name: scorings[w.loaded.name].scores_of(_pairs(w)) for w in works if w.loaded.name in scorings}
-    kept = {k: v for k, v in asdict(settings).items() if k in ("limit", "batch_size", "device")}
+    kept = {k: v for k, v in asdict(settings).items() if k in ("limit", "samples", "batch_size", "device")}
     content = build_results(works, scores, spec, settings=kept, axes=settings.axes)
     path, new = save_results(folder, content, started)
     return Outcome(folder.path, path, content, new)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
+import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from lm_plural.harness.errors import PluralError
+from lm_plural.harness.hashing import digest
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -27,7 +29,7 @@ def write_atomic(path: Path, text: str) -> None:
             os.fsync(f.fileno())
         beside.replace(path)
     except (OSError, ValueError) as e:
-        with contextlib.suppress(OSError, ValueError):
+        with suppress(OSError, ValueError):
             beside.unlink()
         raise PluralError(f"{path}: cannot write: {getattr(e, 'strerror', None) or e}") from e
 
@@ -52,3 +54,20 @@ def cache_dir() -> Path:
         return Path(given)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "lm-plural"
+
+
+def sha256_known(path: Path) -> str:
+    """Return a file's sha256, remembered in the cache by size and time so that big weights are read once."""
+    stat = path.stat()
+    key = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino]
+    note = cache_dir() / "sha256" / f"{digest(key[0])}.json"
+    try:
+        known = json.loads(note.read_text())
+        if known[:4] == key:
+            return str(known[4])
+    except (OSError, ValueError, IndexError, TypeError):
+        pass
+    found = sha256_file(path)
+    with suppress(PluralError):  # a cache that cannot be written costs time, not truth
+        write_atomic(note, json.dumps([*key, found]))
+    return found

@@ -137,3 +137,41 @@ def parse_bool(text: str) -> bool:
     if text.lower() not in words:
         raise argparse.ArgumentTypeError(f"{text!r} is not true or false")
     return words[text.lower()]
+
+
+def parse_seed(text: str) -> int:
+    """Return the seed; of lm-eval's four (python, numpy, torch, few-shot) the one for torch."""
+    words = text.split(",")
+    word = words[2] if len(words) == 4 else text
+    if not word.strip().isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on, nor four of them")
+    return int(word)
+
+
+def parse_samples(text: str | None, tasks: Sequence[str], limit: object) -> dict[str, list[int]]:
+    """Return the places of items by task.
+
+    Raises
+    ------
+    UsageError
+        If it is not such a JSON object, names another task, or a limit is given, too.
+    """
+    import json
+
+    from lm_plural.harness.errors import did_you_mean
+
+    if text is None:
+        return {}
+    if limit is not None:
+        raise UsageError("--samples and --limit cannot both be given")
+    try:
+        samples = json.loads(text)
+        places = [n for some in samples.values() for n in some]
+    except (ValueError, AttributeError, TypeError) as e:
+        raise UsageError(f'--samples {text}: expected a JSON object of lists, {{"task": [0, 5]}}') from e
+    if not places or any(type(n) is not int for n in places):
+        raise UsageError(f"--samples {text}: expected whole numbers, the places of items")
+    for name in samples:
+        if name not in tasks:
+            raise UsageError(f"--samples: {name!r} is not among the tasks asked for{did_you_mean(name, tasks)}")
+    return dict(samples)

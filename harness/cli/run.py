@@ -15,6 +15,8 @@ from lm_plural.harness.cli.options import (
     parse_batch_size,
     parse_bool,
     parse_limit,
+    parse_samples,
+    parse_seed,
 )
 from lm_plural.harness.errors import PluralError, UsageError
 
@@ -97,7 +99,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="AXIS",
         help="axes instead of the tasks'; gender*race for cells",
     )
-    add("--seed", type=int, default=1234, metavar="N", help="seed of sampled responses (default 1234)")
+    add("--samples", "-E", metavar="JSON", help="places of the items to ask, '{\"task\": [0, 5]}'; not with --limit")
+    add(
+        "--num_fewshot",
+        "-f",
+        type=int,
+        choices=[0],
+        default=0,
+        help="accepted for lm-eval's sake: tasks have no examples",
+    )
+    add("--log_samples", "-s", action="store_true", help="accepted for lm-eval's sake: answers are always kept")
+    add("--seed", type=parse_seed, default=1234, metavar="N", help="seed of sampled responses (default 1234)")
     add(
         "--output_path",
         "-o",
@@ -146,6 +158,7 @@ def execute(args: argparse.Namespace) -> int:
     )
     settings = Settings(
         limit=args.limit,
+        samples=parse_samples(args.samples, [t.name for t in tasks], args.limit),
         batch_size=args.batch_size,
         max_batch_size=args.max_batch_size,
         device=args.device,

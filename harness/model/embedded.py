@@ -12,16 +12,15 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.files import cache_dir, sha256_file
+from lm_plural.harness.files import cache_dir, sha256_file, sha256_known
 
 NAME = "smollm2-demo"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 #: Raised when the conversion changes, so that an old copy is not mistaken for a new one.
-CONVERSION = 1
+CONVERSION = 2
 MANIFEST = "lm_plural_manifest.json"
 
 
@@ -34,7 +33,7 @@ def embedded_model() -> Path:
         If the package is missing, its file is not the one this release was tested with, or the cache cannot be written.
     """
     folder = cache_dir() / f"{NAME}-{GGUF_SHA256[:12]}-v{CONVERSION}"
-    if not _is_whole(folder):
+    if not is_whole(folder):
         _convert(_gguf_file(), folder)
     return folder
 
@@ -49,33 +48,38 @@ def _gguf_file() -> Path:
     return path
 
 
-def _is_whole(folder: Path) -> bool:
-    """Return whether every file of the manifest is there with its size (sizes, since 270 MB hash slowly)."""
+def is_whole(folder: Path) -> bool:
+    """Return whether every file of the manifest is there with its sha256 (each is hashed once per change)."""
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        manifest: dict[str, str] = json.loads((folder / MANIFEST).read_text())
+        return all(sha256_known(folder / name) == sha for name, sha in manifest.items())
     except (OSError, ValueError):
         return False
-    return all((folder / n).is_file() and (folder / n).stat().st_size == f["size"] for n, f in manifest.items())
 
 
 def _convert(gguf: Path, folder: Path) -> None:
+    """Convert beside and rename; one process at a time, which also clears what a killed one left."""
+    import filelock
+
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=folder.parent))
+        with filelock.FileLock(folder.parent / f".{NAME}.lock"):
+            if is_whole(folder):  # another process was faster
+                return
+            for left in folder.parent.glob(f".{NAME}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            beside = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=folder.parent))
+            try:
+                _save_checkpoint(gguf, beside)
+                manifest = {p.name: sha256_file(p) for p in sorted(beside.iterdir())}
+                (beside / MANIFEST).write_text(json.dumps(manifest, indent=1))
+                shutil.rmtree(folder, ignore_errors=True)
+                beside.chmod(0o755)
+                beside.rename(folder)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
     except OSError as e:
-        raise PluralError(f"{folder.parent}: cannot make the cache folder: {e.strerror}") from e
-    try:
-        _save_checkpoint(gguf, beside)
-        files = {p.name: {"size": p.stat().st_size, "sha256": sha256_file(p)} for p in beside.iterdir()}
-        (beside / MANIFEST).write_text(json.dumps(files, indent=1, sort_keys=True))
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.chmod(0o755)
-        beside.rename(folder)
-    except OSError as e:
-        if not _is_whole(folder):  # else another process has just put the same copy there
-            raise PluralError(f"{folder}: cannot convert the embedded model: {e}") from e
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        raise PluralError(f"{folder}: cannot convert the embedded model: {e.strerror or e}") from e
 
 
 def _save_checkpoint(gguf: Path, folder: Path) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.files import cache_dir, sha256_file, write_atomic
+from lm_plural.harness.files import sha256_known
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.model import embedded
 
@@ -144,23 +142,6 @@ def _fingerprint(source: Any, revision: Any) -> str | None:
     if path.exists():
         return "sha256:" + sha256_known(path)[:16]
     return "commit:" + _commit(str(source), str(revision or "main"))
-
-
-def sha256_known(path: Path) -> str:
-    """Return a file's sha256, remembered in the cache by size and time so that big weights are read once."""
-    stat = path.stat()
-    key = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino]
-    note = cache_dir() / "sha256" / f"{digest(key[0])}.json"
-    try:
-        known = json.loads(note.read_text())
-        if known[:4] == key:
-            return str(known[4])
-    except (OSError, ValueError, IndexError, TypeError):
-        pass
-    found = sha256_file(path)
-    with suppress(PluralError):  # a cache that cannot be written costs time, not truth
-        write_atomic(note, json.dumps([*key, found]))
-    return found
 
 
 def _commit(repository: str, revision: str) -> str:

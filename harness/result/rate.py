@@ -42,6 +42,7 @@ def rate_result(work: Work, axes: Sequence[Axis] | None = None) -> dict[str, Any
         "off_scale_mean": float(np.mean(off_scale)),
         "refused": reason is not None,
     }
+    block["notes"] += loaded.unrated
     block["notes"] += [f"comparison with the groups refused, {reason}"] if reason else []
     return block
 

@@ -83,7 +83,7 @@ def respond_result(work: Work, score_records: Sequence[Record], axes: Sequence[A
         "k": k,
         "threshold": task.threshold,
         "min_raters": task.groups.min_raters,
-        "notes": [str(e) for e in table.exclusions],
+        "notes": [*map(str, table.exclusions), *work.loaded.unrated],
         "overall": {
             "n_prompts": len(prompts),
             "n_responses": len(records),

@@ -57,7 +57,7 @@ def check_task(document: Document, index: Index) -> Report:
         return Report([str(e)])
     missing, findings = check_files(loaded.dataset)
     findings = missing + findings or _readable(loaded)
-    notes = [] if findings else list(_unrated(loaded))
+    notes = [] if findings else [f"{loaded.name}: {note}" for note in loaded.unrated]
     findings += [f for check in (ALWAYS if findings else CHECKS) for f in check(loaded)]
     return Report(findings, notes, loaded, data_missing=bool(missing))
 
@@ -75,12 +75,6 @@ def check_files(dataset: Dataset) -> tuple[list[str], list[str]]:
         except PluralError as e:
             findings.append(document.at(("files", name), str(e)))
     return missing, findings
-
-
-def _unrated(loaded: LoadedTask) -> Iterator[str]:
-    n = loaded.n_items
-    if left_out := n - loaded.table.ratings["item_id"].n_unique():
-        yield f"{loaded.name}: {left_out} of {n} items have no rating on {loaded.task.dimension} and are left out"
 
 
 def _readable(loaded: LoadedTask) -> list[str]:

@@ -143,7 +143,7 @@ def _record(request: Request, context: Any, argument: Any, answer: Any) -> Recor
     text = context if isinstance(context, str) else getattr(context, "prompt", str(context))
     return {
         "key": request.key,
-        "doc_id": request.index,
+        "doc_id": request.doc.index,
         "item_id": request.doc.id,
         "part": request.part,
         "doc": dict(request.doc.fields),

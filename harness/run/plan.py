@@ -8,7 +8,7 @@ from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.model.elicit import Variant, variants
 from lm_plural.harness.model.spec import ModelSpec
-from lm_plural.harness.task.load import Doc, LoadedTask
+from lm_plural.harness.task.load import Doc, Limit, LoadedTask
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,6 @@ class Request:
     ----------
     key : str
         Changes with the model's identity, what the task asks, the doc and the part; equal keys have equal answers.
-    index : int
-        Place of the doc in the task (lm-eval's ``doc_id``).
     doc : Doc
     variant : Variant or None
         For rate tasks.
@@ -29,7 +27,6 @@ class Request:
     """
 
     key: str
-    index: int
     doc: Doc
     variant: Variant | None = None
     repeat: int = 0
@@ -45,7 +42,7 @@ def gen_kwargs(loaded: LoadedTask, spec: ModelSpec) -> dict[str, object]:
     return {**loaded.task.generation_kwargs, **spec.gen_kwargs}
 
 
-def plan(loaded: LoadedTask, spec: ModelSpec, limit: int | float | None = None) -> list[Request]:
+def plan(loaded: LoadedTask, spec: ModelSpec, limit: Limit = None) -> list[Request]:
     """Return a task's requests in doc order.
 
     Raises
@@ -67,12 +64,12 @@ def plan(loaded: LoadedTask, spec: ModelSpec, limit: int | float | None = None) 
         parts = list(range(task.repeats))
     prefix = [spec.hash, loaded.ask_hash]
     out: list[Request] = []
-    for n, doc in enumerate(loaded.docs(limit)):
+    for doc in loaded.docs(limit):
         content = digest(dict(doc.fields))
         for part in parts:
             key = digest([*prefix, doc.id, content, str(part)])
             if isinstance(part, Variant):
-                out.append(Request(key, n, doc, variant=part))
+                out.append(Request(key, doc, variant=part))
             else:
-                out.append(Request(key, n, doc, repeat=part))
+                out.append(Request(key, doc, repeat=part))
     return out

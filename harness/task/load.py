@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,9 @@ from lm_plural.harness.task.recipe import Recipe
 from lm_plural.harness.task.schema import Task
 from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yaml, parse
 
+#: Which docs: the first so many, a share below 1, or places.
+Limit = int | float | Sequence[int] | None
+
 #: Keys of a task that change what a model is asked.
 ASKED = {"mode", "doc_to_text", "doc_to_choice", "gen_prefix", "target_delimiter", "description", "doc_id"}
 ASKED |= {"generation_kwargs"}
@@ -27,8 +30,9 @@ ASKED |= {"generation_kwargs"}
 
 @dataclass(frozen=True)
 class Doc:
-    """One thing asked: an item (rate) or a prompt that several items share (respond)."""
+    """One thing asked: an item (rate) or a prompt that several items share (respond); its place, id and fields."""
 
+    index: int
     id: str
     fields: Mapping[str, str]
     item_ids: tuple[str, ...]
@@ -83,12 +87,13 @@ class LoadedTask:
         return items
 
     @property
-    def n_items(self) -> int:
-        """Number of items the task is about, rated or not."""
-        return len(self._items)
+    def unrated(self) -> list[str]:
+        """A note on items that cannot be asked about because nobody rated them; empty without any."""
+        lost = self._items.height - self.table.ratings["item_id"].n_unique()
+        return [f"{lost} of {self._items.height} items left out: no rating on {self.task.dimension}"] if lost else []
 
-    def docs(self, limit: int | float | None = None) -> list[Doc]:
-        """Return what to ask, in file order, the first `limit` of them (a share below 1).
+    def docs(self, limit: Limit = None) -> list[Doc]:
+        """Return what to ask, in file order: all, the first `limit` (a share below 1), or the ones at some places.
 
         Items without a rating on the dimension are left out: nothing could be said of them.
         """
@@ -98,15 +103,19 @@ class LoadedTask:
         if key not in items.columns:
             raise UsageError(self.document.at(("doc_id",), f"items have no field {key!r}; there are {items.columns}"))
         grouped = items.group_by(key, maintain_order=True).agg(pl.all().exclude(key).first(), ids=pl.col("item_id"))
-        docs = [_doc(str(row[key]), row) for row in grouped.iter_rows(named=True)]
+        docs = [_doc(n, str(row[key]), row) for n, row in enumerate(grouped.iter_rows(named=True))]
         if limit is None:
             return docs
+        if isinstance(limit, Sequence):
+            if beyond := [n for n in limit if not 0 <= n < len(docs)]:
+                raise UsageError(f"task {self.name!r} has no sample {beyond[0]}; expected 0 to {len(docs) - 1}")
+            return [docs[n] for n in sorted(set(limit))]
         return docs[: max(1, int(limit * len(docs)) if 0 < limit < 1 else int(limit))]
 
 
-def _doc(key: str, row: dict[str, Any]) -> Doc:
+def _doc(index: int, key: str, row: dict[str, Any]) -> Doc:
     ids = tuple(row.pop("ids"))
-    return Doc(key, {k: "" if v is None else str(v) for k, v in row.items()}, ids)
+    return Doc(index, key, {k: "" if v is None else str(v) for k, v in row.items()}, ids)
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -95,7 +95,7 @@ def test_items_without_a_rating_are_told_on_stderr(suite: Suite, capsys: Capture
     suite.items.append({"item_id": "i5", "prompt_id": "p", "text": "x", "lang": "en"})
     assert suite.write().validate() == 0
     assert capsys.readouterr().err == (
-        "lm-plural validate: note: tiny_rate: 1 of 5 items have no rating on harm and are left out\n"
+        "lm-plural validate: note: tiny_rate: 1 of 5 items left out: no rating on harm\n"
     )
 
 

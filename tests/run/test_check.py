@@ -115,7 +115,7 @@ def test_items_without_a_rating_are_counted_in_a_note(suite: Suite) -> None:
     suite.write()
     report = check_task(load_yaml(suite.task_path), Index([suite.root]))
     assert report.findings == []
-    assert report.notes == ["tiny_rate: 1 of 5 items have no rating on harm and are left out"]
+    assert report.notes == ["tiny_rate: 1 of 5 items left out: no rating on harm"]
 
 
 def test_no_rated_item_at_all_is_a_finding(suite: Suite) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.cli.main import main
+from tests.suite import Suite
 
 #: The demo's rate task without the limit on off-scale mass: random weights know no scale.
 RATE = Path(__file__).with_name("rate.yaml")
@@ -176,3 +177,37 @@ def test_secrets_are_written_nowhere() -> None:
     spec = ModelSpec("local-chat-completions", {"model": "m", "auth_token": "hush", "header": "hush", "max_length": 9})
     assert "hush" not in json.dumps([spec.identity, spec.public_args, spec.slug])
     assert spec.identity["model_args"]["max_length"] == 9
+
+
+def test_samples_by_place_are_asked_and_kept_for_score(tiny_model: Path, tmp_path: Path) -> None:
+    assert run(tiny_model, tmp_path, "--tasks", RATE, "--samples", '{"rate": [7, 2]}', "--log_samples") == 0
+    lines = lines_of(folder_of(tmp_path) / "samples_rate.jsonl")
+    assert {line["doc_id"] for line in lines} == {2, 7}
+    assert main(["score", str(folder_of(tmp_path))]) == 0
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        ('{"rate": [999]}', "has no sample 999"),
+        ('{"other": [1]}', "'other' is not among"),
+        ('{"rate": 3}', "expected a JSON object"),
+        ("[1]", "expected a JSON object"),
+        ('{"rate": []}', "expected whole numbers"),
+    ],
+)
+def test_bad_samples_are_usage_errors(
+    tiny_model: Path, tmp_path: Path, samples: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tiny_model, tmp_path, "--tasks", RATE, "--samples", samples) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_items_without_a_rating_are_counted_in_the_results(tmp_path: Path, suite: Suite) -> None:
+    suite.items.append({**suite.items[0], "item_id": "i99", "prompt_id": "p99"})
+    suite.write()
+    out = tmp_path / "out"
+    task = suite.folder / "rate.yaml"
+    assert main(["run", "--model", "dummy", "-t", str(task), "--include_path", str(tmp_path), "-o", str(out)]) == 0
+    block = results_of(out)["disaggregated"]["tiny_rate"]
+    assert "1 of 5 items left out: no rating on harm" in block["notes"]
