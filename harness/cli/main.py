@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import entry_points
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from lm_plural import __version__
 from lm_plural.harness.cli.options import given
@@ -84,18 +84,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             if sys.stdout:
                 sys.stdout.flush()
     except BrokenPipeError:  # the reader (head, less) has seen enough
-        _close_stdout()
+        _send_nowhere(sys.stdout)
+        _send_nowhere(sys.stderr)
         return 0
     except OSError as e:
-        _close_stdout()
+        _send_nowhere(sys.stdout)
         print(f"lm-plural: error: {PluralError(e)}", file=sys.stderr)
         return 1
 
 
-def _close_stdout() -> None:
+def _send_nowhere(stream: TextIO | None) -> None:
     """Send what is still buffered nowhere, or Python would complain about it at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
 
 
 def _dispatch(words: list[str]) -> int:

@@ -38,10 +38,12 @@ class Journal:
         self.records: dict[str, Record] = {r["key"]: r for r in self._read()}
 
     def _read(self) -> Iterable[Record]:
+        if not self.path.exists():
+            return
+        if not self.path.is_file():  # reading a device may never end
+            raise PluralError(at(self.path, None, "is not a regular file"))
         try:
             raw = self.path.read_bytes()
-        except FileNotFoundError:
-            return
         except OSError as e:
             raise PluralError(at(self.path, None, f"cannot read: {e.strerror}")) from e
         self._keep = raw.rfind(b"\n") + 1

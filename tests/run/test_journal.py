@@ -74,3 +74,10 @@ def test_run_json_that_is_not_json_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(PluralError, match=r"run\.json: not valid JSON"):
         RunFolder(tmp_path).read_run()
+
+
+def test_a_journal_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "j.jsonl"
+    path.symlink_to("/dev/full")
+    with pytest.raises(PluralError, match="is not a regular file"):
+        Journal(path)
