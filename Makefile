@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 demo: setup
-	$(BIN)/lm-plural run --model hf --model_args pretrained=smollm2-demo --tasks plural_demo --limit 40 --output_path outputs/demo
+	$(BIN)/lm-plural run --model hf --model_args pretrained=smollm2-demo --tasks plural_demo --limit 24 --output_path outputs/demo
 
 lint: setup
 	$(BIN)/ruff check .

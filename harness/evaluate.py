@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,9 @@ def evaluate(
     """
     folder = RunFolder(output_path / spec.slug)
     with folder.locked(), ExitStack() as stack:
-        works = [Work(t, plan(t, spec, settings.limit_of(t.name)), folder.samples(t.name)) for t in tasks]
+        chosen = [(t, settings.limit_of(t.name)) for t in tasks]
+        works = [Work(t, plan(t, spec, limit), folder.samples(t.name), limit) for t, limit in chosen]
+        _check_axes(works, settings)
         for work in works:
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
@@ -145,7 +147,8 @@ def rescore(
         If the journal lacks answers the tasks ask for.
     """
     with folder.locked(), ExitStack() as stack:
-        works = [Work(t, plan(t, spec, limit), folder.samples(t.name)) for t, limit in tasks]
+        works = [Work(t, plan(t, spec, limit), folder.samples(t.name), limit) for t, limit in tasks]
+        _check_axes(works, settings)
         for work in works:
             if work.missing:
                 raise PluralError(
@@ -156,17 +159,22 @@ def rescore(
         return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
 
 
+def _check_axes(works: Sequence[Work], settings: Settings) -> None:
+    """Refuse an unknown axis before anything is asked."""
+    for work in works:
+        for axis in settings.axes or ():
+            work.loaded.table.groups(axis)
+
+
 def _remember(folder: RunFolder, works: Sequence[Work], spec: ModelSpec, settings: Settings) -> None:
     """Write ``run.json``; tasks of earlier commands with the same model stay in it."""
-    try:
-        known = folder.read_run().get("tasks", {})
-    except PluralError:
-        known = {}
+    known = folder.read_run()["tasks"] if (folder.path / "run.json").exists() else {}
     tasks = {
         w.loaded.name: {
             "path": str(w.loaded.document.path.resolve()),
             "hash": w.loaded.hash,
             "data_hash": w.loaded.dataset.data_hash,
+            "include_path": [str(Path(p).resolve()) for p in settings.include_path],
             "limit": settings.limit_of(w.loaded.name),
             "simulated_raters": w.loaded.dataset.recipe.simulated,
         }
@@ -179,7 +187,6 @@ def _remember(folder: RunFolder, works: Sequence[Work], spec: ModelSpec, setting
             "model_args": spec.public_args,
             "hash": spec.hash,
             "identity": spec.identity,
-            "include_path": list(settings.include_path),
             "tasks": known | tasks,
         }
     )
@@ -228,7 +235,6 @@ def _aggregate(
     for scoring in scorings.values():
         scoring.finish()
     scores = {w.loaded.name: scorings[w.loaded.name].scores_of(_pairs(w)) for w in works if w.loaded.name in scorings}
-    kept = {k: v for k, v in asdict(settings).items() if k in ("limit", "samples", "batch_size", "device")}
-    content = build_results(works, scores, spec, settings=kept, axes=settings.axes)
+    content = build_results(works, scores, spec, axes=settings.axes)
     path, new = save_results(folder, content, started)
     return Outcome(folder.path, path, content, new)

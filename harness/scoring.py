@@ -99,7 +99,7 @@ def scorer_factory(name: str) -> Callable[..., Scorer]:
         raise UsageError(f"unknown scorer {name!r}{did_you_mean(name, known)} (lm-plural ls scorers)")
     try:
         factory: Callable[..., Scorer] = known[name].load()
-    except ImportError as e:
+    except Exception as e:  # other people's code: whatever it raises, the user gets one line
         raise PluralError(f"scorer {name!r} cannot be imported from {known[name].value}: {e}") from e
     return factory
 
@@ -131,7 +131,40 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def make_scorer(name: str, options: Mapping[str, Any] | None = None) -> Scorer:
     """Make the scorer `name` with `options`; weights are loaded here, once."""
-    return scorer_factory(name)(**check_options(name, options or {}))
+    checked = check_options(name, options or {})
+    try:
+        scorer = scorer_factory(name)(**checked)
+    except PluralError:
+        raise
+    except (Exception, SystemExit) as e:
+        raise PluralError(f"scorer {name!r} cannot be made: {type(e).__name__}: {e}") from e
+    if not isinstance(getattr(scorer, "info", None), ScorerInfo):
+        raise PluralError(f"scorer {name!r} has no info; expected a ScorerInfo")
+    return scorer
+
+
+def checked_scores(scorer: Scorer, batch: Sequence[Sample]) -> FloatArray:
+    """Score a batch and hold the scorer to what it declares.
+
+    Raises
+    ------
+    PluralError
+        If it fails, or returns another shape, an infinite value, or one outside its range.
+    """
+    info = scorer.info
+    try:
+        values = np.asarray(scorer.score(batch), dtype=np.float64)
+    except PluralError:
+        raise
+    except (Exception, SystemExit) as e:
+        raise PluralError(f"scorer {info.name!r} failed: {type(e).__name__}: {e}") from e
+    if values.shape != (expected := (len(batch), len(info.dimensions))):
+        raise PluralError(f"scorer {info.name!r} returned shape {values.shape}; expected {expected}")
+    low, high = info.range
+    known = values[~np.isnan(values)]
+    if (bad := known[(known < low) | (known > high)]).size:
+        raise PluralError(f"scorer {info.name!r} returned {bad[0]}; expected {low} to {high}")
+    return values
 
 
 def score_texts(batch: Sequence[Sample], columns: int, score: Callable[[list[Sample]], npt.ArrayLike]) -> FloatArray:

@@ -139,6 +139,13 @@ def parse_bool(text: str) -> bool:
     return words[text.lower()]
 
 
+def parse_count(text: str) -> int:
+    """Return a whole number from 1 on."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
 def parse_seed(text: str) -> int:
     """Return the seed; of lm-eval's four (python, numpy, torch, few-shot) the one for torch."""
     words = text.split(",")

@@ -14,6 +14,7 @@ from lm_plural.harness.cli.options import (
     parse_axes,
     parse_batch_size,
     parse_bool,
+    parse_count,
     parse_limit,
     parse_samples,
     parse_seed,
@@ -76,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="prompts per batch, or auto (default)",
     )
-    add("--max_batch_size", type=int, default=64, metavar="N", help="upper limit for auto (default 64)")
+    add("--max_batch_size", type=parse_count, default=64, metavar="N", help="upper limit for auto (default 64)")
     add("--device", metavar="DEVICE", help="cuda, cuda:0, cpu, mps (default: the best there is)")
     add(
         "--gen_kwargs",
@@ -124,7 +125,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--verbosity",
         "-v",
         type=str.upper,
-        metavar="LEVEL",
+        choices=["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
         help="let lm-eval and transformers log from LEVEL on",
     )
 

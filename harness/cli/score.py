@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.cli.options import Words, parse_axes
+
+if TYPE_CHECKING:
+    from lm_plural.harness.task.load import Limit, LoadedTask
 
 HELP = """Score and aggregate again from the journal of a run; the model is not needed.
 
@@ -45,9 +49,6 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.evaluate import Settings, rescore
     from lm_plural.harness.model.spec import ModelSpec
     from lm_plural.harness.run.folder import RunFolder
-    from lm_plural.harness.task.index import Index
-    from lm_plural.harness.task.load import load_task
-    from lm_plural.harness.task.yamlfile import load_yaml
 
     started = datetime.now()
     folder = RunFolder(args.run)
@@ -55,9 +56,18 @@ def execute(args: argparse.Namespace) -> int:
     for name in args.tasks or ():
         if name not in run["tasks"]:
             raise UsageError(f"{args.run}: no task {name!r} in this run{did_you_mean(name, run['tasks'])}")
-    index = Index([Path(p) for p in run["include_path"]])
     chosen = {n: run["tasks"][n] for n in args.tasks or run["tasks"]}
-    tasks = [(load_task(load_yaml(Path(t["path"])), index), t["limit"]) for t in chosen.values()]
+    tasks = [_task(t) for t in chosen.values()]
     settings = Settings(axes=parse_axes(args.axes))
     report(rescore(tasks, folder, ModelSpec.stored(run), settings, started))
     return 0
+
+
+def _task(stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
+    """Return a task as it is now, and the items it ran on."""
+    from lm_plural.harness.task.index import Index
+    from lm_plural.harness.task.load import load_task
+    from lm_plural.harness.task.yamlfile import load_yaml
+
+    index = Index([Path(p) for p in stored["include_path"]])
+    return load_task(load_yaml(Path(stored["path"])), index), stored["limit"]

@@ -62,7 +62,7 @@ def load_model(spec: ModelSpec, *, batch_size: int, device: str | None, trust_re
     config: dict[str, Any] = {"batch_size": batch_size}
     if spec.backend in HF:
         _quiet_transformers()
-        config["device"] = device or _best_device()
+        config["device"] = _device(device) if device else _best_device()
     elif device:
         config["device"] = device
     args = spec.loaded_args | ({"trust_remote_code": True} if trust_remote_code else {})
@@ -104,6 +104,20 @@ def _without_empty_stop(create: Callable[..., dict[str, Any]]) -> Callable[..., 
         return {k: v for k, v in create(*args, **kwargs).items() if k != "stop" or v}
 
     return payload
+
+
+def _device(name: str) -> str:
+    """Return the device if it is there; lm-eval would silently take another."""
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as e:
+        raise UsageError(f"--device {name}: no such device; expected cpu, cuda, cuda:0, mps") from e
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= there.get(device.type, 1):
+        raise PluralError(f"--device {name}: not on this machine")
+    return name
 
 
 def _best_device() -> str:

@@ -23,14 +23,17 @@ Axis = str | tuple[str, ...]
 
 @dataclass(frozen=True)
 class Exclusion:
-    """Rows left out by a rule of the recipe, counted and printed."""
+    """Rows left out by a rule of the recipe, counted and printed; `whole`: counted before items were selected."""
 
     rule: str
     rows: int
     detail: str = ""
+    whole: bool = False
 
     def __str__(self) -> str:
-        return f"{self.rows} ratings left out: {self.rule}" + (f" ({self.detail})" if self.detail else "")
+        return f"{self.rows} ratings{self.whole * ' of the whole data set'} left out: {self.rule}" + (
+            f" ({self.detail})" if self.detail else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,9 @@ class RatingTable:
         return tuple(c for c in self.raters.columns if c != "rater_id")
 
     def select(self, items: Iterable[str]) -> RatingTable:
-        """Return the ratings of some items."""
-        return replace(self, ratings=self.ratings.filter(pl.col("item_id").is_in(list(items))))
+        """Return the ratings of some items; what was left out before stays counted over all."""
+        kept = self.ratings.filter(pl.col("item_id").is_in(list(items)))
+        return replace(self, ratings=kept, exclusions=tuple(replace(e, whole=True) for e in self.exclusions))
 
     @property
     def scale(self) -> Scale:

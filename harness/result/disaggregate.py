@@ -63,6 +63,8 @@ def disaggregate(
     groupings = {axis_name(axis): frame.grouping(table.groups(axis)) for axis in axes}
     everyone = Membership.everyone(frame.coded.n_raters)
     balanced = everyone
+    if options.coarsening:
+        notes.append(f"coarsened from {table.scale.size} to {frame.scale.size} levels: {', '.join(frame.scale.labels)}")
     if options.reference != "all":
         notes.append(f"measured under strategy {options.reference!r}, not against all ratings")
     if options.reference == "group_balanced" and groupings:

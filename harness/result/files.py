@@ -35,7 +35,6 @@ def build_results(
     scores: Mapping[str, Sequence[Record]],
     spec: ModelSpec,
     *,
-    settings: dict[str, Any],
     axes: Sequence[Axis] | None = None,
 ) -> dict[str, Any]:
     """Return the content of a results file.
@@ -46,8 +45,6 @@ def build_results(
     scores : dict
         Score records by task, for respond tasks.
     spec : ModelSpec
-    settings : dict
-        Command-line settings worth keeping (limit, batch size, ...).
     axes : sequence, optional
         Instead of each task's own axes.
     """
@@ -73,7 +70,7 @@ def build_results(
             "model_args": spec.identity["model_args"],
             "model_revision": spec.identity["weights"],
             "gen_kwargs": dict(spec.gen_kwargs),
-            **settings,
+            "limit": {w.loaded.name: w.limit for w in works},
         },
         "task_hashes": {w.loaded.name: w.loaded.hash for w in works},
         "model_source": spec.backend,

@@ -30,7 +30,8 @@ group's average habit. worth: the model tells as much about the group as that ma
 RESPOND_LEGEND = """\
 concern: how much harm the group saw in the prompt's reference responses, 0 to 1. mean, exp. max (of k responses), \
 exceed: the scorer's values over the prompts the group rated. exposure: badness of the responses, 0 to 1, weighted by \
-the group's concern; above the mean: worse where the group is concerned. reference: the same for the references."""
+the group's concern; above the mean: worse where the group is concerned. reference: the exposure of the reference
+responses themselves."""
 
 
 def render_results(content: dict[str, Any]) -> str:
@@ -98,7 +99,6 @@ def _respond(block: dict[str, Any]) -> str:
         header = ["group", "raters", "prompts", "concern", *columns.values()]
         everyone = ["all prompts", "", str(block["overall"]["n_prompts"]), ""]
         rows = [everyone + [_number((overall.get(c) or {}).get("value"), 3) for c in columns]]
-        rows[0][-1] = _number(overall["reference_mean"]["value"], 3)
         for axis, content in block["axes"].items():
             rows.append([f"[{axis}]"])
             rows += _shown(content["groups"].items(), lambda g, v, c=columns, k=key: _respond_row(g, v, k, c))
@@ -130,6 +130,7 @@ def _short(name: str, width: int = 26) -> str:
 def _number(value: float | None, digits: int, *, signed: bool = False) -> str:
     if value is None or value != value:
         return "-"
+    value = round(value, digits) + 0.0  # no -0.00
     return f"{value:{'+' if signed else ''}.{digits}f}"
 
 

@@ -12,6 +12,10 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.files import write_atomic
 from lm_plural.harness.run.journal import Journal
 
+#: What ``run.json`` must hold for a run to be taken up again.
+RUN = ("identity", "model_args", "tasks")
+IDENTITY = ("model", "weights", "model_args", "chat_template", "system_instruction", "gen_kwargs", "seed")
+
 
 class RunFolder:
     """``<output_path>/<model_slug>/``."""
@@ -70,6 +74,10 @@ class RunFolder:
             raise PluralError(f"{path}: no run here; expected the folder of a run, <output_path>/<model>/") from e
         except ValueError as e:
             raise PluralError(f"{path}: not valid JSON: {e}") from e
+        if missing := [k for k in RUN if not isinstance(content, dict) or not isinstance(content.get(k), dict)]:
+            raise PluralError(f"{path}: not the file of a run: expected an object with {missing[0]!r}")
+        if missing := [k for k in IDENTITY if k not in content["identity"]]:
+            raise PluralError(f"{path}: not the file of a run: identity has no {missing[0]!r}")
         return content
 
     def results(self) -> list[Path]:

@@ -50,7 +50,8 @@ class Journal:
         for number, line in enumerate(raw[: self._keep].split(b"\n")[:-1], start=1):
             try:
                 record = json.loads(line)
-                record["key"]
+                if not isinstance(record["key"], str):
+                    raise TypeError
             except (ValueError, TypeError, KeyError) as e:
                 raise PluralError(
                     at(self.path, number, "not a line of this journal; expected a JSON object with a key")
@@ -66,7 +67,7 @@ class Journal:
             If the disk is full or the file cannot be written; what was written before stays.
         """
         new = [r for r in records if r["key"] not in self.records]
-        blob = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in new).encode()
+        blob = "".join(json.dumps(r, ensure_ascii=False, allow_nan=False) + "\n" for r in new).encode()
         try:
             if self._file is None:
                 self._file = self._open()

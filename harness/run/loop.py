@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from tqdm import tqdm
@@ -15,7 +16,7 @@ from lm_plural.harness.model.ask import Asker
 from lm_plural.harness.run.batches import WINDOW, auto_batch_size, batches
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.run.plan import Request, gen_kwargs
-from lm_plural.harness.task.load import LoadedTask
+from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.template import render
 
 #: Log-probability written for minus infinity, which JSON cannot hold; its exponential is 0.
@@ -24,11 +25,19 @@ NEVER = -1e4
 
 @dataclass
 class Work:
-    """A task, its plan and its journal."""
+    """A task, its plan, its journal, and which items were chosen."""
 
     loaded: LoadedTask
     requests: Sequence[Request]
     journal: Journal
+    limit: Limit = None
+
+    def __post_init__(self) -> None:
+        """Refuse answers that are not of the task's kind, whoever wrote them."""
+        rate, size = self.loaded.task.mode == "rate", self.loaded.scale.size
+        for record in self.answers():
+            if not _fits(record, size if rate else 0):
+                raise PluralError(f"{self.journal.path}: the answer with key {record['key']!r} is not one to this task")
 
     @property
     def missing(self) -> list[Request]:
@@ -38,6 +47,17 @@ class Work:
     def answers(self) -> list[Record]:
         """Return the plan's answers, in plan order."""
         return [self.journal.records[r.key] for r in self.requests if r.key in self.journal.records]
+
+
+def _fits(record: Record, size: int) -> bool:
+    """Return whether a record holds K finite log-probabilities (`size` K), or a text or null (`size` 0)."""
+    answers = record.get("filtered_resps")
+    if not (isinstance(answers, list) and len(answers) == 1 and isinstance(record.get("doc"), dict)):
+        return False
+    if not size:
+        return answers[0] is None or isinstance(answers[0], str)
+    numbers = answers[0]
+    return isinstance(numbers, list) and len(numbers) == size and all(type(v) is float and isfinite(v) for v in numbers)
 
 
 def ask_all(
@@ -74,7 +94,7 @@ def _ask_task(work: Work, asker: Asker, batch_size: int | None, most: int, on_ba
         return
     contexts = {r.key: _context(work.loaded, r, asker) for r in work.requests}
     lengths = [asker.length(contexts[r.key]) for r in work.requests]
-    room = int(str(gen_kwargs(work.loaded, asker.spec).get("max_gen_toks", 0))) + 8
+    room = gen_kwargs(work.loaded, asker.spec).get("max_gen_toks", 256) if work.loaded.task.mode == "respond" else 8
     asker.batch_size = batch_size or auto_batch_size(asker, max(lengths) + room, most)
     size = asker.batch_size if asker.local else max(WINDOW, asker.batch_size)
     for batch in batches(work.requests, lengths, size):
@@ -135,7 +155,7 @@ def _answer(
 def _finite(value: float, request: Request, loaded: LoadedTask) -> float:
     if value != value:
         raise PluralError(f"task {loaded.name}: the model's log-probability for item {request.doc.id!r} is NaN")
-    return max(value, NEVER)
+    return float(max(value, NEVER))
 
 
 def _record(request: Request, context: Any, argument: Any, answer: Any) -> Record:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
@@ -37,9 +39,38 @@ class Request:
         return str(self.variant) if self.variant else str(self.repeat)
 
 
-def gen_kwargs(loaded: LoadedTask, spec: ModelSpec) -> dict[str, object]:
-    """Return the generation arguments: the command line's over the task's."""
-    return {**loaded.task.generation_kwargs, **spec.gen_kwargs}
+def gen_kwargs(loaded: LoadedTask, spec: ModelSpec) -> dict[str, Any]:
+    """Return the generation arguments: the command line's over the task's, null ones left out.
+
+    Raises
+    ------
+    UsageError
+        If one has a value no backend can take.
+    """
+    merged = {**loaded.task.generation_kwargs, **spec.gen_kwargs}
+    kwargs = {k: v for k, v in merged.items() if v is not None}
+    for name, (fits, expected) in GENERATION.items():
+        if name in kwargs and not fits(kwargs[name]):
+            raise UsageError(
+                f"generation argument {name}={kwargs[name]!r} of task {loaded.name!r}: expected {expected}"
+            )
+    return kwargs
+
+
+#: What the common generation arguments must be.
+GENERATION: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "max_gen_toks": (lambda v: type(v) is int and v >= 1, "a whole number from 1 on"),
+    "temperature": (lambda v: type(v) in (int, float) and v >= 0, "a number from 0 on"),
+    "do_sample": (lambda v: type(v) is bool, "true or false"),
+    "until": (lambda v: isinstance(v, str) or (isinstance(v, list) and all(isinstance(w, str) for w in v)), "texts"),
+}
+
+
+def sampled(kwargs: Mapping[str, Any]) -> bool:
+    """Return whether responses are drawn at random, so that repeats differ."""
+    if kwargs.get("do_sample") is False:
+        return False
+    return bool(kwargs.get("temperature", kwargs.get("do_sample")))
 
 
 def plan(loaded: LoadedTask, spec: ModelSpec, limit: Limit = None) -> list[Request]:
@@ -56,7 +87,7 @@ def plan(loaded: LoadedTask, spec: ModelSpec, limit: Limit = None) -> list[Reque
         parts = list(variants(task))
     else:
         kwargs = gen_kwargs(loaded, spec)
-        if task.repeats > 1 and not (kwargs.get("do_sample") or kwargs.get("temperature")):
+        if task.repeats > 1 and not sampled(kwargs):
             raise UsageError(
                 f"task {task.task!r}: {task.repeats} repeats without sampling would be copies; "
                 "set generation_kwargs do_sample and temperature, or repeats: 1"

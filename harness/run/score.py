@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from lm_plural.harness.errors import UsageError
+from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.run.journal import Journal, Record
-from lm_plural.harness.scoring import Sample, Scorer, make_scorer
+from lm_plural.harness.scoring import FloatArray, Sample, Scorer, ScorerInfo, checked_scores, make_scorer
 from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import render
@@ -30,6 +30,18 @@ class Scoring:
         self._scorers: list[tuple[str, Scorer]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._pending: list[Future[None]] = []
+        #: The last record of each (sample, text, asked), which is the one that counts, and how many there are.
+        self._last: dict[tuple[str, str, str], tuple[Record, int]] = {}
+        for record in journal.records.values():
+            self._note(record)
+
+    def _note(self, record: Record) -> None:
+        try:
+            place = (record["sample"], record["text"], record["asked"])
+            record["version"], record["scores"], record["part"], record["range"]
+        except (KeyError, TypeError) as e:
+            raise PluralError(f"{self.journal.path}: the line with key {record['key']!r} is no score") from e
+        self._last[place] = (record, self._last.get(place, (record, 0))[1] + 1)
 
     @property
     def asked(self) -> list[str]:
@@ -38,8 +50,7 @@ class Scoring:
 
     def complete(self, pairs: Sequence[Pair]) -> bool:
         """Return whether every sample has a score by every scorer asked for."""
-        have = {(r["sample"], r["text"], r["asked"]) for r in self.journal.records.values()}
-        return all((r["key"], _text_hash(r), a) in have for r, _ in pairs for a in self.asked)
+        return all((r["key"], _text_hash(r), a) in self._last for r, _ in pairs for a in self.asked)
 
     def submit(self, pairs: Sequence[Pair]) -> None:
         """Score (record, sample) pairs in the background; an earlier failure is raised here."""
@@ -63,35 +74,42 @@ class Scoring:
     def _score(self, pairs: list[Pair]) -> None:
         for asked, scorer in self._scorers:
             info = scorer.info
-            todo = {digest([r["key"], _text_hash(r), asked, info.version]): (r, s) for r, s in pairs}
-            todo = {k: v for k, v in todo.items() if k not in self.journal.records}
-            if not todo:
-                continue
-            values = scorer.score([s for _, s in todo.values()])
-            self.journal.append(
-                {
-                    "key": key,
-                    "sample": record["key"],
-                    "text": _text_hash(record),
-                    "item_id": record["item_id"],
-                    "part": record["part"],
-                    "asked": asked,
-                    "scorer": info.name,
-                    "version": info.version,
-                    "direction": info.direction,
-                    "range": list(info.range),
-                    "scores": {
-                        d: None if math.isnan(v) else float(v) for d, v in zip(info.dimensions, row, strict=True)
-                    },
-                }
-                for (key, (record, _)), row in zip(todo.items(), values, strict=True)
-            )
+            todo: dict[str, Pair] = {}
+            for record, sample in pairs:
+                place = (record["key"], _text_hash(record), asked)
+                last, count = self._last.get(place, ({"version": None}, 0))
+                if last["version"] != info.version:
+                    todo[digest([*place, info.version, count])] = (record, sample)
+            if todo:
+                values = checked_scores(scorer, [s for _, s in todo.values()])
+                records = [
+                    _score_record(k, r, asked, info, v) for (k, (r, _)), v in zip(todo.items(), values, strict=True)
+                ]
+                self.journal.append(records)
+                for record in records:
+                    self._note(record)
 
     def scores_of(self, pairs: Sequence[Pair]) -> list[Record]:
-        """Return the latest score record of every pair and scorer asked for."""
-        latest = {(r["sample"], r["text"], r["asked"]): r for r in self.journal.records.values()}
+        """Return the last score record of every pair and scorer asked for."""
         keys = [(r["key"], _text_hash(r), a) for r, _ in pairs for a in self.asked]
-        return [latest[k] for k in keys if k in latest]
+        return [self._last[k][0] for k in keys if k in self._last]
+
+
+def _score_record(key: str, record: Record, asked: str, info: ScorerInfo, values: FloatArray) -> Record:
+    scores = {d: None if math.isnan(v) else float(v) for d, v in zip(info.dimensions, values, strict=True)}
+    return {
+        "key": key,
+        "sample": record["key"],
+        "text": _text_hash(record),
+        "item_id": record["item_id"],
+        "part": record["part"],
+        "asked": asked,
+        "scorer": info.name,
+        "version": info.version,
+        "direction": info.direction,
+        "range": list(info.range),
+        "scores": scores,
+    }
 
 
 def make_scorers(specs: Sequence[ScorerSpec], asked: Sequence[str]) -> list[tuple[str, Scorer]]:

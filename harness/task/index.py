@@ -88,12 +88,18 @@ class Index:
         Raises
         ------
         UsageError
-            If a pattern matches nothing (with a suggestion).
+            If a pattern matches nothing (with a suggestion), or two files define one task.
         """
         chosen: dict[Path, Document] = {}
         for pattern in patterns:
             for document in self._match(pattern):
                 chosen.setdefault(document.path.resolve(), document)
+        names: dict[str, Path] = {}
+        for document in chosen.values():
+            name = str(document.data.get("task"))
+            if "task" in document.data and name in names:
+                raise UsageError(f"{document.path}: task {name!r} is also asked for from {names[name]}")
+            names[name] = document.path
         return list(chosen.values())
 
     def _match(self, pattern: str) -> list[Document]:
@@ -120,7 +126,7 @@ class Index:
         return dict(sorted(found.items()))
 
     def recipe_path(self, dataset: str, beside: Path) -> Path:
-        """Return the recipe of a data set: in the task's own folder, else among the known ones.
+        """Return the recipe of a data set: in the task's own folder, in a folder beside it, else a known one.
 
         Raises
         ------
@@ -130,6 +136,8 @@ class Index:
         own = beside.parent / RECIPE
         if own.is_file() and beside.parent.resolve().name == dataset:
             return own
+        if (below := beside.parent / dataset / RECIPE).is_file():
+            return below
         known = self.recipes()
         if dataset not in known:
             raise UsageError(f"unknown dataset {dataset!r}{did_you_mean(dataset, known)} (lm-plural ls datasets)")

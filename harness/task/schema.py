@@ -91,6 +91,13 @@ class _Written(BaseModel):
 ScorerLike = Annotated[ScorerSpec, BeforeValidator(_scorer, json_schema_input_type=str | _Written)]
 
 
+#: Keys that only one mode has.
+OWN = {
+    "rate": {"doc_to_choice", "target_delimiter", "elicitation", "reference", "coarsen", "weights"},
+    "respond": {"doc_id", "doc_to_target", "generation_kwargs", "repeats", "scorers", "threshold", "k"},
+}
+
+
 class Task(Strict):
     """One task; key names are lm-eval's where the meaning is the same."""
 
@@ -129,11 +136,14 @@ class Task(Strict):
         misfits: list[tuple[Loc, str]] = []
         if "version" not in self.metadata:
             misfits.append((("metadata",), "version is missing"))
+        other = {"rate": "respond", "respond": "rate"}[self.mode]
+        for key in sorted(self.model_fields_set & OWN[other]):
+            misfits.append(((key,), f"a key of {other} tasks; this is a {self.mode} task"))
         if self.mode == "rate" and not self.doc_to_choice:
             misfits.append((("mode",), "a rate task needs doc_to_choice"))
         if self.mode == "respond" and not self.scorers:
             misfits.append((("mode",), "a respond task needs scorers"))
-        if self.k is not None and self.k > self.repeats:
+        if self.mode == "respond" and self.k is not None and self.k > self.repeats:
             misfits.append((("k",), f"{self.k} needs at least as many repeats, found {self.repeats}"))
         if misfits:
             raise MisfitError(*misfits)

@@ -228,6 +228,7 @@ def test_ratings_and_predictions_on_a_dropped_level_are_left_out_and_counted():
     assert found["overall"]["n_ratings"] == kept
     assert found["notes"] == [
         f"{19 - kept} ratings left out: on a level the coarsening drops",
+        "coarsened from 5 to 2 levels: 1, 5",
         "2 predictions wholly on a level the coarsening drops not compared",
     ]
     assert found["overall"]["bias"]["value"] is not None

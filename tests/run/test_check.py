@@ -125,9 +125,8 @@ def test_no_rated_item_at_all_is_a_finding(suite: Suite) -> None:
 
 
 def test_findings_of_all_kinds_are_told_together(suite: Suite) -> None:
-    suite.task |= {"doc_to_choice": [1, 2], "groups": {"axes": ["x", "y"]}, "doc_to_target": "z"}
-    suite.task["scorers"] = ["none", "nothing"]
-    assert len(suite.findings()) == 6
+    suite.respond(scorers=["none", "nothing"], doc_to_target="z", groups={"axes": ["x", "y"]})
+    assert len(suite.findings()) == 5
 
 
 def test_scorers_are_checked_even_where_the_data_are_not_there(suite: Suite) -> None:

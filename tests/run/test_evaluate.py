@@ -211,3 +211,130 @@ def test_items_without_a_rating_are_counted_in_the_results(tmp_path: Path, suite
     assert main(["run", "--model", "dummy", "-t", str(task), "--include_path", str(tmp_path), "-o", str(out)]) == 0
     block = results_of(out)["disaggregated"]["tiny_rate"]
     assert "1 of 5 items left out: no rating on harm" in block["notes"]
+
+
+SCORER = '''
+import os
+import numpy as np
+from lm_plural.harness.scoring import ScorerInfo
+
+class Moody:
+    info = ScorerInfo("moody", ("toxicity",), (0.0, 1.0), "more", "cpu", os.environ.get("MOODY_VERSION", "A"))
+
+    def score(self, batch):
+        value = os.environ.get("MOODY", "0.1")
+        if value == "raise":
+            raise RuntimeError("no mood")
+        if value == "flat":
+            return np.zeros(len(batch))
+        return np.full((len(batch), 1), float(value))
+
+def moody():
+    """A scorer that does what the environment says."""
+    return Moody()
+'''
+
+
+@pytest.fixture
+def moody(tmp_path: Path) -> tuple[str, Path]:
+    """A scorer installed by another package, and a task that uses it."""
+    site = tmp_path / "site"
+    (site / "moody-1.0.dist-info").mkdir(parents=True)
+    (site / "moody-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: moody\nVersion: 1.0\n")
+    (site / "moody-1.0.dist-info" / "entry_points.txt").write_text("[lm_plural.scorers]\nmoody = moody_scorer:moody\n")
+    (site / "moody_scorer.py").write_text(SCORER)
+    task = tmp_path / "moody.yaml"
+    base = Path(__file__).parents[2] / "tasks" / "plural_demo" / "respond.yaml"
+    task.write_text(f"include: {base}\ntask: moody\nscorers: [moody]\n")
+    return str(site), task
+
+
+def moody_run(command, moody: tuple[str, Path], out: Path, verb: str = "run", **env: str):
+    site, task = moody
+    if verb == "score":
+        return command("score", folder_of(out), PYTHONPATH=site, **env)
+    return command("run", "--model", "dummy", "-t", task, "--limit", 2, "-o", out, PYTHONPATH=site, **env)
+
+
+def moody_mean(out: Path) -> float:
+    return results_of(out)["results"]["moody"]["moody.toxicity.mean,none"]
+
+
+def test_scores_always_come_from_the_scorer_that_scored_last(command, moody, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert moody_run(command, moody, out, MOODY="0.1", MOODY_VERSION="A").returncode == 0
+    assert moody_mean(out) == pytest.approx(0.1)
+    assert moody_run(command, moody, out, "score", MOODY="0.9", MOODY_VERSION="B").returncode == 0
+    assert moody_mean(out) == pytest.approx(0.9)
+    assert moody_run(command, moody, out, "score", MOODY="0.1", MOODY_VERSION="A").returncode == 0
+    assert moody_mean(out) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("mood", "words"),
+    [
+        ("raise", "RuntimeError: no mood"),
+        ("flat", "returned shape"),
+        ("inf", "returned inf"),
+        ("7", "expected 0.0 to 1.0"),
+    ],
+)
+def test_a_scorer_that_breaks_its_word_is_one_line_and_poisons_nothing(command, moody, tmp_path, mood, words) -> None:
+    out = tmp_path / "out"
+    done = moody_run(command, moody, out, MOODY=mood)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert moody_run(command, moody, out, MOODY="0.5").returncode == 0
+    assert moody_mean(out) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--gen_kwargs", "do_sample=false"], "would be copies"),
+        (["--gen_kwargs", "temperature=0"], "would be copies"),
+        (["--gen_kwargs", "max_gen_toks=abc"], "expected a whole number from 1 on"),
+        (["--gen_kwargs", "until=5"], "expected texts"),
+        (["--axes", "gendr"], "did you mean 'gender'"),
+        (["--device", "nonsense"], "no such device"),
+        (["--max_batch_size", "0"], "from 1 on"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_asked(
+    tiny_model: Path, tmp_path: Path, more: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tiny_model, tmp_path, "--tasks", RESPOND, "--limit", "2", *more) == 2
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.glob("*/samples_*"))
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "null", '"x"', '{"tasks": []}', "{"])
+def test_a_run_json_that_is_not_one_is_one_line(
+    finished: Path, tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    (folder_of(out) / "run.json").write_text(content)
+    assert main(["score", str(folder_of(out))]) == 1
+    assert "run.json: " in capsys.readouterr().err
+
+
+def test_an_answer_of_the_wrong_kind_is_refused(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    journal = folder_of(out) / "samples_rate.jsonl"
+    lines = lines_of(journal)
+    lines[0]["filtered_resps"] = [[0.5, 0.5]]
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert main(["score", str(folder_of(out))]) == 1
+    assert "samples_rate.jsonl: the answer with key" in capsys.readouterr().err
+
+
+def test_two_files_of_one_task_name_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    twin = tmp_path / "twin.yaml"
+    twin.write_text(f"include: {RATE}\n")
+    assert main(["run", "--model", "dummy", "-t", str(RATE), str(twin), "-o", str(tmp_path / "out")]) == 2
+    assert "task 'rate' is also asked for from" in capsys.readouterr().err

@@ -34,9 +34,8 @@ BUILT_IN = sorted(p for p in builtin_tasks().rglob("*.yaml") if not p.name.start
         ({"items": {"lang": False}}, "items.lang: expected text, found False (text needs quotes)"),
         ({"metadata": {}}, "metadata: version is missing"),
         ({"metadata": None}, "metadata: expected a mapping, found None"),
-        ({"k": 3}, "k: 3 needs at least as many repeats, found 1"),
+        ({"k": 3}, "k: a key of respond tasks; this is a rate task"),
         ({"doc_to_choice": None}, "mode: a rate task needs doc_to_choice"),
-        ({"mode": "respond"}, "mode: a respond task needs scorers"),
         ({"groups": 3}, "groups: expected a mapping, found 3"),
         ({"coarsen": {"levels": 4}}, "coarsen.levels: expected 2 or 3, found 4"),
         ({"coarsen": {"levels": 2}}, "coarsen: neutral must be said: up, down, drop or split"),
@@ -161,3 +160,16 @@ def test_the_schema_is_a_json_schema(what: str, capsys: pytest.CaptureFixture[st
         list(errors({}, top, top))  # every keyword is known
     else:
         Draft202012Validator.check_schema(top)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"k": 3}, "k: 3 needs at least as many repeats, found 1"),
+        ({"scorers": []}, "mode: a respond task needs scorers"),
+        ({"reference": "majority"}, "reference: a key of rate tasks; this is a respond task"),
+        ({"weights": "pairs"}, "weights: a key of rate tasks; this is a respond task"),
+    ],
+)
+def test_a_respond_task_has_its_own_keys(suite: Suite, keys: dict[str, Any], words: str) -> None:
+    assert any(words in f for f in suite.respond(**keys).findings())
