@@ -26,7 +26,7 @@ VERBS = {
     "disaggregate": "compare your own predictions with groups of raters, no model needed",
     "ls": "list tasks, scorers, axes, datasets, models",
     "validate": "check task files and their data",
-    "schema": "print the JSON Schema of task or recipe files, for editors",
+    "schema": "print the JSON Schema of task or dataset files, for editors",
 }
 EXTRA = "lm_plural.verbs"
 
@@ -66,7 +66,7 @@ def _top_help(extra: Sequence[str]) -> str:
             "example:",
             "  lm-plural run --model hf --model_args pretrained=smollm2-demo --tasks plural_demo --output_path outputs",
             "",
-            "exit codes: 0 fine, 1 error, 2 usage or invalid task, 3 gate failed",
+            "exit codes: 0 fine, 1 error, 2 usage or invalid task",
         ]
     )
 
