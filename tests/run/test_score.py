@@ -1,0 +1,60 @@
+"""Scoring runs beside generation and hands its failures on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.run.journal import Journal
+from lm_plural.harness.run.score import Scoring
+from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
+from lm_plural.harness.task.schema import ScorerSpec
+
+
+class Waiting:
+    """Scores nothing until it is let go."""
+
+    info = ScorerInfo("waiting", ("toxicity",), (0.0, 1.0), "more", "cpu", "1")
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def score(self, batch: Sequence[Sample]) -> FloatArray:
+        self.begun.set()
+        assert self.go.wait(30)
+        return np.array([[np.nan if s.response is None else 0.5] for s in batch])
+
+
+def pair(key: str, response: str | None) -> tuple[dict, Sample]:
+    record = {"key": key, "item_id": key, "part": "0", "filtered_resps": [response]}
+    return record, Sample("prompt", response)
+
+
+@pytest.fixture
+def scoring(tmp_path: Path) -> tuple[Scoring, Waiting]:
+    scoring = Scoring([ScorerSpec(name="waiting")], Journal(tmp_path / "scores.jsonl"))
+    scorer = Waiting()
+    scoring._scorers = [(scoring.asked[0], scorer)]
+    return scoring, scorer
+
+
+def test_the_next_batch_is_generated_while_one_is_scored(scoring: tuple[Scoring, Waiting]) -> None:
+    scoring, scorer = scoring
+    scoring.submit([pair("a", "text"), pair("b", None)])
+    assert scorer.begun.wait(30)  # being scored, and we are here: free to generate
+    assert not scoring.journal.records
+    scorer.go.set()
+    scoring.finish()
+    assert [r["scores"] for r in scoring.journal.records.values()] == [{"toxicity": 0.5}, {"toxicity": None}]
+
+
+def test_a_score_line_that_is_none_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "scores.jsonl"
+    path.write_text('{"key": "x"}\n')
+    with pytest.raises(PluralError, match=r"scores\.jsonl: the line with key 'x' is no score"):
+        Scoring([], Journal(path))
