@@ -19,7 +19,18 @@ class Words(argparse.Action):
         setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), *words])
 
 
-def add_include_path(parser: argparse.ArgumentParser) -> None:
+def add_tasks(parser: Any, text: str) -> None:
+    """Add ``--tasks``."""
+    parser.add_argument("--tasks", "-t", nargs="+", action=Words, default=None, metavar="TASK", help=text)
+
+
+def add_axes(parser: Any) -> None:
+    """Add ``--axes``."""
+    text = "axes instead of the tasks'; gender*race for cells"
+    parser.add_argument("--axes", nargs="+", action=Words, default=None, metavar="AXIS", help=text)
+
+
+def add_include_path(parser: Any) -> None:
     """Add ``--include_path``."""
     parser.add_argument(
         "--include_path",

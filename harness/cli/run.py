@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.cli.options import (
-    Words,
+    add_axes,
     add_include_path,
+    add_tasks,
     apply_config,
     parse_axes,
     parse_batch_size,
@@ -38,96 +39,52 @@ _PARSER: list[argparse.ArgumentParser] = []
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
+    """Add the options, in lm-eval's groups."""
     _PARSER[:] = [parser]
-    add = parser.add_argument
-    add("--config", "-C", type=Path, metavar="YAML", help="options from a YAML file; flags win")
-    add(
-        "--model",
-        "-M",
-        default="hf",
-        metavar="NAME",
-        help="backend of lm-eval: hf, vllm, local-chat-completions, ... (default hf)",
-    )
-    add(
-        "--model_args",
-        "-a",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="K=V",
-        help="pretrained=..., peft=..., dtype=..., base_url=...",
-    )
-    add(
-        "--tasks",
-        "-t",
-        nargs="+",
-        action=Words,
-        default=None,
-        metavar="TASK",
-        help="names, tags, globs or YAML files",
-    )
-    add_include_path(parser)
+    parser.add_argument("--config", "-C", type=Path, metavar="YAML", help="options from a YAML file; flags win")
+    _add_model(parser.add_argument_group("model"))
+    _add_tasks(parser.add_argument_group("tasks and groups"))
+    _add_running(parser.add_argument_group("running and output"))
+
+
+def _add_model(group: Any) -> None:
+    add = group.add_argument
+    backends = "backend of lm-eval: hf, vllm, local-chat-completions, ... (default hf)"
+    add("--model", "-M", default="hf", metavar="NAME", help=backends)
+    pairs: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "K=V"}
+    add("--model_args", "-a", **pairs, help="pretrained=..., peft=..., dtype=..., base_url=...")
+    add("--gen_kwargs", **pairs, help="generation arguments, over the tasks' own")
+    template = "put prompts through the model's chat template (default: for respond tasks of models that have one)"
+    truth: dict[str, Any] = {"nargs": "?", "const": True, "default": None, "type": parse_bool}
+    add("--apply_chat_template", **truth, metavar="true|false", help=template)
+    add("--system_instruction", metavar="TEXT", help="system prompt")
+    add("--seed", type=parse_seed, default=1234, metavar="N", help="seed of sampled responses (default 1234)")
+    add("--trust_remote_code", action="store_true", help="let Hub models run their own code")
+
+
+def _add_tasks(group: Any) -> None:
+    add = group.add_argument
+    add_tasks(group, "names, tags, globs or YAML files")
+    add_include_path(group)
     add("--limit", "-L", type=parse_limit, metavar="N", help="first N items of each task, or a share below 1")
-    add(
-        "--batch_size",
-        "-b",
-        type=parse_batch_size,
-        default=None,
-        metavar="N",
-        help="prompts per batch, or auto (default)",
-    )
+    add("--samples", "-E", metavar="JSON", help="places of the items to ask, '{\"task\": [0, 5]}'; not with --limit")
+    add_axes(group)
+    no_examples = "accepted for lm-eval's sake: tasks have no examples"
+    add("--num_fewshot", "-f", type=int, choices=[0], default=0, help=no_examples)
+
+
+def _add_running(group: Any) -> None:
+    add = group.add_argument
+    size = "prompts per batch, or auto (default)"
+    add("--batch_size", "-b", type=parse_batch_size, default=None, metavar="N", help=size)
     add("--max_batch_size", type=parse_count, default=64, metavar="N", help="upper limit for auto (default 64)")
     add("--device", metavar="DEVICE", help="cuda, cuda:0, cpu, mps (default: the best there is)")
-    add(
-        "--gen_kwargs",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="K=V",
-        help="generation arguments, over the tasks' own",
-    )
-    add(
-        "--apply_chat_template", nargs="?", const=True, default=None, type=parse_bool, metavar="true|false",
-        help="put prompts through the model's chat template (default: for respond tasks of models that have one)",
-    )  # fmt: skip
-    add("--system_instruction", metavar="TEXT", help="system prompt")
-    add(
-        "--axes",
-        nargs="+",
-        action=Words,
-        default=None,
-        metavar="AXIS",
-        help="axes instead of the tasks'; gender*race for cells",
-    )
-    add("--samples", "-E", metavar="JSON", help="places of the items to ask, '{\"task\": [0, 5]}'; not with --limit")
-    add(
-        "--num_fewshot",
-        "-f",
-        type=int,
-        choices=[0],
-        default=0,
-        help="accepted for lm-eval's sake: tasks have no examples",
-    )
-    add("--log_samples", "-s", action="store_true", help="accepted for lm-eval's sake: answers are always kept")
-    add("--seed", type=parse_seed, default=1234, metavar="N", help="seed of sampled responses (default 1234)")
-    add(
-        "--output_path",
-        "-o",
-        type=Path,
-        default=Path("outputs"),
-        metavar="DIR",
-        help="results go to DIR/<model>/ (default outputs)",
-    )
+    where = "results go to DIR/<model>/ (default outputs)"
+    add("--output_path", "-o", type=Path, default=Path("outputs"), metavar="DIR", help=where)
     add("--predict_only", "-x", action="store_true", help="answers only, no scores or results")
-    add("--trust_remote_code", action="store_true", help="let Hub models run their own code")
-    add(
-        "--verbosity",
-        "-v",
-        type=str.upper,
-        choices=["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
-        help="let lm-eval and transformers log from LEVEL on",
-    )
+    add("--log_samples", "-s", action="store_true", help="accepted for lm-eval's sake: answers are always kept")
+    levels = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    add("--verbosity", "-v", type=str.upper, choices=levels, help="let lm-eval and transformers log from there on")
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.options import Words, parse_axes
+from lm_plural.harness.cli.options import add_axes, add_tasks, parse_axes
 
 if TYPE_CHECKING:
     from lm_plural.harness.task.load import Limit, LoadedTask
@@ -23,23 +23,8 @@ than when it ran."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("run", type=Path, metavar="FOLDER", help="folder of a run: <output_path>/<model>/")
-    parser.add_argument(
-        "--tasks",
-        "-t",
-        nargs="+",
-        action=Words,
-        default=None,
-        metavar="TASK",
-        help="of the run's tasks (default all)",
-    )
-    parser.add_argument(
-        "--axes",
-        nargs="+",
-        action=Words,
-        default=None,
-        metavar="AXIS",
-        help="axes instead of the tasks'; gender*race for cells",
-    )
+    add_tasks(parser, "of the run's tasks (default all)")
+    add_axes(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
