@@ -35,12 +35,10 @@ HELP = """Evaluate a model on group-rated tasks: generate, score, aggregate.
 
 The same command again resumes, or has nothing to do. Flags are lm-eval's where the meaning is the same."""
 
-_PARSER: list[argparse.ArgumentParser] = []
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options, in lm-eval's groups."""
-    _PARSER[:] = [parser]
+    parser.set_defaults(parser=parser)
     parser.add_argument("--config", "-C", type=Path, metavar="YAML", help="options from a YAML file; flags win")
     _add_model(parser.add_argument_group("model"))
     _add_tasks(parser.add_argument_group("tasks and groups"))
@@ -99,7 +97,7 @@ def execute(args: argparse.Namespace) -> int:
 
     started = datetime.now()
     if args.config:
-        apply_config(args, _PARSER[0], args.config)
+        apply_config(args, args.parser, args.config)
     if not args.tasks:
         raise UsageError("no tasks: give --tasks (lm-plural ls tasks)")
     check_backend(args.model)

@@ -17,8 +17,6 @@ from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.responses import exceedance, expected_maximum, exposure
 
-STATISTICS = ("mean", "expected_maximum", "exceedance", "exposure", "reference_exposure")
-
 
 @dataclass(frozen=True)
 class Scores:
