@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, expand
+from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, stream
 
 Weights = Literal["items", "pairs"]
 #: What rounding may leave of a difference that is zero.
@@ -41,6 +41,16 @@ def cumulative(q: npt.ArrayLike) -> Floats:
     return np.asarray(q, dtype=np.float64).cumsum(axis=-1)[..., :-1]
 
 
+def model_cdf(q: npt.ArrayLike) -> Floats:
+    """Return the model's CDF with a group axis: shape (I, K) or (I, G, K) to (I, 1 or G, K-1)."""
+    return cumulative(_per_group(q))
+
+
+def _per_group(q: npt.ArrayLike) -> Floats:
+    q = np.asarray(q, dtype=np.float64)
+    return q[:, None, :] if q.ndim == 2 else q
+
+
 def per_item(sums: Sums, q: npt.ArrayLike) -> PerItem:
     """Compute b, C, U and S of every item and group.
 
@@ -55,25 +65,39 @@ def per_item(sums: Sums, q: npt.ArrayLike) -> PerItem:
     -------
     PerItem
     """
-    q = np.asarray(q, dtype=np.float64)
-    q = q[:, None, :] if q.ndim == 2 else q
-    cdf, spacing = cumulative(q), sums.scaling.spacing
+    cdf, spacing = model_cdf(q), sums.scaling.spacing
     n = np.where(sums.n >= 2, sums.n, np.nan)
-    k = n[..., None]
-    su = sums.z - k * cdf
-    suu = sums.zz - 2 * cdf * sums.z + k * cdf**2
     return PerItem(
-        bias=q @ sums.scaling.positions - sums.x / n,
-        divergence=((su**2 - suu) / (k * (k - 1))) @ spacing,
-        disagreement=_disagreement(sums),
-        rps=(suu / k) @ spacing,
+        bias=expected(q, sums.scaling) - item_mean(sums),
+        divergence=divergence(sums, cdf),
+        disagreement=disagreement(sums),
+        rps=((sums.zz - 2 * cdf * sums.z + sums.n[..., None] * cdf**2) @ spacing) / n,
     )
 
 
-def _disagreement(sums: Sums) -> Floats:
+def expected(q: npt.ArrayLike, scaling: Scaling) -> Floats:
+    """Return E_q[s] with a group axis, shape (I, 1 or G)."""
+    return _per_group(q) @ scaling.positions
+
+
+def item_mean(sums: Sums) -> Floats:
+    """Return the mean rating of every item and group, NaN where fewer than 2 raters rated."""
+    return sums.x / np.where(sums.n >= 2, sums.n, np.nan)
+
+
+def divergence(sums: Sums, cdf: Floats) -> Floats:
+    """Return C of every item and group against a CDF that broadcasts to (I, G, K-1), NaN where fewer than 2 rated."""
+    n = np.where(sums.n >= 2, sums.n, np.nan)
+    k = sums.n[..., None]
+    su = sums.z - k * cdf
+    suu = sums.zz - 2 * cdf * sums.z + k * cdf**2
+    return np.asarray(((su**2 - suu) @ sums.scaling.spacing) / (n * (n - 1)))
+
+
+def disagreement(sums: Sums) -> Floats:
     """Return U of every item and group, NaN where fewer than 2 raters rated."""
-    n = np.where(sums.n >= 2, sums.n, np.nan)[..., None]
-    return np.asarray((sums.zz - sums.z**2 / n) / (n - 1) @ sums.scaling.spacing)
+    n = np.where(sums.n >= 2, sums.n, np.nan)
+    return np.asarray((sums.zz - sums.z**2 / n[..., None]) @ sums.scaling.spacing) / (n - 1)
 
 
 def item_weights(sums: Sums, how: Weights = "items") -> Floats:
@@ -103,24 +127,29 @@ def signal(coded: Coded, members: Membership, sums: Sums, weights: Floats) -> Fl
     each. Where all raters rated all items this is ``mean_i FF_i - G2`` of methods 2.1; elsewhere that form depends on
     how many raters an item had. NaN where no such pair exists.
     """
-    e, z = expand(coded, members), sums.scaling.indicators
-    groups = weights.shape[1]
-    w = ratio(weights, sums.n, 0.0)[e.item, e.group] * (sums.scaling.kept[e.level] > 0)
-    cell = e.rater * groups + e.group
+    z, kept = sums.scaling.indicators, sums.scaling.kept > 0
+    w = ratio(weights, sums.n, 0.0)
+    chosen = np.zeros((len(members.rater), len(kept)))
+    for rows in stream(coded, members):
+        cell = rows.pair * len(kept) + rows.level
+        weight = w[rows.item, rows.group] * kept[rows.level]
+        chosen += np.bincount(cell, weight, chosen.size).reshape(chosen.shape)
 
-    def total(values: Floats) -> Floats:
-        out: Floats = np.bincount(e.group, values, groups).astype(np.float64)
+    def over_raters(values: Floats) -> Floats:
+        out = np.zeros((weights.shape[1], *values.shape[1:]))
+        np.add.at(out, members.group, values)
         return out
 
-    by_rater = np.bincount(cell, w, coded.n_raters * groups)
-    partners = w * (1 - weights[e.item, e.group] - by_rater[cell] + w)
-    spread = np.empty((groups, z.shape[1]))
-    for k, zk in enumerate(z[e.level].T):
-        rater = np.bincount(cell, w * zk, coded.n_raters * groups).reshape(-1, groups)
-        product = total(w * zk) ** 2 - ((weights * sums.cdf[..., k]) ** 2).sum(axis=0) - (rater**2).sum(axis=0)
-        spread[:, k] = total(partners * zk**2) - product - total((w * zk) ** 2)
-    across = ratio(spread, _clear(total(partners))[:, None])
-    return across @ sums.scaling.spacing - weighted_mean(_disagreement(sums), weights)
+    by_rater = chosen.sum(axis=1)
+    # over ordered pairs of ratings by two raters on two items: all, less same item, less same rater, plus itself
+    pairs = 1 - (weights**2).sum(axis=0) - over_raters(by_rater**2) + (w * weights).sum(axis=0)
+    first = (sums.zz * (w * (1 - weights + w))[..., None]).sum(axis=0) - over_raters(
+        by_rater[:, None] * (chosen @ z**2)
+    )
+    product = (weights[..., None] * sums.cdf).sum(axis=0) ** 2 - ((weights[..., None] * sums.cdf) ** 2).sum(axis=0)
+    product += (sums.zz * (w**2)[..., None]).sum(axis=0) - over_raters((chosen @ z) ** 2)
+    across = ratio(first - product, _clear(pairs)[:, None])
+    return across @ sums.scaling.spacing - weighted_mean(disagreement(sums), weights)
 
 
 def skill(divergence: Floats, between: Floats) -> Floats:
@@ -142,7 +171,5 @@ def plug_in_divergence(scaling: Scaling, reference: Floats, q: npt.ArrayLike) ->
 
     For references that are one aggregate per item (majority, median, ...), where no correction for few raters exists.
     """
-    q = np.asarray(q, dtype=np.float64)
-    q = q[:, None, :] if q.ndim == 2 else q
-    out: Floats = (cumulative(reference) - cumulative(q)) ** 2 @ scaling.spacing
+    out: Floats = (cumulative(reference) - model_cdf(q)) ** 2 @ scaling.spacing
     return out

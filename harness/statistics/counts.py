@@ -7,9 +7,10 @@ lies in [0, 1] and its square is summed beside it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from lm_plural.harness.arrays import Floats, ratio
 
 Ints = npt.NDArray[np.int64]
+#: Ratings looked at in one go.
+CHUNK = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -67,48 +70,59 @@ class Membership:
         """One group that holds all raters."""
         return cls(np.arange(n_raters), np.zeros(n_raters, dtype=np.int64), 1)
 
+    @property
+    def disjoint(self) -> bool:
+        """Whether no rater is in two groups."""
+        return len(self.rater) == len(np.unique(self.rater))
+
     def sizes(self, present: Ints) -> Ints:
         """Return the number of raters of each group among the rater codes in `present`, shape (G,)."""
         kept = np.isin(self.rater, present)
         return np.bincount(self.group[kept], minlength=self.n_groups)
 
 
-@dataclass(frozen=True)
-class Expanded:
-    """Ratings with a group each: a rating by a rater in two groups stands here twice.
+class Rows(NamedTuple):
+    """Some ratings with a membership of their rater each: a rating by a rater in two groups stands here twice.
 
     Parameters
     ----------
-    row : ndarray of int, shape (N',)
+    row : ndarray of int, shape (n,)
         Which rating of the coded ones.
-    item, rater, level, group : ndarray of int, shape (N',)
+    item, level, pair, group : ndarray of int, shape (n,)
+        `pair` is the place of the membership among ``members.rater``.
     """
 
     row: Ints
     item: Ints
-    rater: Ints
     level: Ints
+    pair: Ints
     group: Ints
 
 
-def expand(coded: Coded, members: Membership) -> Expanded:
-    """Give every rating the groups of its rater."""
+def stream(coded: Coded, members: Membership, chunk: int = CHUNK) -> Iterator[Rows]:
+    """Give every rating the memberships of its rater, `chunk` ratings at a time, so that memory stays bounded."""
     order = np.argsort(members.rater, kind="stable")
     starts = np.searchsorted(members.rater[order], np.arange(coded.n_raters + 1))
-    times = np.diff(starts)[coded.rater]
-    row = np.repeat(np.arange(len(coded.rater)), times)
-    within = np.arange(len(row)) - np.repeat(times.cumsum() - times, times)
-    group = members.group[order][starts[coded.rater[row]] + within]
-    return Expanded(row, coded.item[row], coded.rater[row], coded.level[row], group)
+    times = np.diff(starts)
+    for begin in range(0, len(coded.rater), chunk):
+        rater = coded.rater[begin : begin + chunk]
+        n = times[rater]
+        row = np.repeat(np.arange(len(rater)), n)
+        within = np.arange(len(row)) - np.repeat(n.cumsum() - n, n)
+        pair = order[starts[rater[row]] + within]
+        row += begin
+        yield Rows(row, coded.item[row], coded.level[row], pair, members.group[pair])
 
 
 def count_levels(coded: Coded, members: Membership, *, weighted: bool = False) -> npt.NDArray[Any]:
     """Return the number of ratings per (item, group, level), or their summed weights, shape (I, G, K)."""
-    e = expand(coded, members)
     shape = (coded.n_items, members.n_groups, coded.n_levels)
-    cell = (e.item * shape[1] + e.group) * shape[2] + e.level
-    weights = coded.weight[e.row] if weighted and coded.weight is not None else None
-    return np.bincount(cell, weights=weights, minlength=int(np.prod(shape))).reshape(shape)
+    weight = coded.weight if weighted else None
+    total = np.zeros(int(np.prod(shape)), dtype=np.int64 if weight is None else np.float64)
+    for rows in stream(coded, members):
+        cell = (rows.item.astype(np.int64) * shape[1] + rows.group) * shape[2] + rows.level
+        total += np.bincount(cell, weights=None if weight is None else weight[rows.row], minlength=len(total))
+    return total.reshape(shape)
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,22 @@ from hypothesis import given
 
 from lm_plural.harness.ratings.coarsen import to_two
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.statistics.counts import Membership, Scaling, Sums, count_levels, expand
+from lm_plural.harness.statistics.counts import Membership, Scaling, Sums, count_levels, stream
 from tests.statistics.by_hand import Case, belong, cases, code, quick
 
 ROWS = [(0, 0, 2), (0, 1, 0), (1, 1, 1), (1, 2, 1)]
 
 
 def test_a_rating_stands_once_in_each_group_of_its_rater():
-    e = expand(code(ROWS, [1, 2, 3]), belong([(1, 2), (0, 0), (1, 0)]))
-    found = sorted(zip(e.item.tolist(), e.rater.tolist(), e.level.tolist(), e.group.tolist(), strict=True))
-    assert found == [(0, 0, 2, 0), (0, 1, 0, 0), (0, 1, 0, 2), (1, 1, 1, 0), (1, 1, 1, 2)]
+    coded, members = code(ROWS, [1, 2, 3]), belong([(1, 2), (0, 0), (1, 0)])
+    expected = [(0, 0, 2, 0), (0, 1, 0, 0), (0, 1, 0, 2), (1, 1, 1, 0), (1, 1, 1, 2)]
+    for chunk in (1, 2, 100):
+        found = [
+            (int(i), int(members.rater[p]), int(y), int(g))
+            for rows in stream(coded, members, chunk)
+            for i, y, p, g in zip(rows.item, rows.level, rows.pair, rows.group, strict=True)
+        ]
+        assert sorted(found) == expected
 
 
 def test_counts_say_how_many_of_each_group_chose_each_level():

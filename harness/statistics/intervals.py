@@ -1,0 +1,70 @@
+"""Intervals from a variance and its degrees of freedom (methods section 0, row 6, and 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.statistics.agreement import ROUNDING
+
+LEVEL = 0.95
+#: A positive statistic nearer to 0 than this many standard errors gets a raw interval, not one on the log scale.
+NEAR_ZERO = 1.5
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Numbers with their uncertainty, each array of one shape.
+
+    Parameters
+    ----------
+    value, se, df, low, high : ndarray
+        NaN where there is none.
+    """
+
+    value: Floats
+    se: Floats
+    df: Floats
+    low: Floats
+    high: Floats
+
+    @property
+    def p(self) -> Floats:
+        """Two-sided p against 0; NaN without a standard error."""
+        return p_value(self.value, self.se, self.df)
+
+
+def quantile(df: Floats, level: float = LEVEL) -> Floats:
+    """Return the two-sided t quantile; NaN for NaN, the normal one for infinitely many degrees of freedom."""
+    return np.asarray(stdtrit(np.minimum(df, 1e9), (1 + level) / 2))
+
+
+def p_value(value: Floats, se: Floats, df: Floats) -> Floats:
+    """Return the two-sided p of value / se under t with df."""
+    t = np.abs(ratio(value, se))
+    return np.asarray(2 * stdtr(np.minimum(df, 1e9), -t))
+
+
+def raw(value: Floats, variance: Floats, df: Floats, level: float = LEVEL) -> Estimates:
+    """Return value +- t SE. A variance of 0 (all alike) knows nothing of the spread: no interval, SE NaN."""
+    variance = np.where(variance > ROUNDING**2, variance, np.nan)
+    se = np.sqrt(variance)
+    df = np.where(np.isnan(se), np.nan, df)
+    half = quantile(df, level) * se
+    return Estimates(value, se, df, value - half, value + half)
+
+
+def on_log_scale(estimates: Estimates, level: float = LEVEL) -> Estimates:
+    """Return the interval of a positive statistic on the log scale: value * exp(+- t SE / value).
+
+    Where the value is within 1.5 SE of 0 (or below) the interval stays raw.
+    """
+    e = estimates
+    clear = e.value > NEAR_ZERO * e.se
+    half = np.where(clear, quantile(e.df, level) * ratio(e.se, e.value), 0.0)
+    low = np.where(clear, e.value * np.exp(-half), e.low)
+    high = np.where(clear, e.value * np.exp(half), e.high)
+    return Estimates(e.value, e.se, e.df, low, high)

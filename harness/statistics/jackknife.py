@@ -1,0 +1,205 @@
+"""Two-way jackknife (methods 3.2): how far sums over items would move with other items and other raters.
+
+A column is ``T_p = sum_i w_ip h_ip``, seen by the raters of one side (a group, or all others)::
+
+    V_items = I/(I-1) sum_i a_i a_i'           a_ip   = w_ip (h_ip - T_p)
+    V_R     = (n-1)/n sum_j r_j r_j'           r_j    = sum_i psi_ij
+    V_X     = (n-1)/n sum_ij psi_ij psi_ij'    psi_ij = w_ip (h_ip - h_ip without rater j)
+    V       = V_items + V_cross,  V_cross = V_R - V_X
+
+V_items holds all that differs from item to item, the raters' part included; raters are the only reason why two items
+covary, and V_cross is what they add. Items alone or ratings as independent give intervals that are far too short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.statistics.counts import Coded, Ints, Membership, stream
+
+Inference = Literal["items+raters", "raters", "items", "none"]
+INFERENCES: tuple[str, ...] = get_args(Inference)
+#: Cells of one dense block of ratings x columns.
+BLOCK = 4_000_000
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What P sums are made of.
+
+    Parameters
+    ----------
+    value : ndarray, shape (I, P)
+        h; not looked at where the weight is 0.
+    table : ndarray, shape (I, K_fine, P)
+        h less h without one rater at that level.
+    weights : ndarray, shape (I, P)
+        Of items; each column sums to 1, or to 0 where there is nothing to say.
+    member : ndarray of bool, shape (R, P)
+        Whose ratings the column is about.
+    pool : ndarray of int, shape (P,)
+        Columns of one number are about the same raters (or never stand in one combination).
+    """
+
+    value: Floats
+    table: Floats
+    weights: Floats
+    member: npt.NDArray[np.bool_]
+    pool: Ints
+
+    @property
+    def total(self) -> Floats:
+        """T, shape (P,); NaN without weight."""
+        some = self.weights.sum(axis=0) > 0
+        known = np.where(self.weights > 0, self.value * self.weights, 0.0)
+        return np.where(some, known.sum(axis=0), np.nan)
+
+    @property
+    def influence(self) -> Floats:
+        """a, shape (I, P)."""
+        return np.where(self.weights > 0, self.weights * (self.value - self.total), 0.0)
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """Parts of the covariance of P columns, each of shape (P, P), and what the degrees of freedom need.
+
+    Parameters
+    ----------
+    items, raters, same : ndarray, shape (P, P)
+        V_items, V_R and V_X.
+    pool : ndarray of int, shape (P,)
+    n_items, n_raters : ndarray, shape (P,)
+        With weight in the column.
+    """
+
+    items: Floats
+    raters: Floats
+    same: Floats
+    pool: Ints
+    n_items: Floats
+    n_raters: Floats
+
+    def parts(self, loadings: Floats) -> tuple[Floats, Floats]:
+        """Return the item part, shape (M,), and the rater parts of V per pool, shape (pools + 1, M), none below 0.
+
+        The last row is what raters in two pools add (it may be negative).
+        """
+        items = _quadratic(loadings, self.items)
+        by_pool = self._by_pool(loadings, self.raters - self.same)
+        return items, np.vstack([np.maximum(by_pool[:-1], 0.0), by_pool[-1:]])
+
+    def variance(self, loadings: Floats, inference: Inference) -> tuple[Floats, Floats]:
+        """Return the variance of each combination and its degrees of freedom (Satterthwaite), shape (M,) each.
+
+        ``df = V^2 / (V_items^2 / (I-1) + sum_g V_g^2 / (n_g-1))``, V_g the rater part of pool g.
+        """
+        items, cross = self.parts(loadings)
+        if inference == "raters":
+            items, cross = 0.0 * items, self._by_pool(loadings, self.raters)
+        elif inference == "items":
+            cross = 0.0 * cross
+        total = np.maximum(items + np.maximum(cross.sum(axis=0), 0.0), 0.0)
+        used = loadings != 0
+        least = np.where(used, self.n_items, np.inf).min(axis=1)
+        below = ratio(items**2, least - 1, 0.0)
+        for k, pool in enumerate(np.unique(self.pool)):
+            raters = np.where(used & (self.pool == pool), self.n_raters, np.inf).min(axis=1)
+            below = below + ratio(cross[k] ** 2, raters - 1, 0.0)
+        return total, ratio(total**2, below, np.inf)
+
+    def matrix(self, loadings: Floats, inference: Inference) -> Floats:
+        """Return the covariance of the combinations, shape (M, M), as estimated: it may have negative eigenvalues."""
+        parts = {
+            "items+raters": self.items + self.raters - self.same,
+            "raters": self.raters,
+            "items": self.items,
+        }
+        return np.asarray(loadings @ parts[inference] @ loadings.T)
+
+    def _by_pool(self, loadings: Floats, v: Floats) -> Floats:
+        each = [_quadratic(np.where(self.pool == p, loadings, 0.0), v) for p in np.unique(self.pool)]
+        return np.vstack([*each, _quadratic(loadings, v) - np.sum(each, axis=0)])
+
+
+def _quadratic(loadings: Floats, v: Floats) -> Floats:
+    return np.asarray(((loadings @ v) * loadings).sum(axis=1))
+
+
+def covariance(coded: Coded, columns: Columns) -> Covariance:
+    """Return the covariance of any columns; a rater may be on several sides.
+
+    One pass over the ratings in blocks, cost N x P.
+    """
+    p = columns.weights.shape[1]
+    raters, same, n_raters = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
+    for rater, item, level in _blocks(coded, max(BLOCK // p, 1)):
+        starts = np.flatnonzero(np.diff(rater, prepend=-1))
+        mine = columns.member[rater]
+        psi = columns.table[item, level] * columns.weights[item] * mine
+        by_rater = np.add.reduceat(psi, starts, axis=0)
+        raters += by_rater.T @ by_rater
+        same += psi.T @ psi
+        n_raters += np.logical_or.reduceat(mine & (columns.weights[item] > 0), starts, axis=0).sum(axis=0)
+    return _scaled(columns, raters, same, n_raters)
+
+
+def _blocks(coded: Coded, size: int) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Cut the ratings, sorted by rater, into blocks that do not split a rater."""
+    order = np.argsort(coded.rater, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(coded.rater[order])) + 1, len(order))
+    begin = 0
+    while begin < len(order):
+        at = np.searchsorted(ends, begin + size, side="right") - 1
+        end = int(max(ends[at], ends[np.searchsorted(ends, begin, side="right")]))
+        rows = order[begin:end]
+        yield coded.rater[rows], coded.item[rows], coded.level[rows]
+        begin = end
+
+
+def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, counts: npt.ArrayLike) -> Covariance:
+    """Return the same for statistics of disjoint groups, columns ``statistic x group``, at a cost of N per statistic.
+
+    Parameters
+    ----------
+    coded : Coded
+    members : Membership
+        In which no rater stands twice.
+    columns : Columns
+        P = S G, group fastest.
+    counts : array_like, shape (I, G, K_fine)
+    """
+    c, g = np.asarray(counts, dtype=np.float64), members.n_groups
+    s = columns.weights.shape[1] // g
+    psi = (columns.table * columns.weights[:, None, :]).reshape(-1, s, g)
+    by_rater, seen = np.zeros((len(members.rater), s)), np.zeros(len(members.rater))
+    weighs = columns.weights[:, :g] > 0
+    for rows in stream(coded, members):
+        cell = (rows.item.astype(np.int64) * c.shape[2] + rows.level) * g + rows.group
+        for k in range(s):
+            flat = np.ascontiguousarray(psi[:, k]).ravel()
+            by_rater[:, k] += np.bincount(rows.pair, flat[cell], len(by_rater))
+        seen += np.bincount(rows.pair, weighs[rows.item, rows.group], len(seen))
+    raters, same = np.zeros((s * g, s * g)), np.zeros((s * g, s * g))
+    chosen = np.moveaxis(c, 1, 2).reshape(-1, g)
+    n_raters = np.tile(np.bincount(members.group, seen > 0, g), s)
+    for k in range(g):
+        at = np.arange(s) * g + k
+        mine = by_rater[members.group == k]
+        raters[np.ix_(at, at)] = mine.T @ mine
+        same[np.ix_(at, at)] = (psi[:, :, k] * chosen[:, k : k + 1]).T @ psi[:, :, k]
+    return _scaled(columns, raters, same, n_raters)
+
+
+def _scaled(columns: Columns, raters: Floats, same: Floats, n_raters: Floats) -> Covariance:
+    n_items = (columns.weights > 0).sum(axis=0).astype(np.float64)
+    a = columns.influence * np.sqrt(ratio(n_items, n_items - 1, 0.0))
+    f = np.sqrt(ratio(n_raters - 1, n_raters, 0.0))
+    factor = f[:, None] * f
+    return Covariance(a.T @ a, raters * factor, same * factor, columns.pool, n_items, n_raters)

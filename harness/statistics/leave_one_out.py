@@ -1,0 +1,121 @@
+"""What one rater contributes to an item's statistic: its value less its value without that rater (methods 3.2).
+
+The difference depends on the item, the group and the level chosen only, so it is a table of shape (I, G, K_fine). The
+leave-one-out form matters: the infinitesimal one misstates standard errors by a quarter or more at five raters an item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lm_plural.harness.arrays import Floats
+from lm_plural.harness.statistics import agreement
+from lm_plural.harness.statistics.counts import Scaling, Sums
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """A statistic of every item and group, and what each rating adds to it.
+
+    Parameters
+    ----------
+    value : ndarray, shape (I, G)
+        h; NaN where fewer than 2 raters rated or the item has no prediction.
+    table : ndarray, shape (I, G, K_fine)
+        h less h without one rater who chose that level; 0 where h is not known or the level does not count.
+    """
+
+    value: Floats
+    table: Floats
+
+    def __add__(self, other: Contribution) -> Contribution:
+        """Return the sum of two statistics (S = C + U holds for what each rater adds, too)."""
+        return Contribution(self.value + other.value, self.table + other.table)
+
+
+def item_mean(sums: Sums) -> Contribution:
+    """Return mean_j s_j; ``h - h^(-j) = (s_j - mean) / (n - 1)``."""
+    mean, place = agreement.item_mean(sums), sums.scaling.matrix @ sums.scaling.positions
+    return _tabulate(sums, mean, lambda y: (place[y] - mean) / (sums.n - 1))
+
+
+def bias(sums: Sums, q: npt.ArrayLike) -> Contribution:
+    """Return b = E_q[s] - mean_j s_j."""
+    people = item_mean(sums)
+    value = agreement.expected(q, sums.scaling) - people.value
+    return Contribution(value, np.where(np.isnan(value)[..., None], 0.0, -people.table))
+
+
+def divergence(sums: Sums, cdf: Floats) -> Contribution:
+    """Return C against a fixed CDF that broadcasts to (I, G, K-1).
+
+    Without rater j it is ``[(su - u_j)^2 - (suu - u_j^2)] / ((n-1)(n-2))``. Two raters leave none to pair: there the
+    first order ``2 sum Delta (z_j - F)(F - Q) / (n - 1)`` stands in, which keeps S = C + U exact.
+    """
+    spacing, z = sums.scaling.spacing, sums.scaling.indicators
+    value = agreement.divergence(sums, cdf)
+    k = sums.n[..., None]
+    su = sums.z - k * cdf
+    suu = sums.zz - 2 * cdf * sums.z + k * cdf**2
+    pairs_left = np.where(sums.n >= 3, (sums.n - 1) * (sums.n - 2), np.nan)
+
+    def difference(y: int) -> Floats:
+        u = z[y] - cdf
+        without = (((su - u) ** 2 - suu + u**2) @ spacing) / pairs_left
+        two = 2 * (((z[y] - sums.cdf) * (sums.cdf - cdf)) @ spacing)
+        return np.where(sums.n >= 3, value - without, two)
+
+    return _tabulate(sums, value, difference)
+
+
+def disagreement(sums: Sums) -> Contribution:
+    """Return U; what one of only two raters adds is 0, as both stand equally far from each other."""
+    spacing, z = sums.scaling.spacing, sums.scaling.indicators
+    value = agreement.disagreement(sums)
+    m = np.where(sums.n >= 3, sums.n - 1, np.nan)
+
+    def difference(y: int) -> Floats:
+        rest = sums.z - z[y]
+        without = ((sums.zz - z[y] ** 2 - rest**2 / m[..., None]) @ spacing) / (m - 1)
+        return np.where(sums.n >= 3, value - without, 0.0)
+
+    return _tabulate(sums, value, difference)
+
+
+def between(sums: Sums, weights: Floats) -> Contribution:
+    """Return the items' parts of A: C against the group's mean CDF, taken as fixed (its first order vanishes)."""
+    return divergence(sums, (weights[..., None] * sums.cdf).sum(axis=0)[None])
+
+
+def generic(counts: npt.ArrayLike, scaling: Scaling, statistic: Callable[[Sums], Floats]) -> Contribution:
+    """Return any item-level statistic with its leave-one-out table, by evaluating it once more per level.
+
+    Parameters
+    ----------
+    counts : array_like, shape (I, G, K_fine)
+    scaling : Scaling
+    statistic : callable
+        From sums of shape (I, G) to values of shape (I, G), NaN where it needs more raters. Where only the value
+        without one rater is NaN, that rater's contribution is taken as 0.
+    """
+    c = np.asarray(counts, dtype=np.float64)
+    value = statistic(Sums.of(c, scaling))
+
+    def difference(y: int) -> Floats:
+        fewer = c.copy()
+        fewer[..., y] = np.maximum(fewer[..., y] - 1, 0)
+        return np.where(c[..., y] > 0, np.nan_to_num(value - statistic(Sums.of(fewer, scaling))), 0.0)
+
+    return _tabulate(Sums.of(c, scaling), value, difference)
+
+
+def _tabulate(sums: Sums, value: Floats, difference: Callable[[int], Floats]) -> Contribution:
+    table = np.zeros((*value.shape, len(sums.scaling.kept)))
+    known = ~np.isnan(value)
+    for level in np.flatnonzero(sums.scaling.kept):
+        table[..., level] = np.where(known, difference(int(level)), 0.0)
+    return Contribution(value, table)
