@@ -78,7 +78,7 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.result.bring import read_predictions, read_ratings
     from lm_plural.harness.result.disaggregate import disaggregate
-    from lm_plural.harness.result.disaggregated import Options
+    from lm_plural.harness.result.options import Options
     from lm_plural.harness.result.rate import coarsening
     from lm_plural.harness.result.table import render_block
 

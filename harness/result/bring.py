@@ -12,7 +12,7 @@ from lm_plural.harness.errors import PluralError, UsageError, at
 from lm_plural.harness.ratings.clean import Rules, build_table
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable
-from lm_plural.harness.result.disaggregated import Predictions
+from lm_plural.harness.result.options import Predictions
 from lm_plural.harness.task.datafile import locate, read_any, read_columns
 from lm_plural.harness.task.dataset import levels
 

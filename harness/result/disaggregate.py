@@ -1,7 +1,4 @@
-"""One model, or none, against every group of raters: the block ``disaggregated`` of a result.
-
-Point estimates of methods 2.1; ``se``, ``low`` and ``high`` are null until uncertainty is asked for (``inference``).
-"""
+"""One model, or none, against every group of raters: the block ``disaggregated`` of a result."""
 
 from __future__ import annotations
 
@@ -12,23 +9,26 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.ratings.strategies import reference
-from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
-from lm_plural.harness.result.disaggregated import MODEL_STATISTICS, Disaggregated, Group, Options, Predictions
-from lm_plural.harness.statistics import agreement
-from lm_plural.harness.statistics.alpha import METRICS, krippendorff_alpha
-from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
+from lm_plural.harness.arrays import Floats
+from lm_plural.harness.errors import UsageError
+from lm_plural.harness.ratings.table import Axis as AxisKey
+from lm_plural.harness.ratings.table import RatingTable, axis_name
+from lm_plural.harness.result import flags, reports
+from lm_plural.harness.result.between import Axis
+from lm_plural.harness.result.disaggregated import AxisResult, Disaggregated
+from lm_plural.harness.result.frame import Frame
+from lm_plural.harness.result.group import Group, Number, describe
+from lm_plural.harness.result.options import HUMAN_STATISTICS, MODEL_STATISTICS, Options, Predictions
+from lm_plural.harness.result.strategy import against_reference
+from lm_plural.harness.statistics.counts import Membership, Sums, count_levels
+from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, group_statistics
 
 
 def disaggregate(
     table: RatingTable,
     predictions: Predictions | None,
-    axes: Sequence[Axis],
+    axes: Sequence[AxisKey],
     options: Options | None = None,
     *,
     refused: str | None = None,
@@ -51,12 +51,12 @@ def disaggregate(
     PluralError
         If no predicted item has a rating.
     UsageError
-        If the reference is ``weighted`` and the ratings have no weights.
+        If the reference is ``weighted`` and the ratings have no weights, or a user's weight of an item is no weight.
     """
     options = options or Options()
     if options.reference == "weighted" and "weight" not in table.ratings.columns:
         raise UsageError("reference 'weighted' needs a column weight beside the ratings, and there is none")
-    frame = _Frame.of(table, options)
+    frame = Frame.of(table, options)
     notes: list[str] = [str(e) for e in table.exclusions]
     if dropped := len(table.ratings) - len(frame.coded.level):
         notes.append(f"{dropped} ratings left out: on a level the coarsening drops")
@@ -66,171 +66,93 @@ def disaggregate(
     if options.coarsening:
         notes.append(f"coarsened from {table.scale.size} to {frame.scale.size} levels: {', '.join(frame.scale.labels)}")
     if options.reference != "all":
-        notes.append(f"measured under strategy {options.reference!r}, not against all ratings")
+        notes.append(f"measured under strategy {options.reference!r}, not against all ratings; no intervals")
     if options.reference == "group_balanced" and groupings:
         name, (balanced, _) = next(iter(groupings.items()))
         notes.append(f"the reference of all raters is the mean over the groups of {name}")
-    q = None if predictions is None else frame.align(predictions, notes)
-    overall = frame.groups(everyone, ["all"], q, refused, balanced)["all"]
-    by_group = {name: frame.groups(members, names, q, refused) for name, (members, names) in groupings.items()}
-    return Disaggregated(frame.scale, overall, by_group, options, notes=tuple(notes))
+    q = None if predictions is None else frame.align(predictions, options, notes)
+    job = _Job(frame, options, q, refused, frame.user_weights(options))
+    overall = job.groups(everyone, ["all"], balanced)[0][0]
+    results = {name: job.axis(name, members, names) for name, (members, names) in groupings.items()}
+    inference = options.inference if options.reference == "all" else "none"
+    return Disaggregated(frame.scale, overall, results, options, inference, tuple(notes))
 
 
 @dataclass(frozen=True)
-class _Frame:
-    """A table as codes, with what its numbers mean."""
+class _Job:
+    """What all groups of a result share."""
 
-    coded: Coded
-    item_ids: list[str]
-    rater_number: dict[str, int]
-    scale: Scale
-    scaling: Scaling
+    frame: Frame
     options: Options
+    q: Floats | None
+    refused: str | None
+    user: Floats | None
 
-    @classmethod
-    def of(cls, table: RatingTable, options: Options) -> _Frame:
-        scale, scaling = table.scale, Scaling.plain(table.scale.positions)
-        if options.coarsening:
-            scale = options.coarsening.scale
-            scaling = Scaling(np.asarray(scale.positions), options.coarsening.matrix)
-        ratings = table.ratings.filter(pl.col("level").is_in(np.flatnonzero(scaling.kept).tolist()))
-        if ratings.is_empty():
-            raise PluralError("no ratings left: all are on a level the coarsening drops")
-        item_ids = ratings["item_id"].unique(maintain_order=True).to_list()
-        items = {v: n for n, v in enumerate(item_ids)}
-        raters = {v: n for n, v in enumerate(table.raters["rater_id"])}
-        coded = Coded(
-            ratings["item_id"].replace_strict(items, return_dtype=pl.Int64).to_numpy(),
-            ratings["rater_id"].replace_strict(raters, return_dtype=pl.Int64).to_numpy(),
-            ratings["level"].cast(pl.Int64).to_numpy(),
-            len(items),
-            len(raters),
-            np.asarray(table.scale.positions),
-            ratings["weight"].to_numpy() if "weight" in ratings.columns else None,
-        )
-        return cls(coded, item_ids, raters, scale, scaling, options)
+    @property
+    def model(self) -> Floats | None:
+        """The model's q, unless it is refused."""
+        return None if self.refused else self.q
 
-    def grouping(self, pairs: pl.DataFrame) -> tuple[Membership, list[str]]:
-        """Return ``rater_id, group`` pairs as codes, and the names of the groups."""
-        names = sorted(pairs["group"].unique())
-        number = {g: n for n, g in enumerate(names)}
-        members = Membership(
-            pairs["rater_id"].replace_strict(self.rater_number, return_dtype=pl.Int64).to_numpy(),
-            pairs["group"].replace_strict(number, return_dtype=pl.Int64).to_numpy(),
-            len(names),
-        )
-        return members, names
-
-    def align(self, predictions: Predictions, notes: list[str]) -> Floats:
-        """Return q in item order, NaN for an item without prediction."""
-        q = predictions.q
-        if self.options.coarsening:
-            q = self.options.coarsening.distribution(q)
-        place = {v: n for n, v in enumerate(self.item_ids)}
-        out = np.full((len(self.item_ids), q.shape[1]), np.nan)
-        known = [(place[i], n) for n, i in enumerate(predictions.item_ids) if i in place]
-        if not known:
-            raise PluralError(
-                f"none of the {len(predictions.item_ids)} predicted items has a rating; "
-                f"ratings are of items like {self.item_ids[0]!r}, predictions like {predictions.item_ids[0]!r}"
-            )
-        rows, source = map(np.asarray, zip(*known, strict=True))
-        out[rows] = q[source]
-        if extra := len(predictions.item_ids) - len(known):
-            notes.append(f"{extra} predicted items without a rating left out")
-        if absent := len(self.item_ids) - len(known):
-            notes.append(f"{absent} rated items without a prediction not compared")
-        if lost := int(np.isnan(out[rows, 0]).sum()):
-            notes.append(f"{lost} predictions wholly on a level the coarsening drops not compared")
-        return out
+    def axis(self, name: str, members: Membership, names: Sequence[str]) -> AxisResult:
+        """Return one axis with what is between its groups."""
+        groups, statistics = self.groups(members, names)
+        by_name = dict(zip(names, groups, strict=True))
+        if statistics is None or self.options.inference == "none":
+            return AxisResult(by_name)
+        counts = self._compared(count_levels(self.frame.coded, members))
+        raters = np.array([g.n_raters for g in groups])
+        axis = Axis(self.frame, members, names, counts, self.model, self.user, statistics, raters, self.options, name)
+        contrasts, between = axis.between()
+        for group, cohesion in between["cohesion"].items():
+            cohesion["alpha"] = by_name[group].to_dict()["alpha"]
+        return AxisResult(by_name, contrasts, between)
 
     def groups(
-        self,
-        members: Membership,
-        names: Sequence[str],
-        q: Floats | None,
-        refused: str | None,
-        balanced: Membership | None = None,
-    ) -> dict[str, Group]:
+        self, members: Membership, names: Sequence[str], balanced: Membership | None = None
+    ) -> tuple[list[Group], GroupStatistics | None]:
         """Describe groups; `balanced` is over whose groups ``group_balanced`` takes its mean, default each its own."""
-        counts = count_levels(self.coded, members)
-        sizes = members.sizes(np.unique(self.coded.rater))
-        statistics, lacks = self._statistics(counts, members, q, balanced) if q is not None else ({}, [()] * len(names))
-        out: dict[str, Group] = {}
-        for g, name in enumerate(names):
-            values, flags = {k: float(v[g]) for k, v in statistics.items()}, list(lacks[g])
-            if refused is not None:
-                values, flags = dict.fromkeys(MODEL_STATISTICS, math.nan), [refused]
-            if sizes[g] < self.options.min_raters:
-                values = dict.fromkeys(values, math.nan)
-                flags = [f"few_raters: {sizes[g]} of at least {self.options.min_raters}"]
-            out[name] = self._describe(counts[:, g], int(sizes[g]), values, flags)
-        return out
-
-    def _describe(self, counts: npt.NDArray[Any], raters: int, values: dict[str, float], flags: list[str]) -> Group:
-        level = counts @ self.scaling.matrix
-        pooled = level.sum(axis=0)
-        share = ratio(pooled, pooled.sum())
-        tail = share[::-1].cumsum()[::-1]
-        alpha: dict[str, float] = {
-            m: krippendorff_alpha(counts, self.scaling.positions, m, self.scaling.matrix) for m in METRICS
-        }
-        if math.isnan(alpha["nominal"]):
-            flags = [*flags, "alpha_undefined: no item with two ratings, or all ratings equal"]
-        return Group(
-            n_items=int((counts.sum(axis=1) > 0).sum()),
-            n_raters=raters,
-            n_ratings=int(counts.sum()),
-            mean=float(share @ self.scaling.positions),
-            rates={f">={lv}": float(t) for lv, t in zip(self.scale.levels[1:], tail[1:], strict=True)},
-            alpha=alpha,
-            statistics=values,
-            flags=tuple(flags),
-        )
-
-    def _statistics(
-        self, counts: npt.NDArray[Any], members: Membership, q: Floats, balanced: Membership | None
-    ) -> tuple[dict[str, Floats], list[tuple[str, ...]]]:
-        predicted = ~np.isnan(q[:, 0])
-        counts = counts * predicted[:, None, None]
-        sums = Sums.of(counts, self.scaling)
+        counts = count_levels(self.frame.coded, members)
+        sizes = members.sizes(np.unique(self.frame.coded.rater))
         if self.options.reference != "all":
-            parts = counts
-            if self.options.reference == "group_balanced":
-                parts = count_levels(self.coded, balanced)[:, None] if balanced else counts[:, :, None]
-            elif self.options.reference == "weighted":
-                parts = count_levels(self.coded, members, weighted=True)
-            return self._under_strategy(parts, q)
-        weights = agreement.item_weights(sums, self.options.weights)
-        base = agreement.per_item(sums, q)
-        mean = {n: agreement.weighted_mean(getattr(base, n), weights) for n in MODEL_STATISTICS[:4]}
-        signal = agreement.signal(self.coded, members, sums, weights)
-        mean["skill"] = agreement.skill(mean["divergence"], signal)
-        mean["equivalent_raters"] = agreement.equivalent_raters(mean["divergence"], mean["disagreement"])
-        return mean, [_lacks(mean, g) for g in range(counts.shape[1])]
+            found = against_reference(self.frame, self.options, counts, members, self.model, balanced)
+            return [self._describe(counts, sizes, g, *found[g]) for g in range(len(names))], None
+        compared = self._compared(counts)
+        weights = Weighting.of(Sums.of(compared, self.frame.scaling), self.options.weights, self.user)
+        statistics = group_statistics(
+            self.frame.coded, members, compared, self.frame.scaling, self.model, weights, self.options.inference
+        )
+        more = reports.of_groups(self.frame, compared, self.model, statistics)
+        return [
+            self._describe(counts, sizes, g, *self._numbers(statistics, g), more[g]) for g in range(len(names))
+        ], statistics
 
-    def _under_strategy(self, counts: npt.NDArray[Any], q: Floats) -> tuple[dict[str, Floats], list[tuple[str, ...]]]:
-        harm = "lower" if self.scale.direction == "higher" else "higher"
-        target = reference(counts @ self.scaling.matrix, self.options.reference, harm=harm)
-        weights = np.where(np.isnan(target).any(axis=-1) | np.isnan(q[:, :1]), 0.0, 1.0)
-        weights = ratio(weights, weights.sum(axis=0), 0.0)
-        bias = (q @ self.scaling.positions)[:, None] - target @ self.scaling.positions
-        nothing = np.full(target.shape[1], np.nan)
-        out = dict.fromkeys(MODEL_STATISTICS, nothing)
-        out["bias"] = agreement.weighted_mean(bias, weights)
-        out["divergence"] = agreement.weighted_mean(agreement.plug_in_divergence(self.scaling, target, q), weights)
-        flag = f"strategy_{self.options.reference}: divergence is plug-in; the rest needs all ratings"
-        lacks = "no_reference: no predicted item has a reference under this strategy"
-        return out, [(flag, lacks) if math.isnan(v) else (flag,) for v in out["divergence"]]
+    def _compared(self, counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return counts of the items the model is compared on; all, without a model."""
+        return counts if self.model is None else counts * ~np.isnan(self.model[:, :1, None])
 
+    def _numbers(self, found: GroupStatistics, g: int) -> tuple[dict[str, Number], list[str]]:
+        shown = ("item_mean", *MODEL_STATISTICS) if self.model is not None else HUMAN_STATISTICS
+        numbers, lacks = {}, []
+        for name in shown:
+            raters, items = int(found.n_raters(name)[g]), int(found.n_items(name)[g])
+            limits = flags.of_interval(raters, items, self.options)
+            interval = flags.has_interval(limits, self.options)
+            numbers[name] = Number.at(found.estimates[name], g, interval=interval)
+            lacks += limits
+        return numbers, [*flags.of_values(numbers), *dict.fromkeys(lacks)]
 
-def _lacks(values: dict[str, Floats], group: int) -> tuple[str, ...]:
-    """Return the reason for every statistic that could not be computed."""
-    if math.isnan(values["divergence"][group]):
-        return ("no_pairs: no predicted item has two raters of this group",)
-    flags = []
-    if math.isnan(values["skill"][group]):
-        flags.append("no_signal: the group's ratings do not vary over items more than by chance, so skill is refused")
-    if math.isnan(values["equivalent_raters"][group]):
-        flags.append("no_divergence: not distinguishable from perfect, so equivalent raters have no upper limit")
-    return tuple(flags)
+    def _describe(
+        self,
+        counts: npt.NDArray[Any],
+        sizes: npt.NDArray[Any],
+        g: int,
+        numbers: dict[str, Number],
+        found: list[str],
+        more: dict[str, Any] | None = None,
+    ) -> Group:
+        if self.refused is not None:
+            numbers = numbers | dict.fromkeys(MODEL_STATISTICS, Number(math.nan))
+            found = [self.refused, *found]
+        if few := flags.too_few(int(sizes[g]), self.options):
+            numbers, found, more = dict.fromkeys(numbers, Number(math.nan)), [few], None
+        return describe(self.frame, counts[:, g], int(sizes[g]), numbers, more or {}, found)

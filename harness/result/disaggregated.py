@@ -1,111 +1,117 @@
-"""The result of a disaggregation: groups, their statistics, and how they stand in files."""
+"""The result of a disaggregation: groups, their statistics and differences, and how they stand in files."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.arrays import Floats
-from lm_plural.harness.ratings.coarsen import Coarsening
+import polars as pl
+
+from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.ratings.strategies import Strategy
-from lm_plural.harness.statistics.agreement import Weights
+from lm_plural.harness.result.group import Group
+from lm_plural.harness.result.options import Options
 
 SCHEMA_VERSION = 1
-#: Statistics that need a model's predictions, in the order they are shown.
-MODEL_STATISTICS = ("bias", "divergence", "disagreement", "rps", "skill", "equivalent_raters")
-
-Value = dict[str, float | None]
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """A model's distribution over the scale for each item.
+class AxisResult:
+    """One axis: its groups, and what is between them as JSON types (schema in docs/files.md)."""
 
-    Parameters
-    ----------
-    item_ids : sequence of str
-    q : ndarray, shape (len(item_ids), K)
-        Rows sum to 1.
-    """
-
-    item_ids: Sequence[str]
-    q: Floats
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to disaggregate.
-
-    Parameters
-    ----------
-    min_raters : int
-        Least raters of a group for its model statistics (methods, n rules).
-    weights : {"items", "pairs"}
-    reference : str
-        Disagreement strategy; anything but ``all`` is a sensitivity analysis and flagged.
-    coarsening : Coarsening or None
-        Applied to ratings and predictions.
-    """
-
-    min_raters: int = 5
-    weights: Weights = "items"
-    reference: Strategy = "all"
-    coarsening: Coarsening | None = None
-
-
-@dataclass(frozen=True)
-class Group:
-    """What is known of one group."""
-
-    n_items: int
-    n_raters: int
-    n_ratings: int
-    mean: float
-    rates: dict[str, float]
-    alpha: dict[str, float]
-    statistics: dict[str, float] = field(default_factory=dict)
-    flags: tuple[str, ...] = ()
+    groups: dict[str, Group]
+    contrasts: list[dict[str, Any]] = field(default_factory=list)
+    between: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the group as JSON types; what could not be known is null."""
-        out: dict[str, Any] = {
-            "n_items": self.n_items,
-            "n_raters": self.n_raters,
-            "n_ratings": self.n_ratings,
-        }
-        out["mean"] = _null(self.mean)
-        out["rates"] = {k: _null(v) for k, v in self.rates.items()}
-        out["alpha"] = {k: _null(v) for k, v in self.alpha.items()}
-        out |= {name: point(v) for name, v in self.statistics.items()}
-        return out | {"flags": list(self.flags)}
+        """Return the axis as JSON types."""
+        groups = {g: v.to_dict() for g, v in self.groups.items()}
+        return {"groups": groups, "contrasts": self.contrasts, **self.between}
 
 
 @dataclass(frozen=True)
 class Disaggregated:
-    """A result with its groups.
+    """A result with its groups, in the manner of fairlearn's MetricFrame.
 
     Attributes
     ----------
     overall : Group
         All raters as one group.
-    by_group : dict of str to dict of str to Group
-        By axis, then group.
+    axes : dict of str to AxisResult
+
+    Examples
+    --------
+    >>> result = disaggregate(table, predictions, ["gender"])     # doctest: +SKIP
+    >>> result.overall.statistics["divergence"].value              # doctest: +SKIP
+    >>> result.by_group["gender"]["Woman"].statistics["bias"].low  # doctest: +SKIP
+    >>> result.difference("divergence", "gender")                  # doctest: +SKIP
     """
 
     scale: Scale
     overall: Group
-    by_group: dict[str, dict[str, Group]]
+    axes: dict[str, AxisResult]
     options: Options
     inference: str = "none"
     notes: tuple[str, ...] = ()
 
+    @property
+    def by_group(self) -> dict[str, dict[str, Group]]:
+        """Groups by axis, then name."""
+        return {axis: a.groups for axis, a in self.axes.items()}
+
+    def contrasts(self, statistic: str | None = None, axis: str | None = None) -> pl.DataFrame:
+        """Return all signed differences, one row each, with p and simultaneous intervals of their family.
+
+        Raises
+        ------
+        UsageError
+            If there is no such statistic or axis.
+        """
+        rows = [{"axis": name} | row for name, a in self._chosen(axis) for row in a.contrasts]
+        _known("statistic", statistic, {r["statistic"] for r in rows})
+        return _frame(r for r in rows if statistic in (None, r["statistic"]))
+
+    def difference(self, statistic: str, axis: str, to: str = "rest") -> pl.DataFrame:
+        """Return each group's difference to all others (``rest``) or to one group, signed group minus `to`.
+
+        Raises
+        ------
+        UsageError
+            If there is no such statistic, axis or group.
+        """
+        rows = self.contrasts(statistic, axis).to_dicts()
+        _known("group", to, {"rest", *self.axes[axis].groups})
+        kept = [r for r in rows if r["b"] == to] + [_turned(r) for r in rows if r["a"] == to and r["b"] != "rest"]
+        return _frame(kept)
+
+    def spread(self, statistic: str | None = None, axis: str | None = None) -> pl.DataFrame:
+        """Return how far the groups of an axis are apart: tau, the corrected SD, and an interval for the range."""
+        rows = [
+            {"axis": name, "statistic": s, "tau": v["tau"], "tau2": v["tau2"]}
+            | {"range_low": v["range"]["low"], "range_high": v["range"]["high"]}
+            for name, a in self._chosen(axis)
+            for s, v in a.between.get("spread", {}).items()
+        ]
+        _known("statistic", statistic, {str(r["statistic"]) for r in rows})
+        return _frame(r for r in rows if statistic in (None, r["statistic"]))
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return every statistic of every group, one row each."""
+        groups = [("", "all", self.overall)]
+        groups += [(axis, g, v) for axis, a in self.axes.items() for g, v in a.groups.items()]
+        return _frame(
+            {"axis": axis, "group": name, "statistic": s}
+            | number.to_dict()
+            | {"n_items": g.n_items, "n_raters": g.n_raters, "n_ratings": g.n_ratings, "flags": list(g.flags)}
+            for axis, name, g in groups
+            for s, number in g.statistics.items()
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the block as JSON types (schema in docs/files.md)."""
-        s = self.scale
-        axes = {a: {"groups": {g: v.to_dict() for g, v in groups.items()}} for a, groups in self.by_group.items()}
+        s, o = self.scale, self.options
         return {
             "schema_version": SCHEMA_VERSION,
             "scale": {
@@ -115,19 +121,64 @@ class Disaggregated:
                 "direction": s.direction,
             },
             "inference": self.inference,
-            "reference": self.options.reference,
-            "weights": self.options.weights,
-            "min_raters": self.options.min_raters,
+            "reference": o.reference,
+            "weights": o.weights if o.item_weights is None else f"{o.weights}, times weights of the user",
+            "min_raters": o.min_raters,
+            "min_raters_interval": o.min_raters_interval,
+            "draws": o.draws,
+            "permutations": o.permutations,
+            "seed": o.seed,
             "notes": list(self.notes),
             "overall": self.overall.to_dict(),
-            "axes": axes,
+            "axes": {axis: a.to_dict() for axis, a in self.axes.items()},
         }
 
+    def plot(self, kind: str = "forest", *, statistic: str | None = None, axis: str | None = None) -> Any:
+        """Return an altair chart: ``forest`` of groups with intervals, or ``heat_map`` of distances between groups.
 
-def point(value: float) -> Value:
-    """Return a point estimate as it stands in files: no interval yet, null where it was refused."""
-    return {"value": _null(value), "se": None, "low": None, "high": None}
+        Raises
+        ------
+        PluralError
+            If altair is not installed (extra ``plots``).
+        UsageError
+            If there is no such kind, statistic or axis.
+        """
+        from lm_plural.harness.result import plots
+
+        _known("kind", kind, {"forest", "heat_map"})
+        if kind == "heat_map":
+            return plots.heat_map(self.to_dict(), axis or next(iter(self.axes), ""))
+        known = self.overall.statistics
+        return plots.forest(self.to_dict(), statistic or ("divergence" if "divergence" in known else "item_mean"), axis)
+
+    def save_plots(self, folder: Path, suffix: str = ".svg") -> list[Path]:
+        """Write every picture of the result into a folder; suffix .svg, .png or .html."""
+        from lm_plural.harness.result import plots
+
+        charts = plots.plots(self.to_dict())
+        paths = [folder / f"{name}{suffix}" for name in charts]
+        for path, chart in zip(paths, charts.values(), strict=True):
+            plots.save(chart, path)
+        return paths
+
+    def _chosen(self, axis: str | None) -> list[tuple[str, AxisResult]]:
+        _known("axis", axis, set(self.axes))
+        return [(name, a) for name, a in self.axes.items() if axis in (None, name)]
 
 
-def _null(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def _turned(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the difference the other way round."""
+    ends = {"low": "high", "low_simultaneous": "high_simultaneous"}
+    ends |= {v: k for k, v in ends.items()}
+    flip = {k: None if row[v] is None else -row[v] for k, v in ends.items()}
+    value = None if row["value"] is None else -row["value"]
+    return row | flip | {"a": row["b"], "b": row["a"], "value": value}
+
+
+def _known(what: str, name: str | None, known: Iterable[str]) -> None:
+    if name is not None and name not in (names := sorted(known)):
+        raise UsageError(f"no {what} {name!r}{did_you_mean(name, names)}; there are {', '.join(names) or 'none'}")
+
+
+def _frame(rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(list(rows), infer_schema_length=None, strict=False)

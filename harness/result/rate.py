@@ -12,7 +12,8 @@ from lm_plural.harness.ratings.coarsen import Coarsening, to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.disaggregate import disaggregate
-from lm_plural.harness.result.disaggregated import Disaggregated, Options, Predictions
+from lm_plural.harness.result.disaggregated import Disaggregated
+from lm_plural.harness.result.options import Options, Predictions
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.plan import Request
 from lm_plural.harness.task.load import LoadedTask

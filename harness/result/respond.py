@@ -12,7 +12,8 @@ import polars as pl
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
-from lm_plural.harness.result.disaggregated import SCHEMA_VERSION, point
+from lm_plural.harness.result.disaggregated import SCHEMA_VERSION
+from lm_plural.harness.result.group import Number
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.responses import exceedance, expected_maximum, exposure
@@ -165,7 +166,7 @@ def _groups(concern: Concern, all_scores: list[Scores], work: Work, k: int) -> d
             ):
                 bad = _mean_rows(scores.badness(s, harm))
                 value = exposure(concern.value[:, g : g + 1], bad)[0] if enough else float("nan")
-                statistics[scores.key][label] = point(float(value))
+                statistics[scores.key][label] = Number(float(value)).to_dict()
         flags = [] if enough else [f"few_raters: {concern.n_raters[g]} of at least {task.groups.min_raters}"]
         if enough and not rated.any():
             flags.append("no_items: the group rated none of the prompts")
@@ -173,7 +174,7 @@ def _groups(concern: Concern, all_scores: list[Scores], work: Work, k: int) -> d
             "n_items": int(rated.sum()),
             "n_raters": concern.n_raters[g],
             "n_ratings": concern.n_ratings[g],
-            "concern": point(float(np.mean(concern.value[rated, g])) if rated.any() else float("nan")),
+            "concern": Number(float(np.mean(concern.value[rated, g])) if rated.any() else float("nan")).to_dict(),
             "statistics": statistics,
             "flags": flags,
         }
@@ -196,8 +197,8 @@ def _summary(all_scores: list[Scores], rows: Any, k: int, threshold: float) -> d
             "expected_maximum": np.array([expected_maximum(x, k) for x in chosen]),
             "exceedance": np.array([exceedance(x, k, threshold) for x in chosen]),
         }
-        out[s.key] = {n: point(_mean_known(v)) for n, v in per_prompt.items()}
-        out[s.key]["reference_mean"] = point(_mean_known(s.reference[rows]))
+        out[s.key] = {n: Number(_mean_known(v)).to_dict() for n, v in per_prompt.items()}
+        out[s.key]["reference_mean"] = Number(_mean_known(s.reference[rows])).to_dict()
     return out
 
 

@@ -28,7 +28,7 @@ ROUNDING = 1e-10
 
 @dataclass(frozen=True)
 class PerItem:
-    """Base statistics of each item and group, shape (I, G); NaN where fewer than 2 raters rated."""
+    """Base statistics of each item and group, shape (I, G); NaN where fewer than 2 raters rated (bias: none)."""
 
     bias: Floats
     divergence: Floats
@@ -81,8 +81,8 @@ def expected(q: npt.ArrayLike, scaling: Scaling) -> Floats:
 
 
 def item_mean(sums: Sums) -> Floats:
-    """Return the mean rating of every item and group, NaN where fewer than 2 raters rated."""
-    return sums.x / np.where(sums.n >= 2, sums.n, np.nan)
+    """Return the mean rating of every item and group, NaN where nobody rated."""
+    return ratio(sums.x, sums.n)
 
 
 def divergence(sums: Sums, cdf: Floats) -> Floats:
@@ -100,16 +100,28 @@ def disagreement(sums: Sums) -> Floats:
     return np.asarray((sums.zz - sums.z**2 / n[..., None]) @ sums.scaling.spacing) / (n - 1)
 
 
-def item_weights(sums: Sums, how: Weights = "items") -> Floats:
-    """Return weights over eligible items (at least 2 raters of the group), shape (I, G), each column summing to 1.
+def item_weights(sums: Sums, how: Weights = "items", user: Floats | None = None, *, least: int = 2) -> Floats:
+    """Return weights over eligible items, shape (I, G), each column summing to 1 (methods 2.6).
 
-    ``items``: the average item; ``pairs``: proportional to n (n - 1), the average pair of raters (methods 2.6).
-    A group without eligible items has zeros.
+    Parameters
+    ----------
+    sums : Sums
+    how : {"items", "pairs"}
+        The average item; or the average pair of raters, proportional to n (n - 1) (rater, n, if `least` is 1).
+    user : ndarray, shape (I,), optional
+        Weights of items, which multiply either.
+    least : int
+        Raters of the group an eligible item has: 2 for statistics of pairs, 1 for linear ones (mean, bias).
+
+    Returns
+    -------
+    ndarray
+        Zeros for a group without eligible items.
     """
     n = sums.n
-    v = np.where(n >= 2, n * (n - 1) if how == "pairs" else 1.0, 0.0)
-    total = v.sum(axis=0)
-    return ratio(v, total, 0.0)
+    v = np.where(n >= least, (n * (n - 1) if least == 2 else n) if how == "pairs" else 1.0, 0.0)
+    v = v if user is None else v * user[:, None]
+    return ratio(v, v.sum(axis=0), 0.0)
 
 
 def weighted_mean(values: Floats, weights: Floats) -> Floats:

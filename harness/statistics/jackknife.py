@@ -95,6 +95,10 @@ class Covariance:
         by_pool = self._by_pool(loadings, self.raters - self.same)
         return items, np.vstack([np.maximum(by_pool[:-1], 0.0), by_pool[-1:]])
 
+    def within(self, loadings: Floats) -> Floats:
+        """Return V_X per pool, shape (pools, M): raters' part of what differs from item to item."""
+        return self._by_pool(loadings, self.same)[:-1]
+
     def variance(self, loadings: Floats, inference: Inference) -> tuple[Floats, Floats]:
         """Return the variance of each combination and its degrees of freedom (Satterthwaite), shape (M,) each.
 
@@ -156,8 +160,8 @@ def _blocks(coded: Coded, size: int) -> Iterator[tuple[Ints, Ints, Ints]]:
     ends = np.append(np.flatnonzero(np.diff(coded.rater[order])) + 1, len(order))
     begin = 0
     while begin < len(order):
-        at = np.searchsorted(ends, begin + size, side="right") - 1
-        end = int(max(ends[at], ends[np.searchsorted(ends, begin, side="right")]))
+        whole, one = np.searchsorted(ends, [begin + size, begin], side="right")
+        end = int(ends[max(whole - 1, one)])
         rows = order[begin:end]
         yield coded.rater[rows], coded.item[rows], coded.level[rows]
         begin = end

@@ -24,7 +24,7 @@ class Contribution:
     Parameters
     ----------
     value : ndarray, shape (I, G)
-        h; NaN where fewer than 2 raters rated or the item has no prediction.
+        h; NaN where too few raters rated (2 for C and U, 1 for a mean) or the item has no prediction.
     table : ndarray, shape (I, G, K_fine)
         h less h without one rater who chose that level; 0 where h is not known or the level does not count.
     """
@@ -37,17 +37,25 @@ class Contribution:
         return Contribution(self.value + other.value, self.table + other.table)
 
 
-def item_mean(sums: Sums) -> Contribution:
-    """Return mean_j s_j; ``h - h^(-j) = (s_j - mean) / (n - 1)``."""
+def item_mean(sums: Sums, weights: Floats) -> Contribution:
+    """Return mean_j s_j; ``h - h^(-j) = (s_j - mean) / (n - 1)``.
+
+    `weights` of items, shape (I, G), are needed for an item's only rater: without that rater the item leaves the
+    group's mean T, which moves by ``h - T``.
+    """
     mean, place = agreement.item_mean(sums), sums.scaling.matrix @ sums.scaling.positions
-    return _tabulate(sums, mean, lambda y: (place[y] - mean) / (sums.n - 1))
+    alone = np.nan_to_num(mean - agreement.weighted_mean(mean, weights))
+    others = np.where(sums.n >= 2, sums.n - 1, np.nan)
+    return _tabulate(sums, mean, lambda y: np.where(sums.n >= 2, (place[y] - mean) / others, alone))
 
 
-def bias(sums: Sums, q: npt.ArrayLike) -> Contribution:
-    """Return b = E_q[s] - mean_j s_j."""
-    people = item_mean(sums)
-    value = agreement.expected(q, sums.scaling) - people.value
-    return Contribution(value, np.where(np.isnan(value)[..., None], 0.0, -people.table))
+def bias(sums: Sums, q: npt.ArrayLike, weights: Floats) -> Contribution:
+    """Return b = E_q[s] - mean_j s_j, `weights` as of ``item_mean``."""
+    people = agreement.item_mean(sums)
+    value, place = agreement.expected(q, sums.scaling) - people, sums.scaling.matrix @ sums.scaling.positions
+    alone = np.nan_to_num(value - agreement.weighted_mean(value, weights))
+    others = np.where(sums.n >= 2, sums.n - 1, np.nan)
+    return _tabulate(sums, value, lambda y: np.where(sums.n >= 2, (people - place[y]) / others, alone))
 
 
 def divergence(sums: Sums, cdf: Floats) -> Contribution:

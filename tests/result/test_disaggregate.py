@@ -13,7 +13,7 @@ from lm_plural.harness.ratings.coarsen import Coarsening, to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.result.disaggregate import disaggregate
-from lm_plural.harness.result.disaggregated import MODEL_STATISTICS, Options, Predictions
+from lm_plural.harness.result.options import MODEL_STATISTICS, Options, Predictions
 from tests.ratings.build import FIVE, table
 
 RATERS = {
@@ -37,7 +37,7 @@ def guess(**levels: int) -> Predictions:
 
 def block(t: RatingTable, p: Predictions | None = None, axes: Any = ("gender",), **options: Any) -> dict[str, Any]:
     """Return the block as a reader of the file gets it; NaN would not be JSON."""
-    done = disaggregate(t, p, axes, Options(**{"min_raters": 1, **options}))
+    done = disaggregate(t, p, axes, Options(**{"min_raters": 1, "inference": "none", **options}))
     return json.loads(json.dumps(done.to_dict(), allow_nan=False))
 
 
@@ -95,7 +95,6 @@ def test_a_group_is_compared_as_if_its_ratings_were_all_there_are():
     ("raters", "least", "flag"),
     [
         (("r3",), 2, "few_raters: 1 of at least 2"),
-        (("r3",), 1, "no_pairs: no predicted item has two raters of this group"),
     ],
 )
 def test_a_group_that_is_too_small_is_refused_with_the_reason(raters, least, flag):
@@ -103,8 +102,18 @@ def test_a_group_that_is_too_small_is_refused_with_the_reason(raters, least, fla
     groups = block(ratings(raters=men_alone), MIDDLE, min_raters=least)["axes"]["gender"]["groups"]
     assert flag in groups["man"]["flags"]
     assert set(values(groups["man"]).values()) == {None}
+    assert groups["man"]["item_mean"]["value"] is None
     assert groups["man"]["mean"] is not None
     assert groups["woman"]["bias"]["value"] is not None
+
+
+def test_one_rater_says_something_of_bias_and_nothing_of_divergence():
+    men_alone = {r: p for r, p in RATERS.items() if p["gender"] == ["woman"] or r == "r3"}
+    man = block(ratings(raters=men_alone), MIDDLE)["axes"]["gender"]["groups"]["man"]
+    assert man["bias"]["value"] == pytest.approx(np.mean([2 - 3, 3 - 1, 3 - 2, 1 - 1]))
+    assert [k for k, v in values(man).items() if v is None] == list(MODEL_STATISTICS[1:])
+    lost = "divergence, disagreement, rps, skill, equivalent_raters"
+    assert f"no_pairs: no compared item has two raters of this group, so no {lost}" in man["flags"]
 
 
 def test_every_null_of_a_comparable_group_has_a_flag():
@@ -122,7 +131,9 @@ def test_every_null_of_a_comparable_group_has_a_flag():
 
 
 def test_a_refused_model_leaves_the_groups_described():
-    done = disaggregate(ratings(), MIDDLE, ["gender"], Options(1), refused="off_scale: too much").to_dict()
+    done = disaggregate(
+        ratings(), MIDDLE, ["gender"], Options(1, inference="none"), refused="off_scale: too much"
+    ).to_dict()
     for group in (done["overall"], *done["axes"]["gender"]["groups"].values()):
         assert set(values(group).values()) == {None}
         assert "off_scale: too much" in group["flags"]
@@ -164,7 +175,7 @@ def test_under_a_strategy_bias_and_divergence_are_against_one_reference_and_flag
     assert woman["divergence"]["value"] == pytest.approx(np.mean([1, 1 + 0.25, 1 + 0.25, 2]) / 4)
     assert [woman[n]["value"] for n in MODEL_STATISTICS[2:]] == [None] * 4
     assert woman["flags"] == ["strategy_majority: divergence is plug-in; the rest needs all ratings"]
-    assert found["notes"] == ["measured under strategy 'majority', not against all ratings"]
+    assert found["notes"] == ["measured under strategy 'majority', not against all ratings; no intervals"]
 
 
 def test_items_without_consensus_are_dropped_and_a_group_without_any_is_flagged():

@@ -59,7 +59,8 @@ def estimate(
     sums = Sums.of(count_levels(coded, members), scaling or Scaling.plain(coded.positions))
     v = agreement.item_weights(sums, weights)
     base = agreement.per_item(sums, q)
-    b, c, u, s = (agreement.weighted_mean(x, v) for x in (base.bias, base.divergence, base.disagreement, base.rps))
+    b = agreement.weighted_mean(base.bias, agreement.item_weights(sums, weights, least=1))
+    c, u, s = (agreement.weighted_mean(x, v) for x in (base.divergence, base.disagreement, base.rps))
     a = agreement.signal(coded, members, sums, v)
     return Estimates(b, c, u, s, a, agreement.skill(c, a), agreement.equivalent_raters(c, u))
 
@@ -70,6 +71,7 @@ def brute_force(coded: Coded, q: np.ndarray, raters: set[int], scaling: Scaling)
     place = (scaling.matrix @ scaling.positions)[coded.level]
     counted = np.isin(coded.rater, list(raters)) & (scaling.kept[coded.level] > 0)
     by_item = [np.flatnonzero(counted & (coded.item == i)) for i in range(coded.n_items)]
+    biases = [p @ scaling.positions - place[r].mean() for r, p in zip(by_item, q, strict=False) if len(r)]
     by_item = [rows if len(rows) >= 2 else rows[:0] for rows in by_item]
     n = np.array([max(len(by_item[i]), 1) for i in coded.item])
     values = []
@@ -79,13 +81,12 @@ def brute_force(coded: Coded, q: np.ndarray, raters: set[int], scaling: Scaling)
         cdf, pairs = p.cumsum()[:-1], list(permutations(rows, 2))
         values.append(
             (
-                p @ scaling.positions - place[rows].mean(),
                 np.mean([(z[j] - cdf) * (z[h] - cdf) for j, h in pairs], axis=0) @ scaling.spacing,
                 np.mean([(z[j] - z[h]) ** 2 / 2 for j, h in pairs], axis=0) @ scaling.spacing,
                 np.mean([(z[j] - cdf) ** 2 for j in rows], axis=0) @ scaling.spacing,
             )
         )
-    b, c, u, s = np.mean(values, axis=0)
+    b, (c, u, s) = np.mean(biases), np.mean(values, axis=0)
     a, pairs = (
         np.nan,
         [

@@ -85,7 +85,8 @@ def test_definitions_hold_for_coarsened_ratings_and_raters_in_several_groups(cas
         n = np.bincount(coded.item[np.isin(coded.rater, list(raters)) & kept], minlength=coded.n_items)
         one = Estimates(*(x[g : g + 1] for x in found))
         if n.max() < 2:
-            assert all(np.isnan(x).all() for x in one)
+            assert all(np.isnan(x).all() for x in one[1:])
+            assert np.isnan(one.bias).all() == (n.max() == 0)
         else:
             same(one, brute_force(coded, q, raters, scaling))
 
@@ -191,18 +192,23 @@ def test_a_rater_in_two_groups_counts_in_each_as_if_alone(case: Case):
 
 @quick
 @given(cases(), st.integers(0, 1))
-def test_an_item_rated_once_is_not_looked_at(case: Case, level: int):
+def test_an_item_rated_once_tells_of_bias_only(case: Case, level: int):
     lone = np.full((1, case.grid.shape[1]), -1)
     lone[0, 0] = level
     wide = crossed(np.concatenate([case.grid, lone]), case.positions)
-    same(estimate(case.coded, case.q), estimate(wide, np.concatenate([case.q, case.q[:1]])))
+    less, more = estimate(case.coded, case.q), estimate(wide, np.concatenate([case.q, case.q[:1]]))
+    same(less, more, Estimates._fields[1:])
+    rated = int((case.grid >= 0).any(axis=1).sum())
+    own = case.q[0] @ case.positions - case.positions[level]
+    assert more.bias[0] == pytest.approx((rated * less.bias[0] + own) / (rated + 1))
 
 
-def test_a_group_of_one_rater_has_no_value_and_the_others_keep_theirs():
+def test_a_group_of_one_rater_has_a_bias_only_and_the_others_keep_theirs():
     grid = np.array([[0, 1, 2, 3], [1, 1, 0, 4], [4, 3, 2, 2]])
     q = np.repeat(O1_Q, 3, axis=0)
     with_loner = estimate(crossed(grid, FIVE), q, belong([(0, 0), (1, 0), (2, 0), (3, 1)]))
-    assert all(np.isnan(x[1]) for x in with_loner)
+    assert all(np.isnan(x[1]) for x in with_loner[1:])
+    assert with_loner.bias[1] == pytest.approx(np.mean(O1_Q @ FIVE - grid[:, 3] - 1))
     three = estimate(crossed(grid[:, :3], FIVE), q)
     same(Estimates(*(x[:1] for x in with_loner)), three)
 

@@ -47,7 +47,9 @@ def test_o3_linear_mean():
     coded = crossed(np.array([[1, 2, 3], [2, 4, 6]]) - 1)
     everyone = Membership.everyone(3)
     sums = Sums.of(count_levels(coded, everyone), Scaling.plain(coded.positions))
-    found = covariance(coded, columns_of([item_mean(sums)], agreement.item_weights(sums), everyone, 3))
+    found = covariance(
+        coded, columns_of([item_mean(sums, agreement.item_weights(sums))], agreement.item_weights(sums), everyone, 3)
+    )
     one = np.eye(1)
     assert (found.items[0, 0], found.raters[0, 0]) == pytest.approx((1, 0.75))
     assert found.same[0, 0] == pytest.approx(0.416667, abs=1e-6)
@@ -86,10 +88,11 @@ def without(case: Case, rater: int) -> Sums:
 def test_tables_are_what_deleting_one_rater_changes(case: Case, data: st.DataObject):
     rater = data.draw(st.integers(0, case.grid.shape[1] - 1))
     sums = Sums.of(count_levels(case.coded, Membership.everyone(case.grid.shape[1])), Scaling.plain(case.positions))
+    v = agreement.item_weights(sums, least=1)
     less, cdf = without(case, rater), model_cdf(case.q)
     for part, fewer in (
-        (item_mean(sums), agreement.item_mean(less)),
-        (bias(sums, case.q), agreement.per_item(less, case.q).bias),
+        (item_mean(sums, v), agreement.item_mean(less)),
+        (bias(sums, case.q, v), agreement.per_item(less, case.q).bias),
         (divergence(sums, cdf), agreement.divergence(less, cdf)),
         (disagreement(sums), agreement.disagreement(less)),
     ):
@@ -104,11 +107,11 @@ def test_the_generic_way_equals_the_closed_forms(case: Case):
     counts = count_levels(case.coded, Membership.everyone(case.grid.shape[1]))
     scaling = Scaling.plain(case.positions)
     sums, cdf = Sums.of(counts, scaling), model_cdf(case.q)
-    many = sums.n >= 3
+    many, v = sums.n >= 3, agreement.item_weights(sums)
     for part, statistic in (
         (divergence(sums, cdf), lambda s: agreement.divergence(s, cdf)),
         (disagreement(sums), agreement.disagreement),
-        (item_mean(sums), agreement.item_mean),
+        (item_mean(sums, v), agreement.item_mean),
     ):
         found = generic(counts, scaling, statistic)
         np.testing.assert_array_equal(found.value, part.value)
@@ -122,8 +125,10 @@ def test_contributions_of_an_item_to_a_linear_statistic_cancel(case: Case):
     counts = count_levels(case.coded, Membership.everyone(case.grid.shape[1]))
     sums, cdf = Sums.of(counts, Scaling.plain(case.positions)), model_cdf(case.q)
     score = divergence(sums, cdf) + disagreement(sums)
-    for part in (item_mean(sums), bias(sums, case.q), score):
-        np.testing.assert_allclose((part.table * counts).sum(axis=-1), 0, atol=1e-10)
+    v = agreement.item_weights(sums, least=1)
+    for part in (item_mean(sums, v), bias(sums, case.q, v), score):
+        added = (part.table * counts).sum(axis=-1)
+        np.testing.assert_allclose(added[sums.n >= 2], 0, atol=1e-10)
 
 
 def grouped(case: Case, pairs: list[tuple[int, int]]) -> tuple[Columns, Membership, np.ndarray]:
@@ -131,7 +136,7 @@ def grouped(case: Case, pairs: list[tuple[int, int]]) -> tuple[Columns, Membersh
     counts = count_levels(case.coded, members)
     sums, cdf = Sums.of(counts, Scaling.plain(case.positions)), model_cdf(case.q)
     v = agreement.item_weights(sums)
-    parts = [item_mean(sums), divergence(sums, cdf), disagreement(sums), between(sums, v)]
+    parts = [item_mean(sums, v), divergence(sums, cdf), disagreement(sums), between(sums, v)]
     return columns_of(parts, v, members, case.grid.shape[1]), members, counts
 
 
@@ -164,7 +169,9 @@ def test_a_rater_on_two_sides_makes_them_covary():
     coded = crossed(np.array([[0, 1, 1], [0, 0, 1], [0, 0, 1]]), [0.0, 1.0])
     members = belong([(0, 0), (1, 0), (1, 1), (2, 1)])
     sums = Sums.of(count_levels(coded, members), Scaling.plain(coded.positions))
-    found = covariance(coded, columns_of([item_mean(sums)], agreement.item_weights(sums), members, 3))
+    found = covariance(
+        coded, columns_of([item_mean(sums, agreement.item_weights(sums))], agreement.item_weights(sums), members, 3)
+    )
     r = np.array([[-1 / 6, 1 / 6, 0], [0, -1 / 3, 1 / 3]])  # mean over items of (x - mean) / (n - 1)
     np.testing.assert_allclose(found.raters, r @ r.T / 2, atol=1e-12)
     gap = np.array([[1.0, -1.0]])
@@ -184,7 +191,9 @@ def test_without_ratings_alike_nothing_varies():
     coded = crossed(np.zeros((3, 4), dtype=int), [0.0, 1.0])
     everyone = Membership.everyone(4)
     sums = Sums.of(count_levels(coded, everyone), Scaling.plain(coded.positions))
-    found = covariance(coded, columns_of([item_mean(sums)], agreement.item_weights(sums), everyone, 4))
+    found = covariance(
+        coded, columns_of([item_mean(sums, agreement.item_weights(sums))], agreement.item_weights(sums), everyone, 4)
+    )
     variance, df = found.variance(np.eye(1), "items+raters")
     assert variance[0] == 0
     assert df[0] == np.inf

@@ -1,0 +1,209 @@
+"""What is between the groups of one axis: contrasts, spread, cohesion, distances, what could be detected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lm_plural.harness.arrays import Floats
+from lm_plural.harness.result.contrast import Written
+from lm_plural.harness.result.frame import Frame
+from lm_plural.harness.result.group import null
+from lm_plural.harness.result.options import Options
+from lm_plural.harness.statistics import draws, shrinkage, spread
+from lm_plural.harness.statistics.association import cohesion_test
+from lm_plural.harness.statistics.ceiling import group_distances
+from lm_plural.harness.statistics.contrasts import Family, Kind, Sides, choose, families
+from lm_plural.harness.statistics.counts import Membership, Sums
+from lm_plural.harness.statistics.exact import few_rater_tests
+from lm_plural.harness.statistics.groups import GroupStatistics
+from lm_plural.harness.statistics.random import generator
+
+#: Statistics in which more is worse (True) or better (False) for the group; others have no worst group.
+WORSE = {"divergence": True, "rps": True, "skill": False}
+SPREAD = ("item_mean", "disagreement", "bias", "divergence", "rps", "skill")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The groups of one axis, as far as they may be compared.
+
+    Parameters
+    ----------
+    frame : Frame
+    members : Membership
+    names : sequence of str
+    counts : ndarray, shape (I, G, K_fine)
+        Of the items to be counted.
+    q : ndarray, shape (I, K), or None
+    user : ndarray, shape (I,), or None
+        Weights of items.
+    statistics : GroupStatistics
+    raters : ndarray of int, shape (G,)
+        Present.
+    options : Options
+    name : str
+        Of the axis, which keys its random numbers.
+    """
+
+    frame: Frame
+    members: Membership
+    names: Sequence[str]
+    counts: npt.NDArray[Any]
+    q: Floats | None
+    user: Floats | None
+    statistics: GroupStatistics
+    raters: npt.NDArray[Any]
+    options: Options
+    name: str
+
+    @property
+    def computed(self) -> npt.NDArray[np.int64]:
+        """Groups with enough raters to be computed."""
+        return np.flatnonzero(self.raters >= self.options.min_raters)
+
+    def trusted(self, statistic: str) -> npt.NDArray[np.bool_]:
+        """Return the groups with enough raters for an interval, shape (G,)."""
+        return np.asarray(self.statistics.n_raters(statistic) >= self.options.min_raters_interval)
+
+    def between(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Return the rows of contrasts, and the other blocks of the axis."""
+        if len(self.computed) < 1 or len(self.names) < 2:
+            return [], {"spread": {}, "cohesion": self.cohesion(), "distances": {}, "mdg": {}}
+        sides = Sides.of(self.frame.coded, self.members, self.counts)
+        kinds: tuple[Kind, ...] = ("pairs", "rest")
+        written = {kind: self._written(kind, sides) for kind in kinds}
+        mdg = {s: [g for w in written.values() for g in w.detectable()[s]] for s in written["pairs"].families}
+        return [row for w in written.values() for row in w.rows()], {
+            "spread": self.spread(written["pairs"].families),
+            "cohesion": self.cohesion(),
+            "distances": self.distances(),
+            "mdg": mdg,
+        }
+
+    def _written(self, kind: Kind, sides: Sides) -> Written:
+        o, frame = self.options, self.frame
+        a, b = choose(kind, self.computed, len(self.names))
+        found = families(
+            frame.coded,
+            sides,
+            frame.scaling,
+            self.q,
+            a,
+            b,
+            rng=generator(o.seed, self.name, kind),
+            inference=o.inference,
+            weights=o.weights,
+            user=self.user,
+            draws=o.draws,
+            least=o.min_raters_interval,
+        )
+        small = few_rater_tests(
+            frame.coded,
+            sides,
+            frame.scaling,
+            self.q,
+            a,
+            b,
+            rng=generator(o.seed, self.name, kind, "permutation"),
+            permutations=o.permutations,
+        )
+        return Written(found, self.names, o, small)
+
+    def spread(self, pairs: dict[str, Family]) -> dict[str, Any]:
+        """Return tau, the range's interval, and who may be the worst, for every statistic."""
+        return {s: self._spread(s, pairs.get(s)) for s in SPREAD if s in self.statistics.estimates}
+
+    def _spread(self, statistic: str, pairs: Family | None) -> dict[str, Any]:
+        found, o = self.statistics, self.options
+        e = found.estimates[statistic]
+        value = np.where(self.trusted(statistic) & ~np.isnan(e.se), e.value, np.nan)
+        loadings = found.loadings(found.gradient(statistic))
+        covariance = found.covariance.matrix(loadings, o.inference)
+        tau2 = spread.spread(value, covariance)
+        low, high = (
+            spread.range_interval(pairs.estimates.value, pairs.estimates.se, pairs.critical)
+            if pairs
+            else (np.nan, np.nan)
+        )
+        out: dict[str, Any] = {
+            "tau": null(np.sqrt(max(tau2, 0.0))) if not np.isnan(tau2) else None,
+            "tau2": null(tau2),
+            "n_groups": int((~np.isnan(value)).sum()),
+            "range": {"low": null(low), "high": null(high)},
+        }
+        out["shrunken"], drawn = self._shrunken(statistic, value, covariance)
+        if statistic in WORSE and drawn is not None:
+            out["worst"] = self._worst(statistic, value, covariance, pairs, out["shrunken"])
+        return out
+
+    def _shrunken(
+        self, statistic: str, value: Floats, covariance: Floats
+    ) -> tuple[dict[str, dict[str, float | None]], Floats | None]:
+        """Return values pulled towards each other (methods 5.2), cells of axes towards the axes' main effects."""
+        known = ~np.isnan(value)
+        if known.sum() < 3:
+            return {}, None
+        cells = [name.split(" & ") for name in self.names]
+        factors = np.array([np.unique(level, return_inverse=True)[1] for level in zip(*cells, strict=True)]).T
+        factors = factors if factors.shape[1] > 1 else None
+        found = shrinkage.shrink(value, covariance, factors)
+        rng = generator(self.options.seed, self.name, statistic, "shrunken")
+        _, drawn = shrinkage.shrunken_draws(value, covariance, min(self.options.draws, 2_000), rng, factors)
+        low, high = draws.percentile_interval(drawn)
+        rows = zip(self.names, found.values, low, high, known, strict=True)
+        return {name: {"value": null(v), "low": null(lo), "high": null(hi)} for name, v, lo, hi, k in rows if k}, drawn
+
+    def _worst(
+        self,
+        statistic: str,
+        value: Floats,
+        covariance: Floats,
+        pairs: Family | None,
+        shrunken: dict[str, dict[str, float | None]],
+    ) -> dict[str, Any]:
+        """Return who may be the worst off, never one name: the largest estimate is the noisiest group's."""
+        known = np.flatnonzero(~np.isnan(value))
+        rng = generator(self.options.seed, self.name, statistic, "draws")
+        drawn = draws.joint_draws(value[known], covariance[np.ix_(known, known)], self.options.draws, rng)
+        chance = draws.probability_worst(drawn, WORSE[statistic])
+        sides = np.array([pairs.a, pairs.b]).T if pairs else np.zeros((0, 2), dtype=np.int64)
+        adjusted = pairs.p_adjusted if pairs else np.zeros(0)
+        maybe = spread.not_distinguishable_from_worst(value, sides, adjusted, WORSE[statistic])
+        pulled = [v["value"] for v in shrunken.values() if v["value"] is not None]
+        return {
+            "shrunken": (max if WORSE[statistic] else min)(pulled) if pulled else None,
+            "not_distinguishable": [self.names[g] for g in np.flatnonzero(maybe)],
+            "probability": {self.names[g]: float(p) for g, p in zip(known, chance, strict=True)},
+        }
+
+    def distances(self) -> dict[str, dict[str, float | None]]:
+        """Return how far groups are from each other, in the unit of the model's divergence."""
+        apart = group_distances(Sums.of(self.counts, self.frame.scaling))
+        names = [(g, self.names[g]) for g in self.computed]
+        return {a: {b: null(float(apart[g, h])) for h, b in names} for g, a in names}
+
+    def cohesion(self) -> dict[str, Any]:
+        """Return agreement inside each group beside agreement with all others (GRASP, methods 7.1)."""
+        coded = self.frame.whole_levels()
+        if coded is None or self.options.inference == "none":
+            return {}
+        rng = generator(self.options.seed, self.name, "cohesion")
+        found = cohesion_test(coded, self.members, rng, n_permutations=self.options.permutations)
+        numbers = {
+            "xrr": found.xrr,
+            "difference": found.difference,
+            "gai": found.gai,
+            "p": found.p,
+            "p_gai": found.p_gai,
+            "null_gai": found.null_gai,
+        }
+        return {
+            self.names[g]: {"interval_alpha": null(float(found.alpha[g]))}
+            | {k: null(float(v[g])) for k, v in numbers.items()}
+            for g in self.computed
+        }

@@ -1,0 +1,118 @@
+"""One statistic of every group as points with intervals, beside all raters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lm_plural.harness.result.panels import panels
+from lm_plural.harness.result.picture import caption, known, not_shown, nothing, plots_extra, raters, styled
+
+if TYPE_CHECKING:
+    import altair as alt
+
+#: Title and axis in words.
+WORDS = {
+    "item_mean": ("How each group rates the items (item_mean, scale points)", "mean rating"),
+    "bias": ("How far below or above each group the model rates (bias, scale points)", "model minus group"),
+    "divergence": ("How far the model is from each group (divergence, 0 to 1)", "divergence (0: same as the group)"),
+    "disagreement": ("How much each group disagrees inside (disagreement, 0 to 1)", "disagreement (0: unanimous)"),
+    "rps": ("How far the model is from a rater of each group (rps, 0 to 1)", "rps (divergence + disagreement)"),
+    "skill": (
+        "How well the model knows each group (skill, at most 1)",
+        "skill (0: only the average habit, 1: perfect)",
+    ),
+    "equivalent_raters": (
+        "How many raters of each group the model is worth (equivalent_raters)",
+        "raters of the group",
+    ),
+}
+INTERVALS = {
+    "items+raters": "95 % intervals, for new items and new raters of the group",
+    "items": "95 % intervals, for new items and these raters",
+    "raters": "95 % intervals, for these items and new raters of the group",
+    "none": "No intervals were computed",
+}
+
+
+def statistics(block: Mapping[str, Any]) -> list[str]:
+    """Return the names of the statistics in a result that can be drawn."""
+    groups = [block["overall"], *(g for a in block["axes"].values() for g in a["groups"].values())]
+    return list(dict.fromkeys(k for g in groups for k, v in g.items() if isinstance(v, dict) and "value" in v))
+
+
+def forest(block: Mapping[str, Any], statistic: str, axis: str | None = None) -> alt.TopLevelMixin:
+    """Draw a point and a 95 % interval for each group, groups with most raters first.
+
+    A dashed line and a grey band are all raters, a hollow point has no interval, refused groups stand in the subtitle.
+
+    Parameters
+    ----------
+    block : mapping
+        One result as JSON (``Disaggregated.to_dict()``).
+    statistic : str
+        One of ``statistics(block)``.
+    axis : str, optional
+        Default: a panel for every axis.
+
+    Returns
+    -------
+    altair chart
+
+    Raises
+    ------
+    UsageError
+        If the result has no such statistic or axis.
+    PluralError
+        If altair is not installed.
+    """
+    known("statistic", statistic, statistics(block))
+    axes = list(block["axes"]) if axis is None else [known("axis", axis, block["axes"])]
+    rows = [_row(a, g, c, statistic) for a in axes for g, c in _largest_first(block["axes"][a]["groups"])]
+    rows = [row | {"order": n} for n, row in enumerate(rows) if row["value"] is not None]
+    overall = _interval(block["overall"], statistic)
+    title, unit = WORDS.get(statistic, (statistic, statistic))
+    unit += _ends(block["scale"]) if statistic == "item_mean" else ""
+    with plots_extra():
+        chart = panels(rows, overall, statistic, unit) if rows else nothing("no group has a value")
+        return styled(chart, caption(block, title, *_legend(block, rows, overall), *_absent(block, axes, rows)))
+
+
+def _largest_first(groups: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(groups.items(), key=lambda item: (-item[1]["n_raters"], item[0]))
+
+
+def _interval(content: Mapping[str, Any], statistic: str) -> dict[str, float | None]:
+    """Return value, low and high; half an interval is none."""
+    value, low, high = ((content.get(statistic) or {}).get(k) for k in ("value", "low", "high"))
+    whole = None not in (value, low, high)
+    return {"value": value, "low": low if whole else None, "high": high if whole else None}
+
+
+def _row(axis: str, name: str, content: Mapping[str, Any], statistic: str) -> dict[str, Any]:
+    counts = {k: content[f"n_{k}"] for k in ("raters", "items", "ratings")}
+    words = {"axis": axis, "group": name, "label": raters(name, content), "flags": "; ".join(content["flags"])}
+    return words | counts | _interval(content, statistic)
+
+
+def _ends(scale: Mapping[str, Any]) -> str:
+    """Return what the ends of the rating scale mean."""
+    ends = [(f"{scale['positions'][k]:g}", scale["labels"][k]) for k in (0, -1)]
+    words = [at if at == label else f"{at}: {label}" for at, label in ends]
+    return f" ({', '.join(words)}; {scale['direction']} is better)"
+
+
+def _legend(block: Mapping[str, Any], rows: list[dict[str, Any]], overall: Mapping[str, float | None]) -> list[str]:
+    inference = block["inference"]
+    marks = []
+    if rows and overall["value"] is not None:
+        marks.append("dashed line: all raters" + (", grey band: their interval" if overall["low"] is not None else ""))
+    if inference != "none" and any(row["low"] is None for row in rows):
+        marks.append("hollow point: no interval")
+    return [f"{INTERVALS.get(inference, '95 % intervals')} (inference: {inference})", "; ".join(marks).capitalize()]
+
+
+def _absent(block: Mapping[str, Any], axes: list[str], rows: list[dict[str, Any]]) -> list[str]:
+    shown = {(row["axis"], row["group"]) for row in rows}
+    left_out = {a: {g: c for g, c in block["axes"][a]["groups"].items() if (a, g) not in shown} for a in axes}
+    return [not_shown(groups, f" ({a})" if len(axes) > 1 else "") for a, groups in left_out.items()]

@@ -1,0 +1,168 @@
+"""Do raters of a group agree more with each other than with the rest: GRASP's group association (methods 7.1).
+
+Alpha within the group against xRR between the group and all other raters of the axis, both with the interval distance,
+and a permutation test, because neither a ratio of 1 nor a difference of 0 is what chance gives: raters who are lenient
+or severe throughout push both below, the more so the smaller the group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.statistics.counts import Coded, Ints, Membership
+from lm_plural.harness.statistics.permutation import ROUNDING, chunks, p_value, shuffles
+
+
+@dataclass(frozen=True)
+class Association:
+    """Cohesion of each group, shape (G,).
+
+    Parameters
+    ----------
+    alpha : ndarray
+        Krippendorff's alpha within the group; NaN without an item that two of them rated, or without variation.
+    xrr : ndarray
+        kappa_x between the group and the rest; NaN without an item rated by both, or without variation.
+    difference : ndarray
+        alpha - xrr.
+    gai : ndarray
+        alpha / xrr, NaN unless xrr > 0.
+    p, p_gai : ndarray
+        Two-sided permutation p of the difference and of GAI; that of GAI counts only draws where it is defined.
+    null_difference, null_gai : ndarray
+        Median under permutation: what to read the two against.
+    """
+
+    alpha: Floats
+    xrr: Floats
+    difference: Floats
+    gai: Floats
+    p: Floats
+    p_gai: Floats
+    null_difference: Floats
+    null_gai: Floats
+
+
+def cohesion_test(
+    coded: Coded,
+    members: Membership,
+    rng: np.random.Generator,
+    *,
+    n_permutations: int = 999,
+    strata: npt.ArrayLike | None = None,
+) -> Association:
+    """Compare agreement within each group with agreement across, and with chance.
+
+    Parameters
+    ----------
+    coded : Coded
+    members : Membership
+        Raters in none of the groups are left out everywhere; a rater in several is in none of their rests.
+    rng : numpy.random.Generator
+    n_permutations : int
+        Of whole rows of memberships between raters: a rater's ratings, and a rater's memberships, stay together.
+    strata : array_like, shape (R,), optional
+        Raters change places within a stratum only.
+
+    Returns
+    -------
+    Association
+    """
+    present, flags = _flags(members)
+    table = _Table.of(coded, present)
+    groups = np.zeros(len(present)) if strata is None else np.asarray(strata)[present]
+    size = members.n_groups * (12 * table.items + len(present))
+    alpha, xrr = table.cohesion(flags[None])
+    parts = [table.cohesion(flags[shuffles(groups, n, rng)]) for n in chunks(n_permutations, size)]
+    null_alpha, null_xrr = (np.concatenate(x) for x in zip(*parts, strict=True))
+    difference, null_difference = alpha - xrr, null_alpha - null_xrr
+    gai, null_gai = _index(alpha, xrr), _index(null_alpha, null_xrr)
+    return Association(
+        alpha[0],
+        xrr[0],
+        difference[0],
+        gai[0],
+        p_value(difference[0], null_difference),
+        p_value(gai[0], null_gai),
+        _median(null_difference),
+        _median(null_gai),
+    )
+
+
+def _index(alpha: Floats, xrr: Floats) -> Floats:
+    """Return GAI = alpha / xrr, NaN where xrr is not above what rounding leaves of 0."""
+    return ratio(alpha, np.where(xrr > ROUNDING, xrr, 0.0))
+
+
+def _median(draws: Floats) -> Floats:
+    """Return the median of the draws that are defined, NaN without any."""
+    some = ~np.isnan(draws).all(axis=0)
+    return np.where(some, np.nanmedian(np.where(some, draws, 0.0), axis=0), np.nan)
+
+
+def _flags(members: Membership) -> tuple[Ints, Floats]:
+    """Return the raters of any group and their memberships, shape (R', G)."""
+    present, row = np.unique(members.rater, return_inverse=True)
+    flags = np.zeros((len(present), members.n_groups))
+    flags[row, members.group] = 1
+    return present, flags
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Ratings as matrices, items x raters: presence, position and its square; and their sums over raters."""
+
+    n: csr_array
+    x: csr_array
+    xx: csr_array
+
+    @classmethod
+    def of(cls, coded: Coded, present: Ints) -> _Table:
+        """Take the raters that are present; alpha and xRR see neither where the scale begins nor its unit."""
+        place = np.full(coded.n_raters, -1)
+        place[present] = np.arange(len(present))
+        kept = place[coded.rater] >= 0
+        x = ((coded.positions - coded.positions.mean()) / np.ptp(coded.positions))[coded.level[kept]]
+        cell = (coded.item[kept], place[coded.rater[kept]])
+        shape = (coded.n_items, len(present))
+        return cls(*(csr_array((value, cell), shape=shape) for value in (np.ones(len(x)), x, x**2)))
+
+    @property
+    def items(self) -> int:
+        return int(self.n.shape[0])
+
+    def cohesion(self, flags: Floats) -> tuple[Floats, Floats]:
+        """Return alpha and xRR of every group under memberships of shape (B, R', G), each of shape (B, G)."""
+        b, raters, groups = flags.shape
+        columns = np.ascontiguousarray(flags.transpose(1, 0, 2)).reshape(raters, b * groups)
+        sums = [m @ columns for m in (self.n, self.x, self.xx)]
+        totals = [np.asarray(m.sum(axis=1))[:, None] for m in (self.n, self.x, self.xx)]
+        rest = [total - one for total, one in zip(totals, sums, strict=True)]
+        return _alpha(*sums).reshape(b, groups), _xrr(*sums, *rest).reshape(b, groups)
+
+
+def _alpha(n: Floats, x: Floats, xx: Floats) -> Floats:
+    """Return alpha with the interval distance from sums over raters, shape (I, M) to (M,)."""
+    pairs = n >= 2
+    observed = ((n * xx - x**2) / np.maximum(n - 1, 1)).sum(axis=0)
+    n, x, xx = ((a * pairs).sum(axis=0) for a in (n, x, xx))
+    return _beyond_chance(ratio(observed, n), ratio(n * xx - x**2, n * (n - 1)))
+
+
+def _xrr(n1: Floats, x1: Floats, xx1: Floats, n2: Floats, x2: Floats, xx2: Floats) -> Floats:
+    """Return kappa_x with the interval distance from sums over raters of two groups, shape (I, M) to (M,)."""
+    both = (n1 > 0) & (n2 > 0)
+    apart = n2 * xx1 + n1 * xx2 - 2 * x1 * x2
+    observed = (apart * (n1 + n2) / np.where(both, n1 * n2, np.inf)).sum(axis=0)
+    n1, x1, xx1, n2, x2, xx2 = ((a * both).sum(axis=0) for a in (n1, x1, xx1, n2, x2, xx2))
+    return _beyond_chance(ratio(observed, n1 + n2), ratio(n2 * xx1 + n1 * xx2 - 2 * x1 * x2, n1 * n2))
+
+
+def _beyond_chance(observed: Floats, expected: Floats) -> Floats:
+    """Return 1 - D_o / D_e, NaN where D_e is zero or what rounding leaves of it."""
+    return 1 - ratio(observed, np.where(expected > ROUNDING, expected, 0.0))
