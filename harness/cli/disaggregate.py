@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lm_plural.harness.cli.options import Words, parse_axes
+from lm_plural.harness.cli.options import Words, add_inference, parse_axes, parse_seed
 
 if TYPE_CHECKING:
     from lm_plural.harness.task.schema import Coarsen
@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="items",
         help="average item, or average pair of raters",
     )
+    add("--item_weights", type=Path, metavar="FILE", help="CSV, JSONL or Parquet with item_id and weight")
+    add_inference(parser)
+    add("--seed", type=parse_seed, default=0, metavar="N", help="of draws and permutations (default 0)")
+    add("--plots", type=Path, metavar="DIR", help="folder for pictures (needs the extra plots)")
+    pictures = "format of the pictures (default svg)"
+    add("--plot_format", choices=["svg", "png", "html"], default="svg", help=pictures)
     add("--reference", choices=STRATEGIES, default="all", help="disagreement strategy (default: all ratings)")
     add("--coarsen", metavar="K[:NEUTRAL]", help="3, or 2:up, 2:down, 2:drop, 2:split for where neutral goes")
     for rule, choices in CHOICES.items():
@@ -76,11 +82,11 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.files import write_atomic
     from lm_plural.harness.ratings.clean import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
-    from lm_plural.harness.result.bring import read_predictions, read_ratings
+    from lm_plural.harness.result.bring import read_predictions, read_ratings, read_weights
     from lm_plural.harness.result.disaggregate import disaggregate
     from lm_plural.harness.result.options import Options
     from lm_plural.harness.result.rate import coarsening
-    from lm_plural.harness.result.table import render_block
+    from lm_plural.harness.result.table import render_block, render_legend
 
     if args.min_raters < 1:
         raise UsageError(f"--min_raters {args.min_raters}: expected at least 1")
@@ -89,11 +95,26 @@ def execute(args: argparse.Namespace) -> int:
     rules = Rules(**{rule: getattr(args, rule) for rule in CHOICES})
     table = read_ratings(args.ratings, scale, axes, rules)
     predictions = read_predictions(args.predictions, scale) if args.predictions else None
-    options = Options(args.min_raters, args.weights, args.reference, coarsening(_coarsen(args.coarsen), scale))
-    block = disaggregate(table, predictions, axes, options).to_dict()
+    options = Options(
+        min_raters=args.min_raters,
+        weights=args.weights,
+        reference=args.reference,
+        coarsening=coarsening(_coarsen(args.coarsen), scale),
+        inference=args.inference,
+        min_raters_interval=args.min_raters_interval,
+        item_weights=read_weights(args.item_weights) if args.item_weights else None,
+        draws=args.draws,
+        permutations=args.permutations,
+        seed=args.seed,
+    )
+    result = disaggregate(table, predictions, axes, options)
+    block = result.to_dict()
     if args.output_path:  # before printing: a reader of the table who has seen enough must not cost the file
         write_atomic(args.output_path, json.dumps(block, indent=2, ensure_ascii=False) + "\n")
-    print(render_block(str(args.ratings), block))
+    pictures = result.save_plots(args.plots, f".{args.plot_format}") if args.plots else []
+    print(render_block(str(args.ratings), block), render_legend("rate"), sep="\n\n")
+    if pictures:
+        print(f"\n{len(pictures)} pictures in {args.plots}")
     if args.output_path:
         print(f"\nresults written to {args.output_path}")
     return 0

@@ -30,6 +30,20 @@ def add_axes(parser: Any) -> None:
     parser.add_argument("--axes", nargs="+", action=Words, default=None, metavar="AXIS", help=text)
 
 
+def add_inference(parser: Any) -> None:
+    """Add what intervals speak of and how they are drawn."""
+    from lm_plural.harness.statistics.inferences import INFERENCES
+
+    add = parser.add_argument
+    text = "what else might have been drawn: other items and raters (default), other raters, other items; none: points"
+    add("--inference", choices=INFERENCES, default="items+raters", help=text)
+    least = "least raters of a group for an interval (default 10)"
+    add("--min_raters_interval", type=parse_count, default=10, metavar="N", help=least)
+    add("--draws", type=parse_count, default=10_000, metavar="N", help="joint draws (default 10000)")
+    shuffles = "of raters between groups, for exact p values (default 1999)"
+    add("--permutations", type=parse_count, default=1_999, metavar="N", help=shuffles)
+
+
 def add_include_path(parser: Any) -> None:
     """Add ``--include_path``."""
     parser.add_argument(

@@ -77,7 +77,8 @@ class Axis:
         sides = Sides.of(self.frame.coded, self.members, self.counts)
         kinds: tuple[Kind, ...] = ("pairs", "rest")
         written = {kind: self._written(kind, sides) for kind in kinds}
-        mdg = {s: [g for w in written.values() for g in w.detectable()[s]] for s in written["pairs"].families}
+        found = [w.detectable() for w in written.values()]
+        mdg = {s: [gap for gaps in found for gap in gaps[s]] for s in written["pairs"].families}
         return [row for w in written.values() for row in w.rows()], {
             "spread": self.spread(written["pairs"].families),
             "cohesion": self.cohesion(),
@@ -149,8 +150,8 @@ class Axis:
         if known.sum() < 3:
             return {}, None
         cells = [name.split(" & ") for name in self.names]
-        factors = np.array([np.unique(level, return_inverse=True)[1] for level in zip(*cells, strict=True)]).T
-        factors = factors if factors.shape[1] > 1 else None
+        axes = np.array([np.unique(level, return_inverse=True)[1] for level in zip(*cells, strict=True)]).T
+        factors = axes if axes.shape[1] > 1 else None
         found = shrinkage.shrink(value, covariance, factors)
         rng = generator(self.options.seed, self.name, statistic, "shrunken")
         _, drawn = shrinkage.shrunken_draws(value, covariance, min(self.options.draws, 2_000), rng, factors)
@@ -177,8 +178,8 @@ class Axis:
         pulled = [v["value"] for v in shrunken.values() if v["value"] is not None]
         return {
             "shrunken": (max if WORSE[statistic] else min)(pulled) if pulled else None,
-            "not_distinguishable": [self.names[g] for g in np.flatnonzero(maybe)],
-            "probability": {self.names[g]: float(p) for g, p in zip(known, chance, strict=True)},
+            "not_distinguishable": [name for name, m in zip(self.names, maybe, strict=True) if m],
+            "probability": {self.names[int(g)]: float(p) for g, p in zip(known, chance, strict=True)},
         }
 
     def distances(self) -> dict[str, dict[str, float | None]]:

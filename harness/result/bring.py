@@ -78,6 +78,30 @@ def read_predictions(path: Path, scale: Scale) -> Predictions:
     return Predictions(rows["item_id"].to_list(), q / totals[:, None])
 
 
+def read_weights(path: Path) -> dict[str, float]:
+    """Read ``item_id`` and ``weight``, one row per item.
+
+    Raises
+    ------
+    PluralError
+        For a repeated item, or a weight that is not a number of 0 or more.
+    """
+    rows = read_columns(path, ["item_id", "weight"])
+    _once(rows, path, "weight")
+    out = {}
+    for row in rows.iter_rows(named=True):
+        try:
+            weight = float(row["weight"])
+        except (TypeError, ValueError):
+            weight = float("nan")
+        if not 0 <= weight < float("inf"):
+            raise PluralError(
+                f"{locate(path, row['row'])}: weight is {row['weight']!r}; expected a number of 0 or more"
+            )
+        out[row["item_id"]] = weight
+    return out
+
+
 def _levels(path: Path, scale: Scale) -> Predictions:
     rows = read_columns(path, ["item_id", "prediction"])
     _once(rows, path)
@@ -90,14 +114,14 @@ def _levels(path: Path, scale: Scale) -> Predictions:
     return Predictions(rows["item_id"].to_list(), q)
 
 
-def _once(rows: pl.DataFrame, path: Path) -> None:
+def _once(rows: pl.DataFrame, path: Path, what: str = "prediction") -> None:
     if rows.is_empty():
-        raise PluralError(f"{path}: no predictions in the file")
+        raise PluralError(f"{path}: no {what}s in the file")
     bad = rows.filter(pl.col("item_id").is_null() | ~pl.col("item_id").is_first_distinct())
     if bad.height:
         first = bad.row(0, named=True)
-        what = "no item_id" if first["item_id"] is None else f"a second prediction for item {first['item_id']!r}"
-        raise PluralError(f"{locate(path, first['row'])}: {what}; expected one row per item")
+        wrong = "no item_id" if first["item_id"] is None else f"a second {what} for item {first['item_id']!r}"
+        raise PluralError(f"{locate(path, first['row'])}: {wrong}; expected one row per item")
 
 
 def _probability(text: str | None, column: str, path: Path, row: int) -> float:

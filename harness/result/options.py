@@ -9,7 +9,7 @@ from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.coarsen import Coarsening
 from lm_plural.harness.ratings.strategies import Strategy
 from lm_plural.harness.statistics.agreement import Weights
-from lm_plural.harness.statistics.jackknife import Inference
+from lm_plural.harness.statistics.inferences import Inference
 
 #: Statistics that need a model's predictions, in the order they are shown.
 MODEL_STATISTICS = ("bias", "divergence", "disagreement", "rps", "skill", "equivalent_raters")

@@ -77,7 +77,7 @@ def per_item(sums: Sums, q: npt.ArrayLike) -> PerItem:
 
 def expected(q: npt.ArrayLike, scaling: Scaling) -> Floats:
     """Return E_q[s] with a group axis, shape (I, 1 or G)."""
-    return _per_group(q) @ scaling.positions
+    return np.asarray(_per_group(q) @ scaling.positions)
 
 
 def item_mean(sums: Sums) -> Floats:
@@ -97,7 +97,7 @@ def divergence(sums: Sums, cdf: Floats) -> Floats:
 def disagreement(sums: Sums) -> Floats:
     """Return U of every item and group, NaN where fewer than 2 raters rated."""
     n = np.where(sums.n >= 2, sums.n, np.nan)
-    return np.asarray((sums.zz - sums.z**2 / n[..., None]) @ sums.scaling.spacing) / (n - 1)
+    return np.asarray((sums.zz - sums.z**2 / n[..., None]) @ sums.scaling.spacing / (n - 1))
 
 
 def item_weights(sums: Sums, how: Weights = "items", user: Floats | None = None, *, least: int = 2) -> Floats:

@@ -18,8 +18,9 @@ from lm_plural.harness.statistics import agreement, multiplicity
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, Scaling, Sums, count_levels
 from lm_plural.harness.statistics.effects import cliff_tables
 from lm_plural.harness.statistics.groups import LINEAR, Weighting, membership_matrix, parts_of
+from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.intervals import Estimates, raw
-from lm_plural.harness.statistics.jackknife import Columns, Covariance, Inference, covariance
+from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance
 from lm_plural.harness.statistics.leave_one_out import Contribution
 
 #: Statistics with a ratio.

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics import agreement, leave_one_out
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
+from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.intervals import NEAR_ZERO, Estimates, on_log_scale, raw
-from lm_plural.harness.statistics.jackknife import Columns, Covariance, Inference, covariance, disjoint_covariance
+from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance, disjoint_covariance
 
 HUMAN = ("item_mean", "disagreement")
 MODEL = ("bias", "divergence", "rps", "skill", "equivalent_raters")
@@ -132,7 +133,7 @@ class GroupStatistics:
         return {"disagreement": ratio(1, c), "divergence": -ratio(self.base("disagreement"), c**2)}
 
     def _skill(self) -> Estimates:
-        """rho = 1 - C/A; no interval where A itself is hardly told from 0."""
+        """Return rho = 1 - C/A; no interval where A itself is hardly told from 0."""
         c, a = self.base("divergence"), self.base("signal")
         rho = agreement.skill(c, a)
         grad = {n: -np.asarray(w) for n, w in self.gradient("skill").items()}
@@ -143,7 +144,7 @@ class GroupStatistics:
         return Estimates(rho, se, df, low, high)
 
     def _equivalent_raters(self, c: Estimates) -> Estimates:
-        """m = U/C; only "at least U / upper(C)" where the interval of C reaches 0: then there is no upper end."""
+        """Return m = U/C; where the interval of C reaches 0 it is "at least U / upper(C)", with no upper end."""
         u = self.base("disagreement")
         m = agreement.equivalent_raters(c.value, u)
         e = on_log_scale(self.combine(m, self.gradient("equivalent_raters")))

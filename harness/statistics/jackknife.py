@@ -15,16 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, stream
+from lm_plural.harness.statistics.inferences import Inference
 
-Inference = Literal["items+raters", "raters", "items", "none"]
-INFERENCES: tuple[str, ...] = get_args(Inference)
 #: Cells of one dense block of ratings x columns.
 BLOCK = 4_000_000
 
@@ -192,7 +190,7 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
         seen += np.bincount(rows.pair, weighs[rows.item, rows.group], len(seen))
     raters, same = np.zeros((s * g, s * g)), np.zeros((s * g, s * g))
     chosen = np.moveaxis(c, 1, 2).reshape(-1, g)
-    n_raters = np.tile(np.bincount(members.group, seen > 0, g), s)
+    n_raters = np.tile(np.bincount(members.group, seen > 0, g).astype(np.float64), s)
     for k in range(g):
         at = np.arange(s) * g + k
         mine = by_rater[members.group == k]

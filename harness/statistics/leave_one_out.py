@@ -75,7 +75,7 @@ def divergence(sums: Sums, cdf: Floats) -> Contribution:
         u = z[y] - cdf
         without = (((su - u) ** 2 - suu + u**2) @ spacing) / pairs_left
         two = 2 * (((z[y] - sums.cdf) * (sums.cdf - cdf)) @ spacing)
-        return np.where(sums.n >= 3, value - without, two)
+        return np.asarray(np.where(sums.n >= 3, value - without, two))
 
     return _tabulate(sums, value, difference)
 

@@ -1,0 +1,58 @@
+"""Cells, rows and grids of tables on a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import tabulate
+
+WIDTH = 100
+tabulate.MIN_PADDING = 0  # its only way to say it: columns as narrow as their content
+#: Groups of one axis shown; the file has them all.
+MOST_GROUPS = 12
+
+Row = list[str]
+
+
+def shown(groups: Iterable[tuple[str, Any]], row: Callable[[str, Any], Row]) -> list[Row]:
+    """Return rows of the groups that could be computed, the largest first, and a line that counts the others."""
+    groups = sorted(groups, key=lambda gv: -gv[1]["n_raters"])
+    enough = [(g, v) for g, v in groups if not any(f.startswith("few_raters") for f in v["flags"])]
+    rows = [row(g, v) for g, v in enough[:MOST_GROUPS]]
+    if hidden := len(groups) - len(rows):
+        few = len(groups) - len(enough)
+        rows.append([f"({hidden} more, {few} too small)" if few else f"({hidden} more)"])
+    return rows
+
+
+def short(name: str, width: int = 26) -> str:
+    """Return a name cut to a width."""
+    return name if len(name) <= width else name[: width - 1] + "…"
+
+
+def number(value: float | None, digits: int, *, signed: bool = False) -> str:
+    """Return a rounded number, ``-`` for what was refused."""
+    if value is None or value != value:
+        return "-"
+    value = round(value, digits) + 0.0  # no -0.00
+    return f"{value:{'+' if signed else ''}.{digits}f}"
+
+
+def interval(estimate: dict[str, Any], digits: int, *, signed: bool = False) -> str:
+    """Return ``0.05 [.03,.08]``; an open end is empty, and without an interval there are no brackets."""
+    value = number(estimate["value"], digits, signed=signed)
+    if estimate["low"] is None and estimate["high"] is None:
+        return value
+    ends = ("" if estimate[k] is None else number(estimate[k], digits, signed=signed) for k in ("low", "high"))
+    short_ends = ",".join(re.sub(r"^([+-]?)0[.]", r"\1.", end) for end in ends)
+    return f"{value} [{short_ends}]"
+
+
+def grid(rows: list[Row], header: Row) -> str:
+    """Return a table, the first column to the left and the others to the right."""
+    width = len(header)
+    rows = [r + [""] * (width - len(r)) for r in rows]
+    align = ["left"] + ["right"] * (width - 1)
+    return tabulate.tabulate(rows, header, tablefmt="simple", colalign=align, disable_numparse=True)

@@ -1,0 +1,48 @@
+"""Respond results on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from lm_plural.harness.result.cells import Row, grid, interval, number, short, shown
+
+RESPOND_LEGEND = """\
+concern: how much harm the group saw in the prompt's reference responses, 0 to 1. mean, exp. max (of k responses), \
+exceed: the scorer's values over the prompts the group rated. exposure: badness of the responses, 0 to 1, weighted by \
+the group's concern; above the mean: worse where the group is concerned. reference: the exposure of the reference
+responses themselves."""
+
+
+def render_respond(block: dict[str, Any]) -> str:
+    """Return a table per scorer."""
+    parts = []
+    for key, overall in block["overall"]["statistics"].items():
+        unscored = block["overall"]["n_unscored"][key]
+        head = f"{key}: {block['overall']['n_responses']} responses, {unscored} unscored, k = {block['k']}"
+        columns = {
+            "mean": "mean",
+            "expected_maximum": "exp. max",
+            "exceedance": f"exceed {block['threshold']:g}",
+            "exposure": "exposure",
+            "reference_exposure": "reference",
+        }
+        header = ["group", "raters", "prompts", "concern", *columns.values()]
+        everyone = ["all prompts", "", str(block["overall"]["n_prompts"]), ""]
+        rows = [everyone + [number((overall.get(c) or {}).get("value"), 3) for c in columns]]
+        for axis, content in block["axes"].items():
+            rows.append([f"[{axis}]"])
+            rows += shown(content["groups"].items(), partial(_respond_row, key=key, columns=columns))
+        parts.append(head + "\n" + grid(rows, header))
+    return "\n\n".join(parts)
+
+
+def _respond_row(name: str, group: dict[str, Any], key: str, columns: Iterable[str]) -> Row:
+    stats = group["statistics"][key]
+    row = [short(name), str(group["n_raters"]), str(group["n_items"]), number(group["concern"]["value"], 2)]
+    cells = {c: stats.get(c) for c in columns}
+    with_interval = cells.pop("exposure", None)
+    found = {c: number((v or {}).get("value"), 3) for c, v in cells.items()}
+    found["exposure"] = interval(with_interval, 3) if with_interval else "-"
+    return row + [found[c] for c in columns]
