@@ -15,6 +15,7 @@ from lm_plural.harness.model.load import load_model
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.files import build_results, save_results
+from lm_plural.harness.result.options import Options
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work, ask_all
@@ -44,6 +45,8 @@ class Settings:
     trust_remote_code : bool
     include_path : tuple of str
         Kept in ``run.json``, so that ``score`` finds the tasks again.
+    options : Options
+        What intervals speak of, and how they are drawn; groups, weights and references are the tasks' own.
     """
 
     limit: int | float | None = None
@@ -55,6 +58,7 @@ class Settings:
     predict_only: bool = False
     trust_remote_code: bool = False
     include_path: tuple[str, ...] = ()
+    options: Options = field(default_factory=Options)
 
     def limit_of(self, task: str) -> Limit:
         """Return which items of a task to ask."""
@@ -235,6 +239,6 @@ def _aggregate(
     for scoring in scorings.values():
         scoring.finish()
     scores = {w.loaded.name: scorings[w.loaded.name].scores_of(_pairs(w)) for w in works if w.loaded.name in scorings}
-    content = build_results(works, scores, spec, axes=settings.axes)
+    content = build_results(works, scores, spec, axes=settings.axes, options=settings.options)
     path, new = save_results(folder, content, started)
     return Outcome(folder.path, path, content, new)

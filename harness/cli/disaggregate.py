@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lm_plural.harness.cli.options import Words, add_inference, parse_axes, parse_seed
+from lm_plural.harness.cli.options import Words, add_inference, inference_options, parse_axes, parse_seed
 
 if TYPE_CHECKING:
     from lm_plural.harness.task.schema import Coarsen
@@ -77,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run."""
     import json
+    from dataclasses import replace
 
     from lm_plural.harness.errors import UsageError
     from lm_plural.harness.files import write_atomic
@@ -84,7 +85,6 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.result.bring import read_predictions, read_ratings, read_weights
     from lm_plural.harness.result.disaggregate import disaggregate
-    from lm_plural.harness.result.options import Options
     from lm_plural.harness.result.rate import coarsening
     from lm_plural.harness.result.table import render_block, render_legend
 
@@ -95,16 +95,13 @@ def execute(args: argparse.Namespace) -> int:
     rules = Rules(**{rule: getattr(args, rule) for rule in CHOICES})
     table = read_ratings(args.ratings, scale, axes, rules)
     predictions = read_predictions(args.predictions, scale) if args.predictions else None
-    options = Options(
+    options = replace(
+        inference_options(args),
         min_raters=args.min_raters,
         weights=args.weights,
         reference=args.reference,
         coarsening=coarsening(_coarsen(args.coarsen), scale),
-        inference=args.inference,
-        min_raters_interval=args.min_raters_interval,
         item_weights=read_weights(args.item_weights) if args.item_weights else None,
-        draws=args.draws,
-        permutations=args.permutations,
         seed=args.seed,
     )
     result = disaggregate(table, predictions, axes, options)

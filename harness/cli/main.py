@@ -24,6 +24,7 @@ VERBS = {
     "run": "evaluate a model: generate, score, aggregate",
     "score": "score and aggregate again from a run's journal",
     "disaggregate": "compare your own predictions with groups of raters, no model needed",
+    "plan": "raters and items that a gap needs, from a pilot or stated components",
     "ls": "list tasks, scorers, axes, datasets, models",
     "validate": "check task files and their data",
     "schema": "print the JSON Schema of task or dataset files, for editors",

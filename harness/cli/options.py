@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from lm_plural.harness.result.options import Options
 
 
 class Words(argparse.Action):
@@ -42,6 +45,18 @@ def add_inference(parser: Any) -> None:
     add("--draws", type=parse_count, default=10_000, metavar="N", help="joint draws (default 10000)")
     shuffles = "of raters between groups, for exact p values (default 1999)"
     add("--permutations", type=parse_count, default=1_999, metavar="N", help=shuffles)
+
+
+def inference_options(args: argparse.Namespace) -> Options:
+    """Return what ``add_inference`` read."""
+    from lm_plural.harness.result.options import Options
+
+    return Options(
+        inference=args.inference,
+        min_raters_interval=args.min_raters_interval,
+        draws=args.draws,
+        permutations=args.permutations,
+    )
 
 
 def add_include_path(parser: Any) -> None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from lm_plural.harness.cli.options import (
     add_axes,
     add_include_path,
+    add_inference,
     add_tasks,
     apply_config,
+    inference_options,
     parse_axes,
     parse_batch_size,
     parse_bool,
@@ -67,6 +69,7 @@ def _add_tasks(group: Any) -> None:
     add("--limit", "-L", type=parse_limit, metavar="N", help="first N items of each task, or a share below 1")
     add("--samples", "-E", metavar="JSON", help="places of the items to ask, '{\"task\": [0, 5]}'; not with --limit")
     add_axes(group)
+    add_inference(group)
     no_examples = "accepted for lm-eval's sake: tasks have no examples"
     add("--num_fewshot", "-f", type=int, choices=[0], default=0, help=no_examples)
 
@@ -122,6 +125,7 @@ def execute(args: argparse.Namespace) -> int:
         predict_only=args.predict_only,
         trust_remote_code=args.trust_remote_code,
         include_path=tuple(map(str, args.include_path)),
+        options=inference_options(args),
     )
     report(evaluate(tasks, spec, args.output_path, settings, started))
     return 0

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.options import add_axes, add_tasks, parse_axes
+from lm_plural.harness.cli.options import add_axes, add_inference, add_tasks, inference_options, parse_axes
 
 if TYPE_CHECKING:
     from lm_plural.harness.task.load import Limit, LoadedTask
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="FOLDER", help="folder of a run: <output_path>/<model>/")
     add_tasks(parser, "of the run's tasks (default all)")
     add_axes(parser)
+    add_inference(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -43,7 +44,7 @@ def execute(args: argparse.Namespace) -> int:
             raise UsageError(f"{args.run}: no task {name!r} in this run{did_you_mean(name, run['tasks'])}")
     chosen = {n: run["tasks"][n] for n in args.tasks or run["tasks"]}
     tasks = [_task(t) for t in chosen.values()]
-    settings = Settings(axes=parse_axes(args.axes))
+    settings = Settings(axes=parse_axes(args.axes), options=inference_options(args))
     report(rescore(tasks, folder, ModelSpec.stored(run), settings, started))
     return 0
 

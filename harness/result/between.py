@@ -25,6 +25,8 @@ from lm_plural.harness.statistics.random import generator
 
 #: Statistics in which more is worse (True) or better (False) for the group; others have no worst group.
 WORSE = {"divergence": True, "rps": True, "skill": False}
+#: Items that two raters of both groups rated, below which the distance of two groups is refused.
+FEWEST_COMMON = 30
 SPREAD = ("item_mean", "disagreement", "bias", "divergence", "rps", "skill")
 
 
@@ -183,8 +185,10 @@ class Axis:
         }
 
     def distances(self) -> dict[str, dict[str, float | None]]:
-        """Return how far groups are from each other, in the unit of the model's divergence."""
-        apart = group_distances(Sums.of(self.counts, self.frame.scaling))
+        """Return how far groups are from each other, in the unit of the model's divergence; null on few items."""
+        sums = Sums.of(self.counts, self.frame.scaling)
+        pairs = (sums.n >= 2).astype(np.float64)
+        apart = np.where(pairs.T @ pairs >= FEWEST_COMMON, group_distances(sums), np.nan)
         names = [(g, self.names[g]) for g in self.computed]
         return {a: {b: null(float(apart[g, h])) for h, b in names} for g, a in names}
 

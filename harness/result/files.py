@@ -12,6 +12,7 @@ from typing import Any
 from lm_plural.harness.files import write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.result.options import Options
 from lm_plural.harness.result.rate import rate_result
 from lm_plural.harness.result.respond import respond_result
 from lm_plural.harness.run.folder import RunFolder
@@ -36,6 +37,7 @@ def build_results(
     spec: ModelSpec,
     *,
     axes: Sequence[Axis] | None = None,
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """Return the content of a results file.
 
@@ -47,8 +49,10 @@ def build_results(
     spec : ModelSpec
     axes : sequence, optional
         Instead of each task's own axes.
+    options : Options, optional
+        What intervals speak of, and how they are drawn.
     """
-    blocks = {w.loaded.name: _block(w, scores.get(w.loaded.name, ()), axes) for w in works}
+    blocks = {w.loaded.name: _block(w, scores.get(w.loaded.name, ()), axes, options or Options()) for w in works}
     names = list(blocks)
     flat = {n: _flat(blocks[n], w) for n, w in zip(names, works, strict=True)}
     return {
@@ -85,9 +89,9 @@ def build_results(
     }
 
 
-def _block(work: Work, scores: Sequence[Record], axes: Sequence[Axis] | None) -> dict[str, Any]:
+def _block(work: Work, scores: Sequence[Record], axes: Sequence[Axis] | None, options: Options) -> dict[str, Any]:
     rate = work.loaded.task.mode == "rate"
-    block = rate_result(work, axes) if rate else respond_result(work, scores, axes)
+    block = rate_result(work, axes, options) if rate else respond_result(work, scores, axes)
     head = {"mode": work.loaded.task.mode, "simulated_raters": work.loaded.dataset.recipe.simulated}
     return {**head, **block}
 
@@ -108,13 +112,13 @@ def _flat(block: dict[str, Any], work: Work) -> dict[str, Any]:
     """Return overall numbers by metric name, as lm-eval lists them, with its stderr beside each."""
     overall = block["overall"]
     if work.loaded.task.mode == "rate":
-        values = {k: overall[k]["value"] for k in HIGHER_IS_BETTER if k in overall}
+        values = {k: overall[k] for k in HIGHER_IS_BETTER if k in overall}
     else:
-        values = {f"{s}.{m}": v["value"] for s, stats in overall["statistics"].items() for m, v in stats.items()}
+        values = {f"{s}.{m}": v for s, stats in overall["statistics"].items() for m, v in stats.items()}
     out: dict[str, Any] = {}
-    for name, value in values.items():
-        out[name] = "N/A" if value is None else value  # as lm-eval writes what it has not
-        out[f"{name}_stderr"] = "N/A"
+    for name, v in values.items():
+        for key, number in ((name, v["value"]), (f"{name}_stderr", v["se"])):
+            out[key] = "N/A" if number is None else number  # as lm-eval writes what it has not
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.schema import Coarsen
 
 
-def rate_result(work: Work, axes: Sequence[Axis] | None = None) -> dict[str, Any]:
+def rate_result(work: Work, axes: Sequence[Axis] | None = None, options: Options | None = None) -> dict[str, Any]:
     """Return the block of a finished rate task, elicitation included.
 
     If the median off-scale mass is above the task's limit, the model does not answer on the scale: what would be
@@ -33,7 +34,7 @@ def rate_result(work: Work, axes: Sequence[Axis] | None = None) -> dict[str, Any
     reason = None
     if median > limit:
         reason = f"off_scale: a median of {median:.0%} of the model's probability is on no level (limit {limit:.0%})"
-    result = describe(loaded, predictions, [r.doc.id for r in work.requests], axes, reason)
+    result = describe(loaded, predictions, [r.doc.id for r in work.requests], axes, options or Options(), reason)
     block = result.to_dict()
     block["elicitation"] = {
         "codings": list(loaded.task.elicitation.codings),
@@ -70,12 +71,19 @@ def describe(
     predictions: Predictions,
     item_ids: Sequence[str],
     axes: Sequence[Axis] | None,
+    options: Options,
     refused: str | None = None,
 ) -> Disaggregated:
     """Disaggregate a task's ratings of the items asked about."""
     task = loaded.task
     table = loaded.dataset.table(task.dimension).select(item_ids)
-    options = Options(task.groups.min_raters, task.weights, task.reference, coarsening(task.coarsen, loaded.scale))
+    options = replace(
+        options,
+        min_raters=task.groups.min_raters,
+        weights=task.weights,
+        reference=task.reference,
+        coarsening=coarsening(task.coarsen, loaded.scale),
+    )
     return disaggregate(table, predictions, axes or task.groups.axes, options, refused=refused)
 
 

@@ -213,4 +213,9 @@ def _with_rps(found: GroupStatistics) -> GroupStatistics:
         *(load @ m @ load.T for m in (c.items, c.raters, c.same)),
         *(np.concatenate([x, x[as_pair]]) for x in (c.pool, c.n_items, c.n_raters)),
     )
-    return GroupStatistics((*found.names, "rps"), np.vstack([found.value, both @ found.value]), cov, found.inference)
+    return GroupStatistics(
+        (*found.names, "rps"),
+        np.vstack([found.value, found.base("divergence") + found.base("disagreement")]),
+        cov,
+        found.inference,
+    )

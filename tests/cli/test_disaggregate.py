@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.result.table import render_legend
 
 HEADER = "item_id,rater_id,rating,gender\n"
 RATINGS = HEADER + "".join(
@@ -103,7 +104,7 @@ def test_the_one_item_oracle_from_file_to_file(bring: Bring):
         assert value(group, "bias") == pytest.approx(0.65)
         assert value(group, "equivalent_raters") is None
         assert group["mean"] == 2.25
-        assert [f.split(":")[0] for f in group["flags"]] == ["no_signal", "no_divergence"]
+        assert [f.split(":")[0] for f in group["flags"]] == ["no_signal", "no_divergence", "no_interval"]
 
 
 def test_krippendorffs_example_from_file_to_file(bring: Bring):
@@ -120,13 +121,15 @@ def test_out_json_says_what_was_measured(bring: Bring):
     assert block["schema_version"] == 1
     assert block["scale"]["levels"] == list("12345")
     assert (block["scale"]["direction"], block["weights"], block["min_raters"]) == ("higher", "pairs", 3)
-    assert (block["inference"], block["reference"], block["notes"]) == ("none", "all", [])
+    assert (block["inference"], block["reference"], block["notes"]) == ("items+raters", "all", [])
 
 
 def test_the_table_shows_every_group_and_where_the_file_is(bring: Bring):
     out = bring(RATINGS, PREDICTIONS).out
+    legend = [line.split()[0] for line in render_legend("rate").splitlines()]
     assert [line.split()[0] for line in out.splitlines() if line[:1].strip()] == [
-        "r.csv", "group", "----------", "all", "[gender]", "man", "woman", "results"
+        "r.csv", "intervals:", "group", "----------", "all", "[gender]", "man", "woman", "[gender]",
+        *legend, "results",
     ]  # fmt: skip
     assert "results written to out.json" in out
     assert max(map(len, out.splitlines())) <= 100
@@ -474,7 +477,7 @@ def test_a_group_of_one_is_refused_by_number_and_by_lack_of_pairs(bring: Bring):
 def test_a_strategy_is_named_in_the_result_and_changes_no_description(bring: Bring, reference: str):
     plain, other = read(bring(RATINGS, PREDICTIONS)), read(bring(RATINGS, PREDICTIONS, "--reference", reference))
     assert other["reference"] == reference
-    assert f"measured under strategy {reference!r}, not against all ratings" in other["notes"]
+    assert f"measured under strategy {reference!r}, not against all ratings; no intervals" in other["notes"]
     for name in ("mean", "alpha", "rates", "n_ratings"):
         assert other["overall"][name] == plain["overall"][name]
     assert value(other["overall"], "rps") is None
@@ -527,9 +530,7 @@ def test_popquorn_against_a_real_classifier_equals_the_statistics_worked_out_in_
         one = both.filter(pl.col("gender") == name)
         pairs = one.join(one, on="item_id").filter(pl.col("rater_id") != pl.col("rater_id_right"))
         spread = pairs.group_by("item_id").agg(u=(pl.col("rating") - pl.col("rating_right")).abs().mean() / 8)
-        items = (
-            one.group_by("item_id").agg(b=pl.col("e").mean(), s=pl.col("e").abs().mean() / 4).join(spread, on="item_id")
-        )
+        items = one.group_by("item_id").agg(s=pl.col("e").abs().mean() / 4).join(spread, on="item_id")
         b, s, u = items.select(pl.col("b", "s", "u").mean()).row(0)
         assert (value(found, "bias"), value(found, "rps")) == (pytest.approx(b), pytest.approx(s))
         assert (value(found, "disagreement"), value(found, "divergence")) == (pytest.approx(u), pytest.approx(s - u))

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from lm_plural.harness.arrays import ratio
 from lm_plural.harness.statistics import pigeonhole
 from lm_plural.harness.statistics.contrasts import Family, Sides, choose, families
 from lm_plural.harness.statistics.counts import Scaling, Sums, count_levels
@@ -53,14 +54,19 @@ class Sample:
     @property
     def se_ratio(self) -> np.ndarray:
         """Root mean square of the standard errors, over the standard deviation of the estimates, shape (M,)."""
-        e = self.estimates
-        return np.sqrt(np.nanmean(e.se**2, axis=0)) / np.nanstd(e.value, axis=0, ddof=1)
+        e, n = self.estimates, self.defined.sum(axis=0)
+        spread = self._mean((e.value - self._mean(e.value)) ** 2) * ratio(n, n - 1)
+        return np.sqrt(ratio(self._mean(e.se**2), spread))
 
     @property
     def error(self) -> np.ndarray:
-        """Mean error in units of its Monte-Carlo standard error, shape (M,)."""
+        """Mean error in units of its Monte-Carlo standard error, shape (M,); NaN where the truth is not finite."""
         e = self.estimates.value - np.where(np.isfinite(self.truth), self.truth, np.nan)
-        return np.nanmean(e, axis=0) / np.nanstd(e, axis=0, ddof=1) * np.sqrt((~np.isnan(e)).sum(axis=0))
+        spread = self._mean((e - self._mean(e)) ** 2)
+        return ratio(self._mean(e), np.sqrt(ratio(spread, self.defined.sum(axis=0) - 1)))
+
+    def _mean(self, x: np.ndarray) -> np.ndarray:
+        return ratio(np.where(self.defined, x, 0.0).sum(axis=0), self.defined.sum(axis=0))
 
 
 def repeat(design: Design, repetitions: int, seed: int = 2, replicates: int = 0) -> dict[str, Sample]:
@@ -85,9 +91,9 @@ FIELDS = ("value", "se", "df", "low", "high")
 def _truths(design: Design) -> dict[str, np.ndarray]:
     true, (a, b) = truth(design), np.triu_indices(len(design.raters), 1)
     gap = {n: true[n][a, b] if n == "cliff" else true[n][a] - true[n][b] for n in GAP}
-    with np.errstate(invalid="ignore"):  # a perfect model has no ratio of divergences
-        ratio = {n: np.log(true[n][a] / true[n][b]) for n in RATIO}
-    out = {f"group {n}": true[n] for n in GROUP} | {f"ratio {n}": x for n, x in ratio.items()}
+    out = {f"group {n}": true[n] for n in GROUP}
+    # a perfect model has no ratio of divergences
+    out |= {f"ratio {n}": np.log(ratio(true[n][a], true[n][b])) for n in RATIO}
     out |= {f"pigeonhole {n}": true[n] for n in ("bias", "divergence", "disagreement")}
     return out | {f"{kind} {n}": x for kind in ("gap", "items gap", "iid gap", "all gaps") for n, x in gap.items()}
 
@@ -117,8 +123,7 @@ def _ways(family: Family) -> Iterator[tuple[str, Estimates]]:
     yield "items gap", raw(e.value, *family.covariance.variance(family.loadings, "items"))
     if family.ratio is not None:
         r = family.ratio
-        with np.errstate(invalid="ignore"):
-            yield "ratio", Estimates(np.log(r.value), r.se, r.df, np.log(r.low), np.log(r.high))
+        yield "ratio", Estimates(np.log(r.value), r.se, r.df, np.log(r.low), np.log(r.high))
 
 
 def _independent(counts: np.ndarray, a: np.ndarray, b: np.ndarray) -> Estimates:
