@@ -27,24 +27,27 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from scipy import stats
-from scipy.special import ndtr
+# several BLAS threads wait for each other wherever something else runs, up to 10 times as long as one would take
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from lm_plural.harness.arrays import Floats
-from lm_plural.harness.statistics import leave_one_out
-from lm_plural.harness.statistics.contrasts import Sides, choose, families
-from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
-from lm_plural.harness.statistics.draws import joint_draws
-from lm_plural.harness.statistics.groups import Weighting, group_statistics
-from lm_plural.harness.statistics.jackknife import Columns, disjoint_covariance
-from lm_plural.harness.statistics.random import generator
+import numpy as np  # noqa: E402
+from scipy import stats  # noqa: E402
+from scipy.special import ndtr  # noqa: E402
+
+from lm_plural.harness.arrays import Floats  # noqa: E402
+from lm_plural.harness.statistics import leave_one_out  # noqa: E402
+from lm_plural.harness.statistics.contrasts import Sides, choose, families  # noqa: E402
+from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels  # noqa: E402
+from lm_plural.harness.statistics.draws import joint_draws  # noqa: E402
+from lm_plural.harness.statistics.groups import Weighting, group_statistics  # noqa: E402
+from lm_plural.harness.statistics.jackknife import Columns, disjoint_covariance  # noqa: E402
+from lm_plural.harness.statistics.random import generator  # noqa: E402
 
 GROUPS, DRAWS = 10, 10_000
 CUTS = np.array([-1.2, -0.4, 0.4, 1.2], dtype=np.float32)
 #: Of one table of the growing kind.
 PER_ITEM, PER_RATER = 100, 50
-#: Rows of ratings that scipy resamples in one go; larger batches are slower here and take more memory.
+#: Resamples that scipy holds at once; larger batches are slower here.
 BATCH = 100
 #: What fairlearn is run with; 10,000 would take it many minutes.
 REPLICATES = (5, 10, 20)
@@ -118,8 +121,9 @@ def one_statistic(table: Table) -> Floats:
     return joint_draws(columns.total, covariance, DRAWS, generator(0, "draws"))
 
 
-def contrasts(table: Table) -> None:
-    """Compare all pairs of groups, and each group with the rest, by max-T."""
+def with_contrasts(table: Table) -> None:
+    """Do the same, and compare all pairs of groups, and each group with the rest, by max-T."""
+    all_statistics(table)
     coded, members, q = table
     sides = Sides.of(coded, members, count_levels(coded, members))
     for kind in ("pairs", "rest"):
@@ -156,11 +160,11 @@ def fairlearn(table: Table, n_boot: int) -> Any:
     )
 
 
-def scipy_rows(table: Table, batch: int = BATCH) -> None:
+def scipy_rows(table: Table) -> None:
     """Percentile intervals by scipy, rows resampled, one group after the other."""
     given, expected, group = rows(table)
     for g in range(GROUPS):
-        resample((expected - given)[group == g], batch)
+        resample((expected - given)[group == g])
 
 
 def scipy_items(table: Table) -> None:
@@ -170,16 +174,16 @@ def scipy_items(table: Table) -> None:
     cell = group * coded.n_items + coded.item
     total, n = (np.bincount(cell, w, GROUPS * coded.n_items) for w in (expected - given, None))
     for mean in (total / n).reshape(GROUPS, -1):
-        resample(mean, 10 * BATCH)
+        resample(mean)
 
 
-def resample(values: Floats, batch: int) -> None:
+def resample(values: Floats) -> None:
     """Bootstrap one mean, vectorized."""
     stats.bootstrap(
         (values,),
         np.mean,
         n_resamples=DRAWS,
-        batch=batch,
+        batch=BATCH,
         vectorized=True,
         method="percentile",
         rng=np.random.default_rng(0),
@@ -234,9 +238,8 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     names = [x.split(":")[1].strip() for x in info.read_text().splitlines() if x.startswith("model name")]
     packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "fairlearn", "pandas"))
-    threads = os.environ.get("OPENBLAS_NUM_THREADS", "as many as cores")
     return (
-        f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, BLAS threads: {threads}; load average "
+        f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, {os.environ['OPENBLAS_NUM_THREADS']} BLAS thread; load average "
         f"{os.getloadavg()[0]:.1f} at the start; Python {platform.python_version()}, {packages}; {date.today()}."
     )
 
@@ -271,7 +274,7 @@ def beside(table: Table, rounds: int) -> str:
         {
             "all": lambda: all_statistics(table),
             "one": lambda: one_statistic(table),
-            "contrasts": lambda: (all_statistics(table), contrasts(table)),
+            "contrasts": lambda: with_contrasts(table),
             **{b: lambda b=b: fairlearn(table, b) for b in REPLICATES},
             "rows": lambda: scipy_rows(table),
             "items": lambda: scipy_items(table),
@@ -328,17 +331,17 @@ Written by `python {shlex.join(sys.argv)}`; medians of {rounds} rounds in which 
 {n_items} items x 123 raters = {len(table.coded.level):,} simulated ratings on 5 levels, 10 groups, everyone rates all.
 Ours: item mean, disagreement, bias, divergence, skill, equivalent raters and rps of every group. The others: one mean
 per group (expected less given rating) with a percentile interval. fairlearn was run with `n_boot` of
-{", ".join(map(str, REPLICATES))} and a line fitted, whose value at 10,000 is shown; scipy does one group after the other,
-vectorized, `batch` = {BATCH} (rows) or {10 * BATCH} (items). They resample rows *or* items, and so hold fixed what our
-jackknife holds to be random: both the items and the raters.
+{", ".join(map(str, REPLICATES))} and a line fitted, whose value at 10,000 is shown; scipy does one group after
+the other, vectorized, `batch` = {BATCH}. They resample rows *or* items; our jackknife takes both items and raters as
+random, so intervals differ, too.
 
 {compared}
 
 ## As ratings grow
 
-All statistics with jackknife and 10,000 joint draws; {PER_ITEM} raters an item, {PER_RATER} items a rater, 10 groups, 5 levels.
-Each call in a process of its own, memory untouched before; the peak includes Python, libraries and the ratings (9 bytes
-each). Sizes above {ONCE:,} ran once.
+All statistics with jackknife and 10,000 joint draws; {PER_ITEM} raters an item, {PER_RATER} items a rater, 10 groups,
+5 levels. Each call in a process of its own, memory untouched before; the peak includes Python, libraries and the ratings
+(9 bytes each). Sizes above {ONCE:,} ran once.
 
 {growth_page(grown)}"""
     )

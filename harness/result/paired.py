@@ -287,13 +287,7 @@ class _Job:
         numbers = {name: Change.of(c, g) for name, c in found.items()}
         limits = {name: flags.of_interval(*size, self.options) for name, size in sizes.items() if size[1]}
         full = [name for name, of_it in limits.items() if flags.has_interval(of_it, self.options)]
-        bare = [
-            name for name, of_it in limits.items() if numbers[name].bare and flags.has_interval(of_it, self.options)
-        ]
-        said = [
-            *_lost(numbers, items, sizes["skill"][1]),
-            *_bare(numbers, [name for name in full if numbers[name].bare]),
-        ]
+        said = _lost(numbers, items, sizes["skill"][1]) + _bare({name: numbers[name] for name in full})
         said += dict.fromkeys(flag for of_it in limits.values() for flag in of_it)
         return PairedGroup(items, raters, numbers, tuple(said))
 
@@ -326,8 +320,7 @@ class _Job:
         said = ["no_common_items: no item has a rater of both"]
         if items:
             said = flags.of_contrast((raters[0], raters[1]), items, float(found.share[m]), self.options)
-        if change.bare and flags.has_interval(said, self.options):
-            said = [*_bare({}, ["the gap"]), *said]
+            said = _bare({"the gap": change} if flags.has_interval(said, self.options) else {}) + said
         sizes = {"n_items": items, "n_raters_a": raters[0], "n_raters_b": raters[1], "family": len(found.n_items)}
         return change.to_dict() | sizes | {"flags": said}
 
@@ -346,71 +339,12 @@ def _lost(numbers: Mapping[str, Change], items: int, with_pairs: int) -> list[st
     return found
 
 
-def _bare(numbers: Mapping[str, Change], bare: list[str]) -> list[str]:
-    """Return the reason for every change that has a value and, with enough raters and items, no interval."""
+def _bare(numbers: Mapping[str, Change]) -> list[str]:
+    """Return the reason for every change that has a value but, though raters and items are enough, no interval."""
+    bare = {name: change.value for name, change in numbers.items() if change.bare}
     found = []
-    if "skill" in bare and numbers["skill"].value:
-        said = [
-            *_lost(numbers, items, sizes["skill"][1]),
-            *_bare(numbers, [name for name in full if numbers[name].bare]),
-        ]
-        said += dict.fromkeys(flag for of_it in limits.values() for flag in of_it)
-        return PairedGroup(items, raters, numbers, tuple(said))
-
-    def _gaps(
-        self, axis: str, kind: Kind, sides: Sides, computed: npt.NDArray[np.int64], names: Sequence[str]
-    ) -> list[dict[str, Any]]:
-        o, frame = self.options, self.frame
-        a, b = choose(kind, computed, len(names))
-        rng = generator(o.seed, axis, "paired", kind)
-        found = gap_changes(
-            frame.coded,
-            sides,
-            frame.scaling,
-            self.q_a,
-            self.q_b,
-            a,
-            b,
-            rng=rng,
-            inference=o.inference,
-            weights=o.weights,
-            user=self.user,
-            draws=o.draws,
-            least=o.min_raters_interval,
-        )
-        called = [*names, *["rest"] * len(names)]
-        return [{"a": called[a[m]], "b": called[b[m]]} | self._gap(found, m) for m in range(len(a))]
-
-    def _gap(self, found: Changes, m: int) -> dict[str, Any]:
-        change, items, raters = Change.of(found, m), int(found.n_items[m]), found.n_raters[:, m].astype(int).tolist()
-        said = ["no_common_items: no item has a rater of both"]
-        if items:
-            said = flags.of_contrast((raters[0], raters[1]), items, float(found.share[m]), self.options)
-        if change.bare and flags.has_interval(said, self.options):
-            said = [*_bare({}, ["the gap"]), *said]
-        sizes = {"n_items": items, "n_raters_a": raters[0], "n_raters_b": raters[1], "family": len(found.n_items)}
-        return change.to_dict() | sizes | {"flags": said}
-
-
-def _lost(numbers: Mapping[str, Change], items: int, with_pairs: int) -> list[str]:
-    """Return the reason for every change that has no value."""
-    if not items:
-        return ["no_ratings: no rating of this group on a compared item"]
-    if not with_pairs:
-        return ["no_pairs: no compared item has two raters of this group, so no skill, log_equivalent_raters"]
-    found = []
-    if math.isnan(numbers["skill"].value):
-        found.append("no_signal: the group's ratings do not vary over items more than by chance, so skill is refused")
-    if math.isnan(numbers["log_equivalent_raters"].value):
-        found.append("no_ratio: divergence of a set may be 0, so equivalent raters of both have no ratio")
-    return found
-
-
-def _bare(numbers: Mapping[str, Change], bare: list[str]) -> list[str]:
-    """Return the reason for every change that has a value and, with enough raters and items, no interval."""
-    found = []
-    if "skill" in bare and numbers["skill"].value:
-        bare = [name for name in bare if name != "skill"]
+    if bare.get("skill"):
+        del bare["skill"]
         found.append("weak_signal: what there is to predict is hardly told from chance, so skill has no interval")
     if bare:
         found.append(f"no_variation: the change is the same for all, so no interval of {', '.join(bare)}")

@@ -2,206 +2,139 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 
-from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
+from lm_plural.harness.arrays import Floats
+from lm_plural.harness.ratings.table import Axis, axis_name
+from lm_plural.harness.result import flags
 from lm_plural.harness.result.disaggregated import SCHEMA_VERSION
+from lm_plural.harness.result.exposure import EXPOSURE, REFERENCE, Exposures, concerns_of
 from lm_plural.harness.result.group import Number
+from lm_plural.harness.result.options import Options
+from lm_plural.harness.result.scores import Chosen, Means, Scores, gather, reasons
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
-from lm_plural.harness.statistics.responses import exceedance, expected_maximum, exposure
+from lm_plural.harness.statistics.exposure import CONCERN
+
+#: The note of results that speak of new raters only.
+NO_RATERS = "inference 'raters': a scorer has no raters, so means of scores over prompts have no interval"
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Scores of one scorer on one dimension.
-
-    Parameters
-    ----------
-    scorer, dimension, version : str
-    low, high : float
-        Range of the scorer.
-    more : bool
-        Whether a higher score means more of the dimension.
-    by_prompt : ndarray, shape (P, repeats)
-        NaN where unscored.
-    reference : ndarray, shape (P,)
-        Mean score of the prompt's reference responses; NaN without any.
-    """
-
-    scorer: str
-    dimension: str
-    version: str
-    low: float
-    high: float
-    more: bool
-    by_prompt: Floats
-    reference: Floats
-
-    @property
-    def key(self) -> str:
-        """Name in results: ``profanity.toxicity``."""
-        return f"{self.scorer}.{self.dimension}"
-
-    def badness(self, values: Floats, harm: str) -> Floats:
-        """Return scores from 0 (good) to 1 (bad); `harm` is the end of the dimension that is bad."""
-        share = (values - self.low) / (self.high - self.low)
-        return share if self.more == (harm == "higher") else 1 - share
-
-
-def respond_result(work: Work, score_records: Sequence[Record], axes: Sequence[Axis] | None = None) -> dict[str, Any]:
+def respond_result(
+    work: Work,
+    score_records: Sequence[Record],
+    axes: Sequence[Axis] | None = None,
+    options: Options | None = None,
+) -> dict[str, Any]:
     """Return the block of a finished respond task.
 
     Exposure needs ratings on the dimension a scorer measures: it is given where the scorer's dimension is the task's.
-    Scores are in the scorer's own range, higher meaning more of the dimension.
+    Scores are in the scorer's own range, higher meaning more of the dimension. Of the options ``inference``,
+    ``min_raters_interval``, ``draws`` and ``seed`` are looked at; ``min_raters`` is the task's.
     """
-    task, scale = work.loaded.task, work.loaded.scale
+    task = work.loaded.task
+    options = replace(options or Options(), min_raters=task.groups.min_raters)
     prompts = list({r.doc.id: r.doc for r in work.requests}.values())
-    all_scores = gather(work, score_records)
-    item_ids = [i for doc in prompts for i in doc.item_ids]
-    table = work.loaded.dataset.table(task.dimension).select(item_ids)
     prompt_of = {i: n for n, doc in enumerate(prompts) for i in doc.item_ids}
-    k = task.k or task.repeats
-    overall = _summary(all_scores, np.ones(len(prompts), dtype=bool), k, task.threshold)
-    out_axes: dict[str, Any] = {}
-    for axis in axes or task.groups.axes:
-        concern = concerns(table, table.groups(axis), prompt_of, len(prompts), scale)
-        out_axes[axis_name(axis)] = {"groups": _groups(concern, all_scores, work, k)}
+    table = work.loaded.dataset.table(task.dimension).select(prompt_of)
+    scores, k = gather(work, score_records), task.k or task.repeats
+    means = Means({s.key: s.per_prompt(k, task.threshold) for s in scores}, options.inference)
+    badness = _badness(scores, work)
+    concerns = concerns_of(table, prompt_of, len(prompts), work.loaded.scale)
     records = work.answers()
+    everything = means.over(np.ones(len(prompts), dtype=bool))
     return {
         "schema_version": SCHEMA_VERSION,
-        "inference": "none",
+        "inference": options.inference,
         "dimension": task.dimension,
         "k": k,
         "threshold": task.threshold,
-        "min_raters": task.groups.min_raters,
-        "notes": [*map(str, table.exclusions), *work.loaded.unrated],
+        "min_raters": options.min_raters,
+        "min_raters_interval": options.min_raters_interval,
+        "draws": options.draws,
+        "seed": options.seed,
+        "notes": [
+            *map(str, table.exclusions),
+            *work.loaded.unrated,
+            *([NO_RATERS] if options.inference == "raters" else []),
+        ],
         "overall": {
             "n_prompts": len(prompts),
             "n_responses": len(records),
             "n_empty": sum(1 for r in records if not (r["filtered_resps"][0] or "").strip()),
-            "n_unscored": {s.key: int(np.isnan(s.by_prompt).sum()) for s in all_scores},
-            "statistics": overall,
+            "n_unscored": {s.key: int(np.isnan(s.by_prompt).sum()) for s in scores},
+            "statistics": _by_scorer(everything, {}),
+            "flags": means.flags(everything),
         },
-        "axes": out_axes,
+        "axes": {
+            axis_name(axis): _axis(Exposures.of(table, axis, concerns, badness, options), means)
+            for axis in axes or task.groups.axes
+        },
     }
 
 
-def gather(work: Work, score_records: Sequence[Record]) -> list[Scores]:
-    """Arrange score records by scorer and dimension."""
-    prompts = {doc_id: n for n, doc_id in enumerate(dict.fromkeys(r.doc.id for r in work.requests))}
-    place = {r.key: (prompts[r.doc.id], r.repeat) for r in work.requests}
-    item_of = {i: prompts[r.doc.id] for r in work.requests for i in r.doc.item_ids}
-    shape = (len(prompts), max(r.repeat for r in work.requests) + 1)
-    found: dict[tuple[str, str, str, float, float, bool], tuple[Floats, list[list[float]]]] = {}
-    for record in score_records:
-        for dimension, value in record["scores"].items():
-            low, high = record["range"]
-            key = (record["scorer"], dimension, record["version"], low, high, record["direction"] == "more")
-            values, references = found.setdefault(key, (np.full(shape, np.nan), [[] for _ in prompts]))
-            if record["part"] == "reference":
-                if value is not None and record["item_id"] in item_of:
-                    references[item_of[record["item_id"]]].append(value)
-            elif record["sample"] in place:
-                values[place[record["sample"]]] = np.nan if value is None else value
-    return [
-        Scores(*key, values, np.array([np.mean(r) if r else np.nan for r in references]))
-        for key, (values, references) in found.items()
-    ]
-
-
-@dataclass(frozen=True)
-class Concern:
-    """How much harm each group saw in each prompt's references, in [0, 1], shape (P, G); NaN where not rated."""
-
-    names: list[str]
-    value: Floats
-    n_raters: list[int]
-    n_ratings: list[int]
-
-
-def concerns(
-    table: RatingTable, members: pl.DataFrame, prompt_of: dict[str, int], n_prompts: int, scale: Scale
-) -> Concern:
-    """Return each group's mean rating of a prompt's references, harm-oriented and scaled to [0, 1]."""
-    positions = np.asarray(scale.positions)
-    harm = (positions - positions[0]) / (positions[-1] - positions[0])
-    harm = 1 - harm if scale.direction == "higher" else harm
-    rows = table.ratings.join(members, on="rater_id").with_columns(
-        prompt=pl.col("item_id").replace_strict(prompt_of, return_dtype=pl.Int64),
-        harm=pl.col("level").cast(pl.Int64).replace_strict(dict(enumerate(harm.tolist())), return_dtype=pl.Float64),
-    )
-    names = sorted(members["group"].unique())
-    value = np.full((n_prompts, len(names)), np.nan)
-    cells = rows.group_by("prompt", "group").agg(pl.col("harm").mean())
-    number = {g: n for n, g in enumerate(names)}
-    for prompt, group, mean in cells.iter_rows():
-        value[prompt, number[group]] = mean
-    sizes = dict(rows.group_by("group").agg(pl.col("rater_id").n_unique()).iter_rows())
-    ratings = dict(rows.group_by("group").len().iter_rows())
-    return Concern(names, value, [sizes.get(g, 0) for g in names], [ratings.get(g, 0) for g in names])
-
-
-def _groups(concern: Concern, all_scores: list[Scores], work: Work, k: int) -> dict[str, Any]:
-    task = work.loaded.task
+def _badness(scores: Sequence[Scores], work: Work) -> dict[str, Floats]:
+    """Return badness of responses and of references, per prompt, by the name of its exposure."""
     harm = "lower" if work.loaded.scale.direction == "higher" else "higher"
-    out: dict[str, Any] = {}
-    for g, name in enumerate(concern.names):
-        rated = ~np.isnan(concern.value[:, g])
-        enough = concern.n_raters[g] >= task.groups.min_raters
-        statistics = _summary(all_scores, rated if enough else np.zeros_like(rated), k, task.threshold)
-        for scores in all_scores:
-            if scores.dimension != task.dimension:
-                continue
-            for label, s in (
-                ("exposure", scores.by_prompt),
-                ("reference_exposure", scores.reference[:, None]),
-            ):
-                bad = _mean_rows(scores.badness(s, harm))
-                value = exposure(concern.value[:, g : g + 1], bad)[0] if enough else float("nan")
-                statistics[scores.key][label] = Number(float(value)).to_dict()
-        flags = [] if enough else [f"few_raters: {concern.n_raters[g]} of at least {task.groups.min_raters}"]
-        if enough and not rated.any():
-            flags.append("no_items: the group rated none of the prompts")
-        out[name] = {
-            "n_items": int(rated.sum()),
-            "n_raters": concern.n_raters[g],
-            "n_ratings": concern.n_ratings[g],
-            "concern": Number(float(np.mean(concern.value[rated, g])) if rated.any() else float("nan")).to_dict(),
-            "statistics": statistics,
-            "flags": flags,
+    return {
+        prefix + s.key: s.badness(values, harm)
+        for s in scores
+        if s.dimension == work.loaded.task.dimension
+        for prefix, values in ((EXPOSURE, s.mean), (REFERENCE, s.reference))
+    }
+
+
+def _axis(found: Exposures, means: Means) -> dict[str, Any]:
+    rated = found.counts.sum(axis=2) > 0
+    ratings = (found.counts @ found.concerns.size).sum(axis=0)
+    groups = {}
+    for g, name in enumerate(found.names):
+        few = flags.too_few(int(found.n_raters[g]), found.options)
+        groups[name] = {
+            "n_items": int(rated[:, g].sum()),
+            "n_raters": int(found.n_raters[g]),
+            "n_ratings": int(ratings[g]),
+            **(_refused(found, means, g, few) if few else _group(found, means, g, rated[:, g])),
         }
+    return {"groups": groups, **found.between()}
+
+
+def _group(found: Exposures, means: Means, g: int, rated: Chosen) -> dict[str, Any]:
+    """Return the numbers of a group, over the prompts it rated, and every rule that fired."""
+    numbers = {name: found.number(name, g) for name in found.statistics.names}
+    limits = {name: found.limits(name, g) for name, n in numbers.items() if not math.isnan(n.value)}
+    due = [name for name, found_limits in limits.items() if flags.has_interval(found_limits, found.options)]
+    over = means.over(rated)
+    why = [*reasons(numbers, due, "no_concern: no harm seen in a scored prompt"), *means.flags(over)]
+    if not rated.any():
+        why = ["no_items: the group rated none of the prompts"]
+    return {
+        "concern": numbers[CONCERN].to_dict(),
+        "statistics": _by_scorer(over, numbers),
+        "flags": [*why, *dict.fromkeys(f for found_limits in limits.values() for f in found_limits)],
+    }
+
+
+def _refused(found: Exposures, means: Means, g: int, why: str) -> dict[str, Any]:
+    """Return a group below the least number of raters: its concern, and null for all else."""
+    over = means.over(np.zeros(len(found.counts), dtype=bool))
+    return {
+        "concern": Number(found.number(CONCERN, g).value).to_dict(),
+        "statistics": _by_scorer(over, dict.fromkeys(found.badness, Number(math.nan))),
+        "flags": [why],
+    }
+
+
+def _by_scorer(over: dict[str, dict[str, Number]], exposures: dict[str, Number]) -> dict[str, Any]:
+    """Return statistics by scorer as JSON types."""
+    out = {key: {name: n.to_dict() for name, n in values.items()} for key, values in over.items()}
+    for name, number in exposures.items():
+        if name != CONCERN:
+            statistic, key = name.split(":", 1)
+            out[key][statistic] = number.to_dict()
     return out
-
-
-def _mean_rows(values: Floats) -> Floats:
-    """Return the mean of each row over what is not NaN; NaN for a row of NaN."""
-    n = (~np.isnan(values)).sum(axis=1)
-    return ratio(np.nansum(values, axis=1), n)
-
-
-def _summary(all_scores: list[Scores], rows: Any, k: int, threshold: float) -> dict[str, Any]:
-    """Return mean, expected maximum of k and exceedance over the chosen prompts, each prompt equal."""
-    out: dict[str, Any] = {}
-    for s in all_scores:
-        chosen = s.by_prompt[rows]
-        per_prompt = {
-            "mean": _mean_rows(chosen),
-            "expected_maximum": np.array([expected_maximum(x, k) for x in chosen]),
-            "exceedance": np.array([exceedance(x, k, threshold) for x in chosen]),
-        }
-        out[s.key] = {n: Number(_mean_known(v)).to_dict() for n, v in per_prompt.items()}
-        out[s.key]["reference_mean"] = Number(_mean_known(s.reference[rows])).to_dict()
-    return out
-
-
-def _mean_known(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
