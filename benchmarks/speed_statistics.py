@@ -30,18 +30,18 @@ from typing import Any, NamedTuple
 # several BLAS threads wait for each other wherever something else runs, up to 10 times as long as one would take
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402
-from scipy import stats  # noqa: E402
-from scipy.special import ndtr  # noqa: E402
+import numpy as np
+from scipy import stats
+from scipy.special import ndtr
 
-from lm_plural.harness.arrays import Floats  # noqa: E402
-from lm_plural.harness.statistics import leave_one_out  # noqa: E402
-from lm_plural.harness.statistics.contrasts import Sides, choose, families  # noqa: E402
-from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels  # noqa: E402
-from lm_plural.harness.statistics.draws import joint_draws  # noqa: E402
-from lm_plural.harness.statistics.groups import Weighting, group_statistics  # noqa: E402
-from lm_plural.harness.statistics.jackknife import Columns, disjoint_covariance  # noqa: E402
-from lm_plural.harness.statistics.random import generator  # noqa: E402
+from lm_plural.harness.arrays import Floats
+from lm_plural.harness.statistics import leave_one_out
+from lm_plural.harness.statistics.contrasts import Sides, choose, families
+from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
+from lm_plural.harness.statistics.draws import joint_draws
+from lm_plural.harness.statistics.groups import Weighting, group_statistics
+from lm_plural.harness.statistics.jackknife import Columns, disjoint_covariance
+from lm_plural.harness.statistics.random import generator
 
 GROUPS, DRAWS = 10, 10_000
 CUTS = np.array([-1.2, -0.4, 0.4, 1.2], dtype=np.float32)
@@ -238,9 +238,11 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     names = [x.split(":")[1].strip() for x in info.read_text().splitlines() if x.startswith("model name")]
     packages = ", ".join(f"{p} {version(p)}" for p in ("numpy", "scipy", "fairlearn", "pandas"))
+    cores = f"{os.cpu_count()} cores, {os.environ['OPENBLAS_NUM_THREADS']} BLAS thread"
+    load = f"load average {os.getloadavg()[0]:.1f} at the start"
     return (
-        f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, {os.environ['OPENBLAS_NUM_THREADS']} BLAS thread; load average "
-        f"{os.getloadavg()[0]:.1f} at the start; Python {platform.python_version()}, {packages}; {date.today()}."
+        f"{names[0] if names else platform.machine()}, {cores}; {load}; Python {platform.python_version()},\n"
+        f"{packages}; {date.today()}."
     )
 
 
@@ -330,18 +332,18 @@ Written by `python {shlex.join(sys.argv)}`; medians of {rounds} rounds in which 
 
 {n_items} items x 123 raters = {len(table.coded.level):,} simulated ratings on 5 levels, 10 groups, everyone rates all.
 Ours: item mean, disagreement, bias, divergence, skill, equivalent raters and rps of every group. The others: one mean
-per group (expected less given rating) with a percentile interval. fairlearn was run with `n_boot` of
-{", ".join(map(str, REPLICATES))} and a line fitted, whose value at 10,000 is shown; scipy does one group after
-the other, vectorized, `batch` = {BATCH}. They resample rows *or* items; our jackknife takes both items and raters as
-random, so intervals differ, too.
+per group (expected less given rating) with a percentile interval. fairlearn ran with `n_boot` of
+{", ".join(map(str, REPLICATES))} and a line was fitted, whose value at 10,000 is shown; scipy does one group after the
+other, vectorized, `batch` = {BATCH}. They resample rows *or* items; our jackknife takes items and raters as random, so
+the intervals differ, too.
 
 {compared}
 
 ## As ratings grow
 
-All statistics with jackknife and 10,000 joint draws; {PER_ITEM} raters an item, {PER_RATER} items a rater, 10 groups,
-5 levels. Each call in a process of its own, memory untouched before; the peak includes Python, libraries and the ratings
-(9 bytes each). Sizes above {ONCE:,} ran once.
+All statistics with jackknife and 10,000 joint draws; 100 raters an item, 50 items a rater, 10 groups, 5 levels.
+Each call in a process of its own, memory untouched before. The peak includes Python, libraries and the ratings (9 bytes
+each). Sizes above {ONCE:,} ran once.
 
 {growth_page(grown)}"""
     )

@@ -1,4 +1,4 @@
-"""``lm-plural plan``: how many raters a group, and how many items, for a gap of this size?"""
+"""``lm-plural plan``: the raters a group and the items that a gap needs."""
 
 from __future__ import annotations
 
@@ -44,9 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pilot("--ratings", type=Path, metavar="FILE", help="who said what")
     pilot("--predictions", type=Path, metavar="FILE", help="what the model says")
     pilot("--scale", metavar="L1,L2,..", help="levels, lowest first")
-    pilot(
-        "--axes", nargs="+", action=Words, default=[], metavar="AXIS", help="columns with groups; gender*race for cells"
-    )
+    axes = "columns with groups; gender*race for cells"
+    pilot("--axes", nargs="+", action=Words, default=[], metavar="AXIS", help=axes)
     pilot("--groups", nargs="+", action=Words, default=[], metavar="GROUP", help="only these groups of the one axis")
     pilot("--weights", choices=["items", "pairs"], default="items", help="average item, or average pair of raters")
     for rule, choices in CHOICES.items():
@@ -82,7 +81,7 @@ def execute(args: argparse.Namespace) -> int:
 def _question(args: argparse.Namespace) -> Question:
     """Return what is asked, once the options go together."""
     from lm_plural.harness.errors import UsageError, did_you_mean
-    from lm_plural.harness.result.plan import MODEL, STATISTICS, Question
+    from lm_plural.harness.result.plan import LEAST_ITEMS, LEAST_RATERS, MODEL, STATISTICS, Question
 
     if not 0 < args.gap < float("inf"):
         raise UsageError(f"--gap {args.gap:g}: expected a number above 0")
@@ -92,13 +91,16 @@ def _question(args: argparse.Namespace) -> Question:
     if statistic not in STATISTICS:
         hint = did_you_mean(statistic, STATISTICS) or f"; there are {', '.join(STATISTICS)}"
         raise UsageError(f"--statistic {statistic}: no such statistic{hint}")
-    (_check_pilot if args.ratings else _check_components)(args, statistic)
+    for name, least in (("items", LEAST_ITEMS), ("raters", LEAST_RATERS)):
+        if (getattr(args, name) or least) < least:
+            raise UsageError(f"--{name} {getattr(args, name)}: expected at least {least}, or there is no interval")
+    (_check_pilot if args.ratings else _check_components)(args)
     if statistic in MODEL and not args.predictions:
         raise UsageError(f"--statistic {statistic} needs --predictions")
     return Question(args.gap, args.power, statistic, args.items, args.raters, args.ratings_per_rater, args.comparisons)
 
 
-def _check_pilot(args: argparse.Namespace, _statistic: str) -> None:
+def _check_pilot(args: argparse.Namespace) -> None:
     from lm_plural.harness.errors import UsageError
 
     if both := [sd for sd in SDS if sd in args.given]:
@@ -111,7 +113,7 @@ def _check_pilot(args: argparse.Namespace, _statistic: str) -> None:
         raise UsageError("--groups: expected two or more different groups")
 
 
-def _check_components(args: argparse.Namespace, statistic: str) -> None:
+def _check_components(args: argparse.Namespace) -> None:
     from lm_plural.harness.errors import UsageError
 
     flags = ", ".join(f"--{sd}" for sd in SDS)
@@ -121,8 +123,8 @@ def _check_components(args: argparse.Namespace, statistic: str) -> None:
         raise UsageError(f"--{lacking[0]} is missing: components are {flags}")
     if extra := [o for o in OF_PILOT if o in args.given]:
         raise UsageError(f"--{extra[0]} goes with --ratings, not with components")
-    if statistic != "item_mean":
-        raise UsageError(f"--statistic {statistic}: components speak of item_mean only")
+    if args.statistic not in (None, "item_mean"):
+        raise UsageError(f"--statistic {args.statistic}: components speak of item_mean only")
     for sd in SDS:
         if not 0 <= getattr(args, sd) < float("inf"):
             raise UsageError(f"--{sd} {getattr(args, sd):g}: expected a number of 0 or more")
@@ -160,7 +162,7 @@ def render(question: Question, plan: dict[str, Any]) -> str:
     parts = [
         "\n".join(textwrap.fill(line, WIDTH) for line in sentences(question, plan)),
         _designs(question, plan["grid"]),
-        *([_pairs(plan["gaps"])] if len(plan["gaps"]) > 1 else []),
+        *([_pairs(question, plan["gaps"])] if len(plan["gaps"]) > 1 else []),
         "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in told),
     ]
     return "\n\n".join(parts)
@@ -168,7 +170,7 @@ def render(question: Question, plan: dict[str, Any]) -> str:
 
 def sentences(question: Question, plan: dict[str, Any]) -> list[str]:
     """Return the answer for the gap that needs most, in plain words."""
-    from lm_plural.harness.result.plan import IN_POINTS
+    from lm_plural.harness.result.plan import IN_POINTS, LEAST_ITEMS
 
     gap, n = plan["gaps"][0], len(plan["gaps"])
     points = " scale points" if question.statistic in IN_POINTS else ""
@@ -176,18 +178,21 @@ def sentences(question: Question, plan: dict[str, Any]) -> list[str]:
     found = [
         f"To detect a gap of {question.gap:g}{points} in {question.statistic} between {sides} "
         f"with power {100 * question.power:g} %: {_answer(question, gap, pilot=plan['axis'] is not None)}.",
-        f"However many items, at least {gap['least_raters']:,} raters a group; "
-        f"however many raters, at least {gap['least_items']:,} items.",
+        f"Raters alone set a limit: at least {gap['least_raters']:,} a group, however many items."
+        + (f" Items, too: at least {gap['least_items']:,}." if gap["least_items"] > LEAST_ITEMS else ""),
     ]
     if gap["detectable"] is not None:
         design = "The pilot" if question.items is None and question.raters is None else "The design asked about"
-        found.append(f"{design} detects {gap['detectable']:.3g}.")
+        found.append(f"{design} detects {_gap(question, gap['detectable'])}.")
     return found
 
 
 def _answer(question: Question, gap: dict[str, Any], *, pilot: bool) -> str:
     """Return raters needed with these items, and items needed with these raters."""
-    items = f"{gap['items']:,} items" if question.items or not pilot else f"the pilot's {gap['items']:,} items"
+    items = f"{gap['items']:,} items"
+    if pilot and not question.items:
+        total = gap["items_of_pilot"]
+        items = f"the pilot's {items}" if gap["items"] == total else f"{items} (of the pilot's {total:,})"
     if gap["raters_needed"] is None:
         answer = f"with {items} no number of raters is enough"
     else:
@@ -205,7 +210,7 @@ def _designs(question: Question, designs: dict[str, Any]) -> str:
     from lm_plural.harness.result.cells import grid
 
     def cell(gap: float) -> str:
-        return f"{gap:.3g}" + ("*" if gap <= question.gap * (1 + 1e-9) else " ")
+        return _gap(question, gap) + ("*" if gap <= question.gap * (1 + 1e-9) else " ")
 
     rows = [
         [f"{n:,} raters a group", *map(cell, gaps), _number(needed)]
@@ -216,7 +221,7 @@ def _designs(question: Question, designs: dict[str, Any]) -> str:
     return head + "\n" + grid(rows, ["", *(f"{i:,} items " for i in designs["items"]), "items needed"])
 
 
-def _pairs(gaps: list[dict[str, Any]]) -> str:
+def _pairs(question: Question, gaps: list[dict[str, Any]]) -> str:
     from lm_plural.harness.result.cells import MOST_GROUPS, grid, short
 
     rows = [
@@ -224,7 +229,7 @@ def _pairs(gaps: list[dict[str, Any]]) -> str:
             f"{short(gap['a'], 18)} - {short(gap['b'], 18)}",
             f"{gap['raters'][0]:,} {gap['raters'][1]:,}",
             f"{gap['items']:,}",
-            f"{gap['detectable']:.3g}",
+            _gap(question, gap["detectable"]),
             *(_number(gap[k]) for k in ("raters_needed", "items_needed", "least_raters")),
         ]
         for gap in gaps[:MOST_GROUPS]
@@ -240,13 +245,13 @@ def assumptions(question: Question, plan: dict[str, Any]) -> list[str]:
     from lm_plural.harness.result.plan import LEAST_RATERS
 
     m, pilot = plan["comparisons"], plan["axis"] is not None
-    several = f" of {m} comparisons by {plan['critical_from']}" if m > 1 else ""
-    of_pilot = ", with the degrees of freedom of the pilot" if plan["critical_from"] == "max-T" else ""
+    several = f" for {m} comparisons by {plan['critical_from']}" if m > 1 else ""
+    of_pilot = ", at the pilot's degrees of freedom" if plan["critical_from"] == "max-T" else ""
     found = [
-        f"two-sided test at 5 %, critical value {plan['critical']:.2f}{several}{of_pilot}; for new items and new raters",
+        f"two-sided test at 5 %, critical value {plan['critical']:.2f}{several}{of_pilot}; for other items and raters",
         "normal approximation: optimistic below about 10 raters a group; "
         f"no answer is below {LEAST_RATERS}, with fewer there is no interval",
-        f"{_load(question, plan['gaps'][0])}; items are those that raters of both groups rate",
+        f"{_load(question, plan['gaps'][0])}; {_counted(question)}",
     ]
     if not pilot:
         return [*found, "raters and items spread as stated"]
@@ -258,6 +263,13 @@ def assumptions(question: Question, plan: dict[str, Any]) -> list[str]:
     ]
 
 
+def _counted(question: Question) -> str:
+    from lm_plural.harness.statistics.groups import LINEAR
+
+    least = "raters of both groups rate" if question.statistic in LINEAR else "two raters of each group rate"
+    return f"items counted are those that {least}: the more raters, the more of them"
+
+
 def _load(question: Question, gap: dict[str, Any]) -> str:
     """Return how many items a rater is taken to rate."""
     if most := question.ratings_per_rater:
@@ -266,6 +278,13 @@ def _load(question: Question, gap: dict[str, Any]) -> str:
     if share > 0.995:
         return "every rater rates every item"
     return f"every rater rates the same share of the items as in the pilot ({100 * share:.2g} %)"
+
+
+def _gap(question: Question, gap: float) -> str:
+    """Return a gap with two digits more than the first of the gap asked about."""
+    import math
+
+    return f"{gap:.{min(max(2 - math.floor(math.log10(question.gap)), 0), 9)}f}"
 
 
 def _number(n: int | None) -> str:

@@ -143,14 +143,14 @@ class Exposures:
     def _spread(self, name: str, pairs: Family) -> dict[str, Any]:
         """Return tau, the corrected SD of the groups, and an interval for the range (methods 2.7)."""
         found, o = self.statistics, self.options
-        value = np.array([self.number(name, g).value for g in range(len(self.names))])
-        trusted = (found.n_raters(name) >= o.min_raters_interval) & ~np.isnan(found.estimates[name].se)
-        value = np.where(trusted, value, np.nan)
+        e = found.estimates[name]
+        trusted = found.n_raters(name) >= max(o.min_raters, o.min_raters_interval)
+        value = np.where(trusted & ~np.isnan(e.se), e.value, np.nan)
         tau2 = spread.spread(value, found.covariance.matrix(found.loadings({name: 1.0}), o.inference))
         low, high = spread.range_interval(pairs.estimates.value, pairs.estimates.se, pairs.critical)
         return {
             "tau": None if np.isnan(tau2) else null(np.sqrt(max(tau2, 0.0))),
             "tau2": null(tau2),
-            "n_groups": int(trusted.sum()),
+            "n_groups": int((~np.isnan(value)).sum()),
             "range": {"low": null(low), "high": null(high)},
         }

@@ -217,6 +217,7 @@ def plan_from_pilot(
     counts = count_levels(frame.coded, members)
     if q is not None:
         counts = counts * ~np.isnan(q[:, :1, None])
+    n_items = int(counts.any(axis=(1, 2)).sum())
     sizes = members.sizes(np.unique(frame.coded.rater))
     chosen = _chosen(dict(zip(names, sizes.tolist(), strict=True)), groups, axis_name(axis), notes)
     sides = Sides.of(frame.coded, members, counts)
@@ -240,7 +241,7 @@ def plan_from_pilot(
     return {
         "axis": axis_name(axis),
         **_critical(worst, "max-T", len(plans)),
-        "gaps": [{"a": ab[0], "b": ab[1], **plans[ab][0].answer()} for ab in worst_first],
+        "gaps": [{"a": ab[0], "b": ab[1], **plans[ab][0].answer(), "items_of_pilot": n_items} for ab in worst_first],
         "precision": null(float(np.sqrt(2 / family.estimates.df[m]))),
         "grid": worst.grid(),
         "notes": notes,

@@ -157,6 +157,7 @@ def families(
             np.tile(v, 2),
             sides.member[:, at],
             np.repeat([0, 1], m),
+            sums.n[:, at],
         )
         cov = covariance(coded, columns)
         value = loadings @ columns.total

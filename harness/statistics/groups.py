@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -187,6 +187,7 @@ def group_statistics(
         np.hstack([weights.by_name(n) for n in names]),
         np.zeros((0, s * g), dtype=bool),
         np.tile(np.arange(g), s),
+        np.tile(sums.n, s),
     )
     value = columns.total.reshape(s, g)
     value[names.index("signal")] = agreement.signal(coded, members, sums, weights.pair)
@@ -194,7 +195,7 @@ def group_statistics(
         cov = disjoint_covariance(coded, members, columns, counts)
     else:
         member = np.tile(membership_matrix(members, coded.n_raters), s)
-        cov = covariance(coded, Columns(columns.value, columns.table, columns.weights, member, columns.pool))
+        cov = covariance(coded, replace(columns, member=member))
     return _with_rps(GroupStatistics(names, value, cov, inference))
 
 
@@ -212,6 +213,7 @@ def _with_rps(found: GroupStatistics) -> GroupStatistics:
     cov = Covariance(
         *(load @ m @ load.T for m in (c.items, c.raters, c.same)),
         *(np.concatenate([x, x[as_pair]]) for x in (c.pool, c.n_items, c.n_raters)),
+        load @ c.within_items @ load.T,
     )
     return GroupStatistics(
         (*found.names, "rps"),

@@ -7,6 +7,8 @@ A column is ``T_p = sum_i w_ip h_ip``, seen by the raters of one side (a group, 
     V_X     = (n-1)/n sum_ij psi_ij psi_ij'    psi_ij = w_ip (h_ip - h_ip without rater j)
     V       = V_items + V_cross,  V_cross = V_R - V_X
 
+    raters alone: V_cross + sum_ij (n_i - 1)/n_i psi_ij psi_ij'
+
 V_items holds all that differs from item to item, the raters' part included; raters are the only reason why two items
 covary, and V_cross is what they add. Items alone or ratings as independent give intervals that are far too short.
 """
@@ -43,6 +45,8 @@ class Columns:
         Whose ratings the column is about.
     pool : ndarray of int, shape (P,)
         Columns of one number are about the same raters (or never stand in one combination).
+    n : ndarray, shape (I, P), optional
+        Raters of the item on the column's side; default: all of them, as where everyone rated everything.
     """
 
     value: Floats
@@ -50,6 +54,7 @@ class Columns:
     weights: Floats
     member: npt.NDArray[np.bool_]
     pool: Ints
+    n: Floats | None = None
 
     @property
     def total(self) -> Floats:
@@ -57,6 +62,11 @@ class Columns:
         some = self.weights.sum(axis=0) > 0
         known = np.where(self.weights > 0, self.value * self.weights, 0.0)
         return np.where(some, known.sum(axis=0), np.nan)
+
+    @property
+    def own(self) -> Floats | None:
+        """Share of psi^2 that is a rater's own noise, sqrt((n - 1) / n), shape (I, P); 1 for an item's only rater."""
+        return None if self.n is None else np.sqrt(np.where(self.n >= 2, 1 - ratio(1, self.n, 0.0), 1.0))
 
     @property
     def influence(self) -> Floats:
@@ -75,6 +85,9 @@ class Covariance:
     pool : ndarray of int, shape (P,)
     n_items, n_raters : ndarray, shape (P,)
         With weight in the column.
+    own : ndarray, shape (P, P), optional
+        V_X with the factor (n_i - 1)/n_i of each item: what raters alone make an item vary. Default V_X, the same where
+        everyone rated everything; with two raters an item V_X is twice as large, which cancels in V_cross only.
     """
 
     items: Floats
@@ -83,6 +96,12 @@ class Covariance:
     pool: Ints
     n_items: Floats
     n_raters: Floats
+    own: Floats | None = None
+
+    @property
+    def within_items(self) -> Floats:
+        """V_X as what raters alone make items vary, shape (P, P)."""
+        return self.same if self.own is None else self.own
 
     def parts(self, loadings: Floats) -> tuple[Floats, Floats]:
         """Return the item part, shape (M,), and the rater parts of V per pool, shape (pools + 1, M), none below 0.
@@ -95,7 +114,7 @@ class Covariance:
 
     def within(self, loadings: Floats) -> Floats:
         """Return V_X per pool, shape (pools, M): raters' part of what differs from item to item."""
-        return self._by_pool(loadings, self.same)[:-1]
+        return self._by_pool(loadings, self.within_items)[:-1]
 
     def variance(self, loadings: Floats, inference: Inference) -> tuple[Floats, Floats]:
         """Return the variance of each combination and its degrees of freedom (Satterthwaite), shape (M,) each.
@@ -104,7 +123,7 @@ class Covariance:
         """
         items, cross = self.parts(loadings)
         if inference == "raters":
-            items, cross = 0.0 * items, self._by_pool(loadings, self.raters)
+            items, cross = 0.0 * items, cross + self._by_pool(loadings, self.within_items)
         elif inference == "items":
             cross = 0.0 * cross
         total = np.maximum(items + np.maximum(cross.sum(axis=0), 0.0), 0.0)
@@ -120,7 +139,7 @@ class Covariance:
         """Return the covariance of the combinations, shape (M, M), as estimated: it may have negative eigenvalues."""
         parts = {
             "items+raters": self.items + self.raters - self.same,
-            "raters": self.raters,
+            "raters": self.raters - self.same + self.within_items,
             "items": self.items,
         }
         return np.asarray(loadings @ parts[inference] @ loadings.T)
@@ -141,6 +160,7 @@ def covariance(coded: Coded, columns: Columns) -> Covariance:
     """
     p = columns.weights.shape[1]
     raters, same, n_raters = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
+    noise, own = columns.own, np.zeros((p, p))
     for rater, item, level in _blocks(coded, max(BLOCK // p, 1)):
         starts = np.flatnonzero(np.diff(rater, prepend=-1))
         mine = columns.member[rater]
@@ -148,8 +168,11 @@ def covariance(coded: Coded, columns: Columns) -> Covariance:
         by_rater = np.add.reduceat(psi, starts, axis=0)
         raters += by_rater.T @ by_rater
         same += psi.T @ psi
+        if noise is not None:
+            psi *= noise[item]
+            own += psi.T @ psi
         n_raters += np.logical_or.reduceat(mine & (columns.weights[item] > 0), starts, axis=0).sum(axis=0)
-    return _scaled(columns, raters, same, n_raters)
+    return _scaled(columns, raters, same, n_raters, None if noise is None else own)
 
 
 def _blocks(coded: Coded, size: int) -> Iterator[tuple[Ints, Ints, Ints]]:
@@ -188,7 +211,8 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
             flat = np.ascontiguousarray(psi[:, k]).ravel()
             by_rater[:, k] += np.bincount(rows.pair, flat[cell], len(by_rater))
         seen += np.bincount(rows.pair, weighs[rows.item, rows.group], len(seen))
-    raters, same = np.zeros((s * g, s * g)), np.zeros((s * g, s * g))
+    raters, same, own = (np.zeros((s * g, s * g)) for _ in range(3))
+    noise = columns.own
     chosen = np.moveaxis(c, 1, 2).reshape(-1, g)
     n_raters = np.tile(np.bincount(members.group, seen > 0, g).astype(np.float64), s)
     for k in range(g):
@@ -196,12 +220,15 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
         mine = by_rater[members.group == k]
         raters[np.ix_(at, at)] = mine.T @ mine
         same[np.ix_(at, at)] = (psi[:, :, k] * chosen[:, k : k + 1]).T @ psi[:, :, k]
-    return _scaled(columns, raters, same, n_raters)
+        if noise is not None:
+            quiet = psi[:, :, k] * np.repeat(noise[:, at], c.shape[2], axis=0)
+            own[np.ix_(at, at)] = (quiet * chosen[:, k : k + 1]).T @ quiet
+    return _scaled(columns, raters, same, n_raters, None if noise is None else own)
 
 
-def _scaled(columns: Columns, raters: Floats, same: Floats, n_raters: Floats) -> Covariance:
+def _scaled(columns: Columns, raters: Floats, same: Floats, n_raters: Floats, own: Floats | None) -> Covariance:
     n_items = (columns.weights > 0).sum(axis=0).astype(np.float64)
     a = columns.influence * np.sqrt(ratio(n_items, n_items - 1, 0.0))
     f = np.sqrt(ratio(n_raters - 1, n_raters, 0.0))
     factor = f[:, None] * f
-    return Covariance(a.T @ a, raters * factor, same * factor, columns.pool, n_items, n_raters)
+    return Covariance(a.T @ a, raters * factor, same * factor, columns.pool, n_items, n_raters, own)

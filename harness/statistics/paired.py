@@ -210,6 +210,7 @@ def _columns(
         "divergence": (change, weights.single),
         "bias": (bias_change(sums, q_a, q_b), weights.single),
         "change": (change, weights.pair),
+        "of_a": (leave_one_out.divergence(sums, agreement.model_cdf(q_a)), weights.pair),
         "of_b": (leave_one_out.divergence(sums, agreement.model_cdf(q_b)), weights.pair),
         "signal": (leave_one_out.between(sums, weights.pair), weights.pair),
     }
@@ -236,11 +237,10 @@ def _joint(
 
 
 def _functions(found: GroupStatistics) -> dict[str, _Function]:
-    """Return the reported changes; C_A is written as C_B + change, so that equal models differ by 0 exactly."""
-    change, of_b, signal = (found.base(n) for n in ("change", "of_b", "signal"))
-    of_a, always = change + of_b, np.ones(len(change), dtype=bool)
-    positive = found.combine(of_b, {"of_b": 1.0}).low > 0
-    positive &= found.combine(of_a, {"of_b": 1.0, "change": 1.0}).low > 0
+    """Return the reported changes, of skill and ratio in terms of C_A - C_B, so that for equal models they are 0."""
+    change, of_a, of_b, signal = (found.base(n) for n in ("change", "of_a", "of_b", "signal"))
+    always = np.ones(len(change), dtype=bool)
+    positive = np.all([found.combine(found.base(n), {n: 1.0}).low > 0 for n in ("of_a", "of_b")], axis=0)
     c_a, c_b = (np.where(positive, c, 1.0) for c in (of_a, of_b))
     seen = signal > NEAR_ZERO * found.combine(signal, {"signal": 1.0}).se
     out = {n: _Function(found.base(n), {n: 1.0}, n, always) for n in ("bias", "divergence")}

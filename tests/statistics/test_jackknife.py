@@ -30,7 +30,9 @@ def unit(scaling: Scaling) -> float:
     return float(1 / scaling.spacing[0])
 
 
-def columns_of(parts: list[Contribution], weights: np.ndarray, members: Membership, n_raters: int) -> Columns:
+def columns_of(
+    parts: list[Contribution], weights: np.ndarray, members: Membership, n_raters: int, n: np.ndarray | None = None
+) -> Columns:
     s, g = len(parts), members.n_groups
     member = np.zeros((n_raters, g), dtype=bool)
     member[members.rater, members.group] = True
@@ -40,6 +42,7 @@ def columns_of(parts: list[Contribution], weights: np.ndarray, members: Membersh
         np.tile(weights, s),
         np.tile(member, s),
         np.tile(np.arange(g), s),
+        None if n is None else np.tile(n, s),
     )
 
 
@@ -137,7 +140,7 @@ def grouped(case: Case, pairs: list[tuple[int, int]]) -> tuple[Columns, Membersh
     sums, cdf = Sums.of(counts, Scaling.plain(case.positions)), model_cdf(case.q)
     v = agreement.item_weights(sums)
     parts = [item_mean(sums, v), divergence(sums, cdf), disagreement(sums), between(sums, v)]
-    return columns_of(parts, v, members, case.grid.shape[1]), members, counts
+    return columns_of(parts, v, members, case.grid.shape[1], sums.n), members, counts
 
 
 @quick
@@ -146,7 +149,7 @@ def test_the_fast_way_for_disjoint_groups_is_the_same(case: Case, data: st.DataO
     group = data.draw(st.lists(st.integers(-1, 1), min_size=case.grid.shape[1], max_size=case.grid.shape[1]))
     columns, members, counts = grouped(case, [(j, g) for j, g in enumerate(group) if g >= 0])
     a, b = covariance(case.coded, columns), disjoint_covariance(case.coded, members, columns, counts)
-    for name in ("items", "raters", "same", "n_items", "n_raters"):
+    for name in ("items", "raters", "same", "n_items", "n_raters", "own"):
         np.testing.assert_allclose(getattr(a, name), getattr(b, name), atol=1e-14, err_msg=name)
 
 
@@ -161,7 +164,7 @@ def test_neither_the_order_of_rows_nor_the_size_of_blocks_matters(case: Case, ra
     with pytest.MonkeyPatch.context() as m:
         m.setattr("lm_plural.harness.statistics.jackknife.BLOCK", 1)
         again = covariance(mixed, columns)
-    for name in ("items", "raters", "same", "n_raters"):
+    for name in ("items", "raters", "same", "n_raters", "own"):
         np.testing.assert_allclose(getattr(whole, name), getattr(again, name), atol=1e-14, err_msg=name)
 
 
@@ -197,3 +200,18 @@ def test_without_ratings_alike_nothing_varies():
     variance, df = found.variance(np.eye(1), "items+raters")
     assert variance[0] == 0
     assert df[0] == np.inf
+
+
+def test_with_two_raters_an_item_raters_alone_vary_a_mean_as_much_as_they_do():
+    """No rater effects, no item differences: the variance of a mean of 2 x 400 ratings is s^2 / 800, not s^2 / 400."""
+    rng = np.random.default_rng(0)
+    item = np.repeat(np.arange(400), 2)
+    rater = np.concatenate([rng.choice(60, 2, replace=False) for _ in range(400)])
+    coded = Coded(item, rater, rng.integers(0, 5, 800), 400, 60, FIVE)
+    everyone = Membership.everyone(60)
+    sums = Sums.of(count_levels(coded, everyone), Scaling.plain(FIVE))
+    v = agreement.item_weights(sums)
+    found = covariance(coded, columns_of([item_mean(sums, v)], v, everyone, 60, sums.n))
+    assert found.within_items[0, 0] == pytest.approx(2 / 800, rel=0.15)
+    assert found.same[0, 0] == pytest.approx(4 / 800, rel=0.15)
+    assert found.variance(np.eye(1), "raters")[0][0] < 1.4 * found.variance(np.eye(1), "items")[0][0]

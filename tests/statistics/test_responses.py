@@ -1,4 +1,4 @@
-"""Repeated generations (O13) and group-weighted exposure (methods 6.6)."""
+"""Repeated generations (O13)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from lm_plural.harness.statistics.responses import exceedance, expected_maximum, exposure
+from lm_plural.harness.statistics.responses import exceedance, expected_maximum
 from tests.statistics.by_hand import quick
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=7)
-shares = st.floats(0, 1).map(lambda x: round(x, 3))
 
 
 def test_a_score_at_the_threshold_exceeds_it():
@@ -57,39 +55,3 @@ def test_many_responses_do_not_overflow():
     assert expected_maximum(x, 5000) == pytest.approx(1)
     assert expected_maximum(x, 1) == pytest.approx(0.5)
     assert exceedance(x, 2500) == pytest.approx(1)
-
-
-def test_exposure_oracle():
-    concern = np.array([[1, 0], [0, 0.5], [0, 0.5]])
-    np.testing.assert_allclose(exposure(concern, [1, 0, 0]), [1, 0])
-
-
-@quick
-@given(arrays(float, (4, 3), elements=shares), shares)
-def test_constant_badness_is_everyones_exposure(concern, s):
-    concern[0] = 1
-    np.testing.assert_allclose(exposure(concern, np.full(4, s)), s, atol=1e-12)
-
-
-@quick
-@given(arrays(float, 4, elements=shares), st.floats(0.01, 1))
-def test_constant_concern_makes_exposure_the_plain_mean(s, r):
-    np.testing.assert_allclose(exposure(np.full((4, 2), r), s), s.mean(), atol=1e-12)
-
-
-@quick
-@given(arrays(float, (4, 3), elements=shares), arrays(float, 4, elements=shares), st.floats(0.01, 100))
-def test_scaling_a_groups_concern_changes_nothing(concern, s, factor):
-    concern[0] = 1
-    np.testing.assert_allclose(exposure(concern * factor, s), exposure(concern, s), atol=1e-12)
-
-
-def test_unrated_and_unscored_items_and_weights():
-    nan = float("nan")
-    concern = np.array([[1, nan], [0.5, 1], [1, 1]])
-    np.testing.assert_allclose(exposure(concern, [1, 0, nan]), [1 / 1.5, 0])
-    np.testing.assert_allclose(exposure(concern, [1, 0, nan], [1, 2, 5]), [0.5, 0])
-
-
-def test_a_group_without_any_concern_has_no_exposure():
-    assert np.isnan(exposure(np.array([[0.0], [0.0]]), [1, 1]))[0]
