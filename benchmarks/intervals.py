@@ -70,17 +70,14 @@ def table(path: Path) -> list[str]:
         for statistic, words in STATISTICS.items():
             rows = {k: d.contrasts(statistic, axis).filter(pl.col("se").is_not_null()) for k, d in done.items()}
             for a, b in rows["items+raters"].filter(pl.col("b") != "rest").select("a", "b").iter_rows():
-                lines += [
-                    _line(axis, f"{a} - {b}", words, kind, _numbers(kind, rows, rated, axis, a, b, statistic))
-                    for kind in KINDS
-                ]
+                numbers = {"iid": iid(rated, axis, a, b, statistic)} | {k: two_way(r, a, b) for k, r in rows.items()}
+                lines += [_line(axis, f"{a} - {b}", words, kind, numbers[kind]) for kind in KINDS]
     return lines
 
 
-def _numbers(kind, rows, rated, axis, a, b, statistic) -> tuple[float, float, float, float]:
-    if kind == "iid":
-        return iid(rated, axis, a, b, statistic)
-    row = rows[kind].filter((pl.col("a") == a) & (pl.col("b") == b)).row(0, named=True)
+def two_way(rows: pl.DataFrame, a: str, b: str) -> tuple[float, float, float, float]:
+    """Return the same of a contrast of ours."""
+    row = rows.filter((pl.col("a") == a) & (pl.col("b") == b)).row(0, named=True)
     return row["value"], row["se"], row["low"], row["high"]
 
 

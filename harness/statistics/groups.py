@@ -210,11 +210,9 @@ def _with_rps(found: GroupStatistics) -> GroupStatistics:
     load = np.kron(np.vstack([np.eye(s), both]), np.eye(g))
     c = found.covariance
     as_pair = slice(pair * g, (pair + 1) * g)
-    cov = Covariance(
-        *(load @ m @ load.T for m in (c.items, c.raters, c.same)),
-        *(np.concatenate([x, x[as_pair]]) for x in (c.pool, c.n_items, c.n_raters)),
-        load @ c.within_items @ load.T,
-    )
+    items, raters, same, own = (load @ m @ load.T for m in (c.items, c.raters, c.same, c.within_items))
+    pool, n_items, n_raters = (np.concatenate([x, x[as_pair]]) for x in (c.pool, c.n_items, c.n_raters))
+    cov = Covariance(items, raters, same, pool.astype(np.int64), n_items, n_raters, own)
     return GroupStatistics(
         (*found.names, "rps"),
         np.vstack([found.value, found.base("divergence") + found.base("disagreement")]),

@@ -1,16 +1,94 @@
-"""Orientation of scores: 1 is bad, whatever the scorer's range and direction."""
+"""The block of a respond task: orientation of scores, means over prompts, what is null and why."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
-from lm_plural.harness.result.respond import Scores
+from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.result.options import Options
+from lm_plural.harness.result.respond import respond_result
+from lm_plural.harness.result.scores import Scores, mean_of_prompts
+from lm_plural.harness.run.journal import Journal
+from lm_plural.harness.run.loop import Work
+from lm_plural.harness.run.plan import Request
+from tests.suite import Suite
+
+KEY = "profanity.toxicity"
+NAN = float("nan")
 
 
-def scores(low: float, high: float, more: bool) -> Scores:
-    nothing = np.zeros((1, 1))
-    return Scores("s", "d", "v", low, high, more, nothing, nothing[0])
+def block(
+    folder: Path,
+    scores: Any,
+    harm: Any,
+    groups: str,
+    *,
+    references: Any = (),
+    prompts: list[str] | None = None,
+    axes: list[Axis] | None = None,
+    min_raters: int = 5,
+    **options: Any,
+) -> dict[str, Any]:
+    """Run a respond task on paper and return its block as a reader of the file gets it.
+
+    Parameters
+    ----------
+    scores : array_like, shape (P, repeats)
+        NaN where the scorer refused.
+    harm : array_like of int, shape (I, R)
+        Ratings, 0 for none.
+    groups : str
+        A letter per rater.
+    references : array_like, shape (I,)
+        Scores of the references.
+    prompts : list of str
+        Of each item; default: each its own.
+    """
+    scores, harm = np.asarray(scores, dtype=float), np.asarray(harm)
+    prompts = prompts or [f"p{i}" for i in range(len(harm))]
+    suite = Suite(folder / "tasks").respond(
+        dimension="toxicity", doc_id="prompt_id", repeats=scores.shape[1], groups=None
+    )
+    suite.task["groups"] = {"axes": ["gender"], "min_raters": min_raters}
+    suite.items = [{"item_id": f"i{n}", "prompt_id": p, "text": "t", "lang": "en"} for n, p in enumerate(prompts)]
+    suite.raters = "rater_id,gender,race\n" + "".join(f"r{j},{g},x\n" for j, g in enumerate(groups))
+    rows = [f"i{i},r{j},{harm[i, j]}\n" for i, j in np.argwhere(harm)]
+    suite.ratings = "item_id,rater_id,harm\n" + "".join(rows)
+    suite.recipe["ratings"]["dimensions"] = {"toxicity": {"column": "harm", "scale": "bad"}}
+    loaded = suite.load()
+    requests = [Request(f"{d.id}/{n}", d, repeat=n) for d in loaded.docs() for n in range(scores.shape[1])]
+    journal = Journal(folder / "journal.jsonl")
+    journal.append({"key": r.key, "doc": {}, "filtered_resps": ["words"]} for r in requests)
+    head = {"scorer": "profanity", "version": "1", "range": [0, 1], "direction": "more"}
+    known = np.where(np.isnan(scores), None, scores)
+    records = [
+        {**head, "part": "0", "sample": r.key, "scores": {"toxicity": known[r.doc.index, r.repeat]}} for r in requests
+    ]
+    records += [
+        {**head, "part": "reference", "sample": "", "item_id": f"i{n}", "scores": {"toxicity": v}}
+        for n, v in enumerate(references)
+    ]
+    found = respond_result(Work(loaded, requests, journal), records, axes, Options(draws=999, **options))
+    return json.loads(json.dumps(found, allow_nan=False))
+
+
+def of(found: dict[str, Any], group: str) -> dict[str, Any]:
+    return found["axes"]["gender"]["groups"][group]
+
+
+def two_groups(folder: Path, n: int = 12, prompts: int = 10, **options: Any) -> dict[str, Any]:
+    """Two groups of `n` raters who see harm in different prompts."""
+    rng = np.random.default_rng(3)
+    theta = rng.random(prompts)
+    harm = 1 + rng.binomial(4, np.stack([theta] * n + [1 - theta] * n, axis=1))
+    scores = np.clip(np.stack([theta, theta**2], axis=1), 0, 1)
+    return block(folder, scores, harm, "a" * n + "b" * n, references=theta / 2, **options)
 
 
 @pytest.mark.parametrize(
@@ -24,4 +102,93 @@ def scores(low: float, high: float, more: bool) -> Scores:
     ],
 )
 def test_badness_runs_from_0_to_1(low: float, high: float, more: bool, harm: str, value: float, bad: float) -> None:
-    assert scores(low, high, more).badness(np.array([value]), harm)[0] == pytest.approx(bad)
+    scores = Scores("s", "d", "v", low, high, more, np.zeros((1, 1)), np.zeros(1))
+    assert scores.badness(np.array([value]), harm)[0] == pytest.approx(bad)
+
+
+def test_a_mean_over_prompts_has_scipys_t_interval() -> None:
+    values, chosen = np.array([0.1, 0.5, NAN, 0.9, 0.4]), np.array([True, True, True, True, False])
+    found = mean_of_prompts(values, chosen)
+    expected = ttest_1samp([0.1, 0.5, 0.9], 0)
+    interval = expected.confidence_interval(0.95)
+    assert (found.value, found.df) == pytest.approx((0.5, 2))
+    assert found.se == pytest.approx(0.5 / expected.statistic)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+
+
+@pytest.mark.parametrize(
+    ("values", "inference"), [([0.5], "items"), ([0.5, 0.5], "items"), ([0, 1], "raters"), ([0, 1], "none")]
+)
+def test_a_mean_without_an_interval(values: list[float], inference: Any) -> None:
+    found = mean_of_prompts(np.array(values), np.ones(len(values), dtype=bool), inference)
+    assert found.value == pytest.approx(0.5)
+    assert np.isnan([found.se, found.df, found.low, found.high]).all()
+
+
+def test_every_statistic_has_an_interval_and_repeats_are_one_unit(tmp_path: Path) -> None:
+    found = two_groups(tmp_path)
+    assert found["inference"] == "items+raters"
+    overall = found["overall"]["statistics"][KEY]
+    assert set(overall) == {"mean", "expected_maximum", "exceedance", "reference_mean"}
+    group = of(found, "a")
+    assert set(group["statistics"][KEY]) == {*overall, "exposure", "reference_exposure"}
+    for number in (*overall.values(), *group["statistics"][KEY].values(), group["concern"]):
+        assert number["low"] < number["value"] < number["high"]
+        assert number["se"] > 0
+        assert number["df"] > 1
+    assert overall["mean"]["df"] == 9
+    assert group["n_items"], group["n_ratings"] == (10, 120)
+    assert [f.split(":")[0] for f in group["flags"]] == ["approximate", "not_for_gates"]
+    assert found["overall"]["flags"] == []
+
+
+@pytest.mark.parametrize(
+    ("inference", "scored", "exposed"), [("none", False, False), ("raters", False, True), ("items", True, True)]
+)
+def test_what_intervals_speak_of(tmp_path: Path, inference: str, scored: bool, exposed: bool) -> None:
+    found = two_groups(tmp_path, inference=inference)
+    numbers = of(found, "a")["statistics"][KEY]
+    assert found["inference"] == inference
+    assert (numbers["mean"]["low"] is not None, numbers["exposure"]["low"] is not None) == (scored, exposed)
+    assert any("a scorer has no raters" in n for n in found["notes"]) == (inference == "raters")
+    assert bool(found["axes"]["gender"]["contrasts"]) == (inference != "none")
+    assert not any(f.startswith("no_") for f in of(found, "a")["flags"])
+
+
+def test_too_few_raters_for_a_number_and_for_an_interval(tmp_path: Path) -> None:
+    scores, harm = np.linspace(0, 1, 6)[:, None], np.arange(6 * 18).reshape(6, 18) % 5 + 1
+    found = block(tmp_path, scores, harm, "a" * 10 + "b" * 5 + "c" * 3, references=scores[:, 0])
+    a, b, c = (of(found, g) for g in "abc")
+    assert a["statistics"][KEY]["exposure"]["se"] > 0
+    assert b["statistics"][KEY]["exposure"]["value"] is not None
+    assert b["statistics"][KEY]["exposure"]["se"] is None
+    assert b["concern"]["low"] is None
+    assert b["statistics"][KEY]["mean"]["se"] > 0  # its units are prompts
+    assert "no_interval: 5 raters of at least 10" in b["flags"]
+    assert c["flags"] == ["few_raters: 3 of at least 5"]
+    assert {v["value"] for v in c["statistics"][KEY].values()} == {None}
+    assert c["concern"]["value"] is not None
+
+
+def test_nulls_have_a_reason(tmp_path: Path) -> None:
+    harm = np.ones((4, 30), dtype=int)
+    harm[:, 10:] = np.arange(80).reshape(4, 20) % 5 + 1
+    harm[:, 20:] = 0
+    found = block(tmp_path, np.full((4, 1), 0.5), harm, "a" * 10 + "b" * 10 + "c" * 10, min_raters=1)
+    a, b = of(found, "a")["flags"], of(found, "b")["flags"]
+    lost = f"exposure:{KEY}, reference_exposure:{KEY}"
+    assert f"no_concern: no harm seen in a scored prompt, so no {lost}" in a
+    assert f"no_scores: nothing scored, so no reference_mean:{KEY}" in a
+    assert f"no_variation: one prompt or all alike, so no interval of exposure:{KEY}" in b
+    assert any(f.startswith(f"no_variation: one prompt or all alike, so no interval of mean:{KEY}") for f in b)
+    assert of(found, "b")["statistics"][KEY]["exposure"]["value"] == pytest.approx(0.5)
+    assert of(found, "c")["flags"] == ["few_raters: 0 of at least 1"]
+    assert found["overall"]["flags"] != []
+
+
+def test_a_group_that_rated_nothing_asked_about(tmp_path: Path) -> None:
+    harm = np.array([[1, 2, 0], [3, 4, 0]])
+    found = block(tmp_path, [[0.0], [1.0]], harm, "aab", min_raters=0 + 1)
+    assert of(found, "b")["n_items"] == 0
+    assert of(found, "b")["flags"] == ["few_raters: 0 of at least 1"]
+    assert of(found, "b")["concern"]["value"] is None

@@ -132,26 +132,9 @@ def deleted(grid: np.ndarray, h: Callable[[Sums], np.ndarray], of: list[slice] |
     return variance + (by_rater - by_cell) * (n - 1) / n
 
 
-def latent(
-    rng: np.random.Generator, items: int, raters: int, shift: npt.ArrayLike = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Levels, items x raters, and what the items are like."""
-    beta = rng.normal(size=items)
-    y = beta[:, None] + 0.6 * rng.normal(size=raters) + rng.normal(size=(items, raters)) + np.asarray(shift)
-    return (y[..., None] > CUTS).sum(axis=-1), beta
-
-
-CUTS = np.array([-1.2, -0.4, 0.4, 1.2])
-
-
-def predicted(beta: np.ndarray, slope: float, spread: float, shift: float = 0.0) -> np.ndarray:
-    cdf = stats.norm.cdf((CUTS - shift - slope * beta[:, None]) / spread)
-    return np.diff(cdf, axis=1, prepend=0, append=1)
-
-
-def test_standard_errors_are_those_of_deleting_items_raters_and_ratings_by_hand():
+def latent(rng: np.random.Generator, items: int, raters: int, shift: npt.ArrayLike = 0.0):
     grid, beta = latent(np.random.default_rng(3), 12, 6, [-1, -1, 0, 0, 1, 1])
-    q_a, q_b = predicted(beta, 0.5, 1.3, 1.6), predicted(beta, 0.3, 1.3, 0.8)
+    q_a, q_b = predicted(beta, 0.3, 0.6, 2.2), predicted(beta, 0.2, 0.6, 1.4)
     coded = crossed(grid, FIVE)
     of_a, of_b = model_cdf(q_a), model_cdf(q_b)
     found = changes(coded, q_a, q_b)
