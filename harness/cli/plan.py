@@ -192,7 +192,7 @@ def _answer(question: Question, gap: dict[str, Any], *, pilot: bool) -> str:
     items = f"{gap['items']:,} items"
     if pilot and not question.items:
         total = gap["items_of_pilot"]
-        items = f"the pilot's {items}" if gap["items"] == total else f"{items} (of the pilot's {total:,})"
+        items = f"the pilot's {items}" if gap["items"] == total else f"{gap['items']:,} of the pilot's {total:,} items"
     if gap["raters_needed"] is None:
         answer = f"with {items} no number of raters is enough"
     else:

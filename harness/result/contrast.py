@@ -48,7 +48,10 @@ class Written:
             row["ratio"] = {k: null(float(getattr(f.ratio, k)[m])) for k in ("value", "low", "high")}
         row["p_permutation"] = None if small is None else null(float(small[m]))
         row |= {"n_items": int(f.n_items[m]), "n_raters_a": sides[0], "n_raters_b": sides[1], "family": len(f.a)}
-        return row | {"flags": flags.of_contrast(sides, int(f.n_items[m]), float(f.share[m]), self.options)}
+        found = flags.of_contrast(sides, int(f.n_items[m]), float(f.share[m]), self.options)
+        if row["value"] is not None and row["se"] is None and not any(x.startswith("no_interval") for x in found):
+            found.append("no_variation: all alike, so no interval")
+        return row | {"flags": found}
 
     def detectable(self) -> dict[str, list[dict[str, Any]]]:
         """Return the smallest detectable gap (methods 3.9) of every contrast that has an interval."""

@@ -18,7 +18,7 @@ from lm_plural.harness.result.group import null
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.result.sensitivity import FACTOR, times_as_large
 from lm_plural.harness.statistics import percent
-from lm_plural.harness.statistics.agreement import weighted_mean
+from lm_plural.harness.statistics.agreement import ROUNDING, weighted_mean
 from lm_plural.harness.statistics.contrasts import choose, support
 from lm_plural.harness.statistics.counts import Ints, Membership
 from lm_plural.harness.statistics.effects import cliffs_delta, superiority
@@ -67,26 +67,29 @@ def effects(
     """
     a, b = choose("pairs", computed, len(names))
     level = counts @ frame.scaling.matrix
-    n, x = level.sum(axis=-1), level @ frame.scaling.positions
-    weights, _ = support(n, a, b, options.weights, user, 1)
-    common = (weights > 0) * (1.0 if user is None else user[:, None])
+    weights, _ = support(level.sum(axis=-1), a, b, options.weights, user, 1)
+    used = weights > 0
+    inside, middle = _inside(frame, level[:, a], level[:, b], weights)
+    common = used * (1.0 if user is None else user[:, None])
     pooled = [np.einsum("im,imk->mk", common, level[:, side]) for side in (a, b)]
-    means = ratio(x, n)
-    inside = {
-        "cliff": weighted_mean(cliffs_delta(level[:, a], level[:, b]), weights),
-        "pomp_within_items": 100 * weighted_mean(means[:, a] - means[:, b], weights) / np.ptp(frame.scaling.positions),
-    }
-    inside["superiority"] = superiority(inside["cliff"])
-    from_item = _rater_deviations(frame, (means[:, a] + means[:, b]) / 2, weights > 0)
+    from_middle = _rater_deviations(frame, middle, used)
     member = membership_matrix(members, frame.coded.n_raters)
     rows = []
     for m, (g, h) in enumerate(zip(a, b, strict=True)):
-        row: dict[str, Any] = {"a": names[g], "b": names[h], "n_items": int((weights[:, m] > 0).sum())}
+        row: dict[str, Any] = {"a": names[g], "b": names[h], "n_items": int(used[:, m].sum())}
         row |= {name: null(v[m]) for name, v in inside.items()}
         row |= _pooled(frame, pooled[0][m], pooled[1][m])
-        row["rater_sd_difference"] = _by_rater_sd(from_item[:, m], member[:, g], member[:, h])
+        row["rater_sd_difference"] = _by_rater_sd(from_middle[:, m], member[:, g], member[:, h])
         rows.append(row | {"flags": _flags(row)})
     return rows
+
+
+def _inside(frame: Frame, c1: Floats, c2: Floats, weights: Floats) -> tuple[dict[str, Floats], Floats]:
+    """Return what is compared inside items, shape (M,) each, and the middle of both means of each, shape (I, M)."""
+    first, second = (ratio(c @ frame.scaling.positions, c.sum(axis=-1)) for c in (c1, c2))
+    delta, apart = weighted_mean(cliffs_delta(c1, c2), weights), weighted_mean(first - second, weights)
+    pomp = 100 * apart / np.ptp(frame.scaling.positions)
+    return {"cliff": delta, "superiority": superiority(delta), "pomp_within_items": pomp}, (first + second) / 2
 
 
 def _pooled(frame: Frame, c1: Floats, c2: Floats) -> dict[str, Any]:
@@ -123,7 +126,7 @@ def _rater_deviations(frame: Frame, middle: Floats, common: npt.NDArray[np.bool_
 def _by_rater_sd(deviation: Floats, first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> dict[str, Any]:
     known = ~np.isnan(deviation)
     value, sd = percent.rater_sd_difference(deviation[first & known], deviation[second & known])
-    return {"value": null(value), "sd": null(sd)}
+    return {"value": null(value) if sd > ROUNDING else None, "sd": null(sd)}
 
 
 def _flags(row: dict[str, Any]) -> list[str]:

@@ -296,6 +296,8 @@ class _Job:
     ) -> list[dict[str, Any]]:
         o, frame = self.options, self.frame
         a, b = choose(kind, computed, len(names))
+        if not len(a):
+            return []
         rng = generator(o.seed, axis, "paired", kind)
         found = gap_changes(
             frame.coded,

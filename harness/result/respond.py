@@ -111,8 +111,6 @@ def _group(found: Exposures, means: Means, g: int, rated: Chosen) -> dict[str, A
     due = [name for name, found_limits in limits.items() if flags.has_interval(found_limits, found.options)]
     over = means.over(rated)
     why = [*reasons(numbers, due, "no_concern: no harm seen in a scored prompt"), *means.flags(over)]
-    if not rated.any():
-        why = ["no_items: the group rated none of the prompts"]
     return {
         "concern": numbers[CONCERN].to_dict(),
         "statistics": _by_scorer(over, numbers),

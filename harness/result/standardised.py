@@ -132,7 +132,8 @@ def _of(statistics: GroupStatistics, name: str) -> Covariance:
     c, groups = statistics.covariance, statistics.value.shape[1]
     start = statistics.names.index(name) * groups
     at = slice(start, start + groups)
-    return Covariance(c.items[at, at], c.raters[at, at], c.same[at, at], c.pool[at], c.n_items[at], c.n_raters[at])
+    own = None if c.own is None else c.own[at, at]
+    return Covariance(c.items[at, at], c.raters[at, at], c.same[at, at], c.pool[at], c.n_items[at], c.n_raters[at], own)
 
 
 def _written(found: Standardised, gap: Number, limits: list[str]) -> dict[str, Any]:

@@ -134,10 +134,12 @@ def exposure_statistics(
     rated = counts.sum(axis=2) > 0
     weights = [_equal(rated)]
     parts = [concern_part(concerns, counts, weights[0])]
+    value = [weighted_mean(parts[0].value, weights[0])]
     for s in badness.values():
         v = _equal(rated & ~np.isnan(np.asarray(s))[:, None])
         weights.append(v * _felt(concerns, counts, v))
         parts.append(exposure_part(concerns, counts, s, weights[-1]))
+        value.append(exposure(concerns.mean(counts), s, weights[-1]))
     g, n = members.n_groups, len(parts)
     columns = Columns(
         np.hstack([p.value for p in parts]),
@@ -145,9 +147,10 @@ def exposure_statistics(
         np.hstack(weights),
         np.tile(membership_matrix(members, concerns.coded.n_raters), n),
         np.tile(np.arange(g), n),
+        np.tile(counts.sum(axis=2), n).astype(np.float64),
     )
     found = covariance(concerns.coded, columns)
-    return GroupStatistics((CONCERN, *badness), columns.total.reshape(n, g), found, inference)
+    return GroupStatistics((CONCERN, *badness), np.array(value), found, inference)
 
 
 def exposure_contrasts(
@@ -175,7 +178,8 @@ def exposure_contrasts(
     v = v * (felt[:m] & felt[m:])
     part = exposure_part(concerns, counts, badness, np.tile(v, 2))
     table = contrasts._without_lone_raters(part, v, n[:, at])
-    columns = Columns(part.value, np.moveaxis(table, 1, 2), np.tile(v, 2), sides.member[:, at], np.repeat([0, 1], m))
+    of_side = np.repeat([0, 1], m)
+    columns = Columns(part.value, np.moveaxis(table, 1, 2), np.tile(v, 2), sides.member[:, at], of_side, n[:, at])
     found = covariance(concerns.coded, columns)
     loadings = np.hstack([np.eye(m), -np.eye(m)])
     value = loadings @ columns.total

@@ -133,7 +133,8 @@ class Covariance:
         for k, pool in enumerate(np.unique(self.pool)):
             raters = np.where(used & (self.pool == pool), self.n_raters, np.inf).min(axis=1)
             below = below + ratio(cross[k] ** 2, raters - 1, 0.0)
-        return total, ratio(total**2, below, np.inf)
+        # raters on both sides may take more from the variance than Satterthwaite's sum knows of
+        return total, np.maximum(ratio(total**2, below, np.inf), 1.0)
 
     def matrix(self, loadings: Floats, inference: Inference) -> Floats:
         """Return the covariance of the combinations, shape (M, M), as estimated: it may have negative eigenvalues."""

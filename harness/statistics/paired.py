@@ -25,8 +25,8 @@ from lm_plural.harness.statistics.counts import Coded, Ints, Membership, Scaling
 from lm_plural.harness.statistics.draws import joint_draws
 from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, membership_matrix
 from lm_plural.harness.statistics.inferences import Inference
-from lm_plural.harness.statistics.intervals import LEVEL, NEAR_ZERO, Estimates, raw
-from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance
+from lm_plural.harness.statistics.intervals import LEVEL, NEAR_ZERO, Estimates, p_value, quantile, raw
+from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance, disjoint_covariance
 from lm_plural.harness.statistics.leave_one_out import Contribution
 
 #: Changes of a group, in the order they are shown; more is worse for divergence and rps, better for the last two.
@@ -131,8 +131,8 @@ def group_changes(
     least : int
         Raters a group needs for an interval and a place in the family; under items that vary also two items.
     """
-    sums = Sums.of(counts, scaling)
-    found = _joint(coded, members, sums, _columns(sums, q_a, q_b, weights), inference)
+    parts = _parts(Sums.of(counts, scaling), q_a, q_b, weights)
+    found = _joint(coded, members, counts, scaling, parts, inference)
     out = {}
     for name, f in _functions(found).items():
         n_items, n_raters = found.n_items(f.column), found.n_raters(f.column)
@@ -183,7 +183,7 @@ def gap_changes(
     part = Contribution(part.value[:, at], part.table[:, at])
     table = np.moveaxis(_without_lone_raters(part, v, sums.n[:, at]), 1, 2)
     member, pool = sides.member[:, at], np.repeat([0, 1], m)
-    columns = Columns(part.value, np.ascontiguousarray(table), np.tile(v, 2), member, pool)
+    columns = Columns(part.value, np.ascontiguousarray(table), np.tile(v, 2), member, pool, sums.n[:, at])
     cov = covariance(coded, columns)
     loadings = np.hstack([np.eye(m), -np.eye(m)])
     n_items, n_raters = cov.n_items[:m], cov.n_raters.reshape(2, m)
@@ -201,7 +201,7 @@ class _Function(NamedTuple):
     clear: npt.NDArray[np.bool_]
 
 
-def _columns(
+def _parts(
     sums: Sums, q_a: npt.ArrayLike, q_b: npt.ArrayLike, weights: Weighting
 ) -> dict[str, tuple[Contribution, Floats]]:
     """Return what changes are made of; that of divergence twice, the second time over items with two raters."""
@@ -219,21 +219,25 @@ def _columns(
 def _joint(
     coded: Coded,
     members: Membership,
-    sums: Sums,
+    counts: npt.ArrayLike,
+    scaling: Scaling,
     parts: dict[str, tuple[Contribution, Floats]],
     inference: Inference,
 ) -> GroupStatistics:
-    s, g = len(parts), members.n_groups
+    s, g, sums = len(parts), members.n_groups, Sums.of(counts, scaling)
     columns = Columns(
         np.concatenate([p.value for p, _ in parts.values()], axis=1),
         np.concatenate([np.moveaxis(p.table, 1, 2) for p, _ in parts.values()], axis=2),
         np.hstack([v for _, v in parts.values()]),
         np.tile(membership_matrix(members, coded.n_raters), s),
         np.tile(np.arange(g), s),
+        np.tile(sums.n, s),
     )
     value = columns.total.reshape(s, g)
     value[-1] = agreement.signal(coded, members, sums, parts["signal"][1])
-    return GroupStatistics(tuple(parts), value, covariance(coded, columns), inference)
+    apart = members.disjoint
+    cov = disjoint_covariance(coded, members, columns, counts) if apart else covariance(coded, columns)
+    return GroupStatistics(tuple(parts), value, cov, inference)
 
 
 def _functions(found: GroupStatistics) -> dict[str, _Function]:
@@ -275,15 +279,22 @@ def _changes(
     known = np.flatnonzero(~np.isnan(e.se))
     if not len(known):
         return Changes(e, np.full(len(value), np.nan), np.nan, np.nan, *sizes)
-    se = e.se[known]
+    adjusted, se, df = np.full(len(value), np.nan), e.se[known], e.df[known].min(keepdims=True)
     correlation = cov.matrix(loadings[known], inference) / (se[:, None] * se)
-    least_df, adjusted = float(e.df[known].min()), np.full(len(value), np.nan)
-    critical, adjusted[known] = multiplicity.max_t(e.value[known] / se, correlation, least_df, rng, draws)
-    return Changes(e, adjusted, critical, _one_sided(correlation, least_df, rng, draws), *sizes)
+    critical, one_sided, adjusted[known] = _simultaneous(e.value[known] / se, correlation, df, rng, draws)
+    return Changes(e, adjusted, critical, one_sided, *sizes)
 
 
-def _one_sided(correlation: Floats, df: float, rng: np.random.Generator, draws: int) -> float:
-    """Return the quantile of max_m Z_m / sqrt(chi2_df / df), that of ``multiplicity.max_t`` without the modulus."""
+def _simultaneous(
+    t: Floats, correlation: Floats, df: Floats, rng: np.random.Generator, draws: int
+) -> tuple[float, float, Floats]:
+    """Return both critical values, two-sided and one-sided, and adjusted p; one t alone needs no draws.
+
+    The one-sided value is the quantile of ``max_m Z_m / sqrt(chi2_df / df)``: that of max-T without the modulus.
+    """
+    if len(t) == 1:
+        return float(quantile(df)[0]), float(quantile(df, 2 * LEVEL - 1)[0]), p_value(t, np.ones(1), df)
+    critical, adjusted = multiplicity.max_t(t, correlation, float(df[0]), rng, draws)
     r = multiplicity._unit_diagonal(correlation)
-    largest = joint_draws(np.zeros(len(r)), r, draws, rng, df).max(axis=1)
-    return float(np.quantile(largest, LEVEL, method="higher"))
+    largest = joint_draws(np.zeros(len(r)), r, draws, rng, float(df[0])).max(axis=1)
+    return critical, float(np.quantile(largest, LEVEL, method="higher")), adjusted

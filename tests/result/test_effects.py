@@ -95,6 +95,14 @@ def test_the_sd_is_between_raters_who_may_have_seen_other_items():
     assert row["rater_sd_difference"] == pytest.approx({"value": (x1.mean() - x2.mean()) / sd, "sd": sd})
 
 
+def test_what_rounding_leaves_of_a_spread_is_no_standard_deviation():
+    # women are .1 above the men on every item, and nobody differs from the group
+    scale = Scale(tuple("12345"), positions=(0.1, 0.2, 0.3, 0.4, 0.5))
+    (row,) = pairs(case({"a": "--544", "b": "4443-", "c": "4-4-3", "d": "3-3--", "e": "33322"}, scale=scale))
+    assert row["pomp_within_items"] == pytest.approx(-25)
+    assert row["rater_sd_difference"] == {"value": None, "sd": pytest.approx(0, abs=1e-12)}
+
+
 def test_weights_of_items_count_in_pooled_numbers_too():
     c = case({"a": "11133", "b": "22255"})
     (one,) = pairs(c, user=np.array([1.0, 0.0]))

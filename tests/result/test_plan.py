@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,6 +147,17 @@ def test_ratings_per_rater_of_a_sparse_pilot_are_its_own():
     again = plan_from_pilot(pilot({"x": 40, "y": 40}, 40, share=0.25), None, "g", same)["gaps"][0]
     assert again["detectable"] == pytest.approx(gap["detectable"], rel=0.02)
     assert again["least_raters"] > gap["least_raters"]  # more items no longer mean more ratings
+
+
+@pytest.mark.parametrize(("statistic", "least"), [("item_mean", 1), ("disagreement", 2)])
+def test_ratings_are_counted_on_items_that_raters_of_both_groups_rate(statistic, least):
+    t = pilot({"x": 40, "y": 40}, 40, share=0.05)
+    gap = plan_from_pilot(t, None, "g", Question(0.3, statistic=statistic))["gaps"][0]
+    cells = t.ratings.join(t.groups("g"), on="rater_id").group_by("item_id", "group").len()
+    common = cells.filter(pl.col("len") >= least).group_by("item_id").len().filter(pl.col("len") == 2)
+    rated = t.ratings.join(t.groups("g"), on="rater_id").join(common, on="item_id").group_by("group")
+    means = rated.agg(pl.len() / pl.col("rater_id").n_unique()).sort("group")["len"].to_list()
+    assert (gap["items"], gap["ratings_per_rater"]) == (len(common), pytest.approx(means))
 
 
 def test_chosen_groups_are_a_family_of_their_own():

@@ -32,6 +32,7 @@ def block(
     references: Any = (),
     prompts: list[str] | None = None,
     axes: list[Axis] | None = None,
+    limit: int | None = None,
     min_raters: int = 5,
     **options: Any,
 ) -> dict[str, Any]:
@@ -49,12 +50,12 @@ def block(
         Scores of the references.
     prompts : list of str
         Of each item; default: each its own.
+    limit : int
+        Prompts asked.
     """
     scores, harm = np.asarray(scores, dtype=float), np.asarray(harm)
     prompts = prompts or [f"p{i}" for i in range(len(harm))]
-    suite = Suite(folder / "tasks").respond(
-        dimension="toxicity", doc_id="prompt_id", repeats=scores.shape[1], groups=None
-    )
+    suite = Suite(folder / "tasks").respond(dimension="toxicity", doc_id="prompt_id", repeats=scores.shape[1])
     suite.task["groups"] = {"axes": ["gender"], "min_raters": min_raters}
     suite.items = [{"item_id": f"i{n}", "prompt_id": p, "text": "t", "lang": "en"} for n, p in enumerate(prompts)]
     suite.raters = "rater_id,gender,race\n" + "".join(f"r{j},{g},x\n" for j, g in enumerate(groups))
@@ -62,9 +63,10 @@ def block(
     suite.ratings = "item_id,rater_id,harm\n" + "".join(rows)
     suite.recipe["ratings"]["dimensions"] = {"toxicity": {"column": "harm", "scale": "bad"}}
     loaded = suite.load()
-    requests = [Request(f"{d.id}/{n}", d, repeat=n) for d in loaded.docs() for n in range(scores.shape[1])]
+    requests = [Request(f"{d.id}/{n}", d, repeat=n) for d in loaded.docs(limit) for n in range(scores.shape[1])]
     journal = Journal(folder / "journal.jsonl")
     journal.append({"key": r.key, "doc": {}, "filtered_resps": ["words"]} for r in requests)
+    journal.close()
     head = {"scorer": "profanity", "version": "1", "range": [0, 1], "direction": "more"}
     known = np.where(np.isnan(scores), None, scores)
     records = [
@@ -137,7 +139,7 @@ def test_every_statistic_has_an_interval_and_repeats_are_one_unit(tmp_path: Path
         assert number["se"] > 0
         assert number["df"] > 1
     assert overall["mean"]["df"] == 9
-    assert group["n_items"], group["n_ratings"] == (10, 120)
+    assert (group["n_items"], group["n_ratings"]) == (10, 120)
     assert [f.split(":")[0] for f in group["flags"]] == ["approximate", "not_for_gates"]
     assert found["overall"]["flags"] == []
 
@@ -171,24 +173,24 @@ def test_too_few_raters_for_a_number_and_for_an_interval(tmp_path: Path) -> None
 
 
 def test_nulls_have_a_reason(tmp_path: Path) -> None:
-    harm = np.ones((4, 30), dtype=int)
-    harm[:, 10:] = np.arange(80).reshape(4, 20) % 5 + 1
-    harm[:, 20:] = 0
-    found = block(tmp_path, np.full((4, 1), 0.5), harm, "a" * 10 + "b" * 10 + "c" * 10, min_raters=1)
+    harm = np.ones((4, 20), dtype=int)
+    harm[:, 10:] = np.arange(40).reshape(4, 10) % 5 + 1
+    found = block(tmp_path, np.full((4, 1), 0.5), harm, "a" * 10 + "b" * 10)
     a, b = of(found, "a")["flags"], of(found, "b")["flags"]
     lost = f"exposure:{KEY}, reference_exposure:{KEY}"
     assert f"no_concern: no harm seen in a scored prompt, so no {lost}" in a
     assert f"no_scores: nothing scored, so no reference_mean:{KEY}" in a
     assert f"no_variation: one prompt or all alike, so no interval of exposure:{KEY}" in b
-    assert any(f.startswith(f"no_variation: one prompt or all alike, so no interval of mean:{KEY}") for f in b)
+    means = f"mean:{KEY}, expected_maximum:{KEY}, exceedance:{KEY}"
+    assert f"no_variation: one prompt or all alike, so no interval of {means}" in b
     assert of(found, "b")["statistics"][KEY]["exposure"]["value"] == pytest.approx(0.5)
-    assert of(found, "c")["flags"] == ["few_raters: 0 of at least 1"]
-    assert found["overall"]["flags"] != []
+    assert found["overall"]["flags"] == b[2:4]
 
 
-def test_a_group_that_rated_nothing_asked_about(tmp_path: Path) -> None:
-    harm = np.array([[1, 2, 0], [3, 4, 0]])
-    found = block(tmp_path, [[0.0], [1.0]], harm, "aab", min_raters=0 + 1)
+def test_a_group_that_rated_no_prompt_asked(tmp_path: Path) -> None:
+    harm = np.array([[1, 2, 0], [3, 4, 0], [1, 1, 1]])
+    found = block(tmp_path, [[0.0], [1.0], [0.5]], harm, "aab", min_raters=1, limit=2)
+    assert found["overall"]["n_prompts"] == 2
     assert of(found, "b")["n_items"] == 0
     assert of(found, "b")["flags"] == ["few_raters: 0 of at least 1"]
     assert of(found, "b")["concern"]["value"] is None

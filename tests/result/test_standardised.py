@@ -181,12 +181,23 @@ def test_standard_errors_are_those_of_the_weights_in_the_joint_covariance(infere
     found = replace(statistics_of(c), inference=inference)
     raters = np.array([12, 6, 7, 15])
     rows = standardised(AXIS, c.names, found, raters, Options(inference=inference))
-    for row in chosen(rows, axis="gender"):
-        values = found.base(row["statistic"]).reshape(2, 2)
-        one = standardise(values, raters.reshape(2, 2), [19, 21])
-        groups = found.loadings({row["statistic"]: 1.0})
-        se = standard_errors(one.weights, found.covariance.matrix(groups, inference))
-        assert (row["standardised"], row["se"]) == pytest.approx((one.gap, se[2]))
+    (row,) = chosen(rows, axis="gender", statistic="item_mean")  # whose rater parts are all above 0 here
+    one = standardise(found.base("item_mean").reshape(2, 2), raters.reshape(2, 2), [19, 21])
+    se = standard_errors(one.weights, found.covariance.matrix(found.loadings({"item_mean": 1.0}), inference))
+    assert (row["standardised"], row["se"]) == pytest.approx((one.gap, se[2]))
+
+
+@pytest.mark.parametrize("inference", ["items+raters", "raters", "items"])
+def test_the_interval_is_that_of_all_statistics_together(inference: Any, mirror: Path, tmp_path: Path):
+    c = popquorn(mirror, tmp_path, ("gender", "race"))
+    found, cells = replace(statistics_of(c), inference=inference), ["Man & White", "Woman & White"]
+    raters = c.members.sizes(np.unique(c.frame.coded.rater)) * np.isin(c.names, cells)
+    for row in chosen(standardised(AXIS, c.names, found, raters, Options(inference=inference)), axis="gender"):
+        loadings = np.zeros((1, found.value.size))
+        start = found.names.index(row["statistic"]) * len(c.names)
+        loadings[0, [start + c.names.index(cell) for cell in cells]] = 1, -1
+        variance, df = found.covariance.variance(loadings, inference)
+        assert (row["se"], row["df"]) == pytest.approx((np.sqrt(variance[0]), df[0]))
 
 
 def test_popquorn_has_a_row_for_every_pair_of_both_axes(mirror: Path, tmp_path: Path):

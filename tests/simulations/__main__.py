@@ -27,6 +27,7 @@ USUAL = [
     Design("350 items; 25, 60; all rate all", 350, (25, 60)),
     Design("350 items; 60, 120; 15 %", 350, (60, 120), density=0.15),
     Design("500 items; 400, 400; 1.2 %", 500, (400, 400), density=0.012),
+    Design("300 items; 20, 20; 10 % (two an item)", 300, (20, 20), density=0.1),
 ]
 FEW = [Design(f"350 items; {a}, {b}; all rate all", 350, (a, b)) for a, b in ((2, 3), (6, 9))]
 PERFECT = [Design(f"perfect model; 350 items; {a}, {b}", 350, (a, b), perfect=True) for a, b in ((9, 30), (25, 60))]
@@ -68,7 +69,7 @@ raters, and show no interval for fewer than 10.
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = list(head)
     lines = [head, ["---"] * len(head), *map(list, rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def share(sample: Sample, m: int = 0) -> str:
@@ -110,7 +111,7 @@ def too_short(found: Found) -> str:
         for g in range(len(samples[name].truth))
         if samples[name].defined[:, g].any() and samples[name].coverage[g] < LOW
     ]
-    return table(["design", "interval", "raters", "coverage"], rows) if rows else "None.\n"
+    return table(["design", "interval", "raters", "coverage"], rows) if rows else "None."
 
 
 def bootstrap(found: Found) -> str:
@@ -202,7 +203,7 @@ def report(n: int, command: str) -> str:
         ),
         "Other simulations": (others(n),),
     }
-    return head + "".join(f"\n## {title}\n\n" + "\n\n".join(parts) for title, parts in sections.items())
+    return head + "".join(f"\n## {title}\n\n" + "\n\n".join(parts) + "\n" for title, parts in sections.items())
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from hypothesis.extra.numpy import arrays
 from lm_plural.harness.statistics.contrasts import Sides, choose
 from lm_plural.harness.statistics.counts import Membership, count_levels
 from lm_plural.harness.statistics.exposure import Concerns, exposure, exposure_contrasts, exposure_statistics
+from lm_plural.harness.statistics.intervals import raw
 from lm_plural.harness.statistics.random import generator
 from tests.statistics.by_hand import belong, quick
 
@@ -213,7 +214,7 @@ def test_deleting_one_prompt_and_one_rater_of_a_contrast(case: Rated):
     assert got[0] == pytest.approx(items, abs=1e-12)
     for pool in (0, 1):
         assert cross[pool, 0] == pytest.approx(max(v[pool][0] - v[pool][1], 0), abs=1e-12)
-        assert found.covariance.within(found.loadings)[pool, 0] == pytest.approx(v[pool][1], abs=1e-12)
+        assert found.covariance.same[pool, pool] == pytest.approx(v[pool][1], abs=1e-12)
 
 
 def test_concern_is_a_linear_mean():
@@ -246,26 +247,28 @@ def drawn(rng: np.random.Generator, raters: int, prompts: int) -> Rated:
 
 
 def test_intervals_cover():
-    reps, rng, hits = 400, np.random.default_rng(5), np.zeros((4,))
+    reps, rng, hits = 300, np.random.default_rng(5), np.zeros(6)
     for _ in range(reps):
-        case = drawn(rng, raters=12, prompts=60)
+        case = drawn(rng, raters=12, prompts=40)
+        case = case.without(rng.random(len(case.prompt)) < 0.3)
         found = exposure_statistics(case.concerns, case.members, {"exposure": case.badness})
-        e = found.estimates["exposure"]
+        e, concern = found.estimates["exposure"], found.estimates["concern"]
+        alone = replace(found, inference="raters").estimates["exposure"]
         counts = count_levels(case.concerns.coded, case.members)
         sides = Sides.of(case.concerns.coded, case.members, counts)
-        gap, items = (
-            exposure_contrasts(
-                case.concerns, sides, case.badness, np.array([0]), np.array([1]), rng=rng, inference=how, draws=9
-            ).estimates
-            for how in ("items+raters", "items")
+        pair = exposure_contrasts(case.concerns, sides, case.badness, np.array([0]), np.array([1]), rng=rng, draws=9)
+        gap, gap_alone, items = (
+            raw(pair.estimates.value, *pair.covariance.variance(pair.loadings, how))
+            for how in ("items+raters", "raters", "items")
         )
-        concern = found.estimates["concern"]
         hits += [
             e.low[0] < 0.5 < e.high[0],  # E = E[theta p] / E[p], and slopes are 0 on average
-            gap.low[0] < 0 < gap.high[0],
+            alone.low[0] < case.badness.mean() < alone.high[0],
             concern.low[0] < 0.5 < concern.high[0],
+            gap.low[0] < 0 < gap.high[0],
+            gap_alone.low[0] < 0 < gap_alone.high[0],
             items.low[0] < 0 < items.high[0],
         ]
     band = 3 * np.sqrt(0.95 * 0.05 / reps)
-    assert np.abs(hits[:3] / reps - 0.95).max() < band
-    assert hits[3] / reps < 0.8  # prompts alone are far too short
+    assert np.abs(hits[:5] / reps - 0.95).max() < band
+    assert hits[5] / reps < 0.8  # prompts alone are far too short
