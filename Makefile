@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-.PHONY: demo test lint setup clean
+.PHONY: demo test simulations lint setup clean
 
 setup: $(STAMP)
 
@@ -24,8 +24,15 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# One BLAS thread: two wait for each other when both cores are busy.
+test: export OPENBLAS_NUM_THREADS = 1
 test: lint
 	$(BIN)/python -m pytest
+
+# The coverage table of docs/coverage.md, 500 repetitions of every design.
+simulations: export OPENBLAS_NUM_THREADS = 1
+simulations: setup
+	$(BIN)/python -m tests.simulations --repetitions 500 --output docs/coverage.md
 
 clean:
 	rm -rf $(VENV) build dist outputs *.egg-info

@@ -27,6 +27,8 @@ from lm_plural.harness.statistics.random import generator
 WORSE = {"divergence": True, "rps": True, "skill": False}
 #: Items that two raters of both groups rated, below which the distance of two groups is refused.
 FEWEST_COMMON = 30
+#: Contrasts of one kind, above which they are not permuted: there are group-against-rest tests in their place.
+MOST_TESTS = 100
 SPREAD = ("item_mean", "disagreement", "bias", "divergence", "rps", "skill")
 
 
@@ -80,7 +82,7 @@ class Axis:
         kinds: tuple[Kind, ...] = ("pairs", "rest")
         written = {kind: self._written(kind, sides) for kind in kinds}
         found = [w.detectable() for w in written.values()]
-        mdg = {s: [gap for gaps in found for gap in gaps[s]] for s in written["pairs"].families}
+        mdg = {s: [gap for gaps in found for gap in gaps.get(s, [])] for s in written["rest"].families}
         return [row for w in written.values() for row in w.rows()], {
             "spread": self.spread(written["pairs"].families),
             "cohesion": self.cohesion(),
@@ -105,15 +107,19 @@ class Axis:
             draws=o.draws,
             least=o.min_raters_interval,
         )
-        small = few_rater_tests(
-            frame.coded,
-            sides,
-            frame.scaling,
-            self.q,
-            a,
-            b,
-            rng=generator(o.seed, self.name, kind, "permutation"),
-            permutations=o.permutations,
+        small = (
+            {}
+            if len(a) > MOST_TESTS
+            else few_rater_tests(
+                frame.coded,
+                sides,
+                frame.scaling,
+                self.q,
+                a,
+                b,
+                rng=generator(o.seed, self.name, kind, "permutation"),
+                permutations=o.permutations,
+            )
         )
         return Written(found, self.names, o, small)
 

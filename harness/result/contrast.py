@@ -77,9 +77,7 @@ class Written:
 
 def gap_parts(f: Family, m: int) -> tuple[power.Parts, int, Floats]:
     """Return the variance of contrast m by its sources, its items and its raters on either side."""
-    row = f.loadings[m : m + 1]
-    items, cross = f.covariance.parts(row)
+    items, cross, within = f.parts
     raters = np.maximum(f.covariance.n_raters[[m, m + len(f.a)]], 1)
     n_items = max(int(f.n_items[m]), 1)
-    within = f.covariance.within(row)[:, 0]
-    return power.parts_of_fit(float(items[0]), within, cross[:-1, 0], n_items, raters), n_items, raters
+    return power.parts_of_fit(float(items[m]), within[:, m], cross[:-1, m], n_items, raters), n_items, raters

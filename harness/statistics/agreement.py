@@ -144,8 +144,7 @@ def signal(coded: Coded, members: Membership, sums: Sums, weights: Floats) -> Fl
     chosen = np.zeros((len(members.rater), len(kept)))
     for rows in stream(coded, members):
         cell = rows.pair * len(kept) + rows.level
-        weight = w[rows.item, rows.group] * kept[rows.level]
-        chosen += np.bincount(cell, weight, chosen.size).reshape(chosen.shape)
+        np.add.at(chosen.reshape(-1), cell, w[rows.item, rows.group] * kept[rows.level])
 
     def over_raters(values: Floats) -> Floats:
         out = np.zeros((weights.shape[1], *values.shape[1:]))

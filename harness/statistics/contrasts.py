@@ -8,6 +8,7 @@ Pairs compare two groups; "rest" compares a group with all raters of the axis wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from lm_plural.harness.statistics.counts import Coded, Ints, Membership, Scaling
 from lm_plural.harness.statistics.effects import cliff_tables
 from lm_plural.harness.statistics.groups import LINEAR, Weighting, membership_matrix, parts_of
 from lm_plural.harness.statistics.inferences import Inference
-from lm_plural.harness.statistics.intervals import Estimates, raw
+from lm_plural.harness.statistics.intervals import Estimates, quantile, raw
 from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance
 from lm_plural.harness.statistics.leave_one_out import Contribution
 
@@ -89,6 +90,11 @@ class Family:
     loadings: Floats
     ratio: Estimates | None = None
 
+    @cached_property
+    def parts(self) -> tuple[Floats, Floats, Floats]:
+        """V by source: items (M,), raters beyond one item (3, M), raters within items (2, M); a, b, both."""
+        return *self.covariance.parts(self.loadings), self.covariance.within(self.loadings)
+
 
 def choose(kind: Kind, groups: Ints, n_groups: int) -> tuple[Ints, Ints]:
     """Return sides a and b of every pair of the chosen groups, or of each against its rest."""
@@ -140,6 +146,8 @@ def families(
     Statistics: ``item_mean``, ``cliff`` (P(a higher) - P(b higher) within an item), ``disagreement`` and, with a
     model, ``bias``, ``divergence`` and ``rps``.
     """
+    if not len(a):
+        return {}
     sums = Sums.of(sides.counts, scaling)
     supports = {least: support(sums.n, a, b, weights, user, least) for least in (1, 2)}
     at, m = np.concatenate([a, b]), len(a)
@@ -225,8 +233,8 @@ def _max_t(
     e: Estimates, cov: Covariance, loadings: Floats, inference: Inference, rng: np.random.Generator, draws: int
 ) -> tuple[float, Floats]:
     usable = ~np.isnan(e.se)
-    if not usable.any():
-        return float("nan"), np.full(len(e.value), np.nan)
+    if usable.sum() <= 1:  # nothing to adjust for
+        return float(np.append(quantile(e.df[usable], 0.95), np.nan)[0]), e.p
     se = np.where(usable, e.se, 1.0)
     correlation = cov.matrix(loadings, inference) / (se[:, None] * se)
     t = np.where(usable, e.value / se, np.nan)

@@ -176,27 +176,33 @@ def group_statistics(
     weights : Weighting
     inference : {"items+raters", "raters", "items", "none"}
     """
-    sums = Sums.of(counts, scaling)
-    parts = parts_of(sums, q, weights)
-    names = tuple(n for n in parts if n != "rps")
-    s, g = len(names), members.n_groups
-    chosen = [parts[n] for n in names]
-    columns = Columns(
-        np.concatenate([p.value for p in chosen], axis=1),
-        np.concatenate([np.moveaxis(p.table, 1, 2) for p in chosen], axis=2),
-        np.hstack([weights.by_name(n) for n in names]),
-        np.zeros((0, s * g), dtype=bool),
-        np.tile(np.arange(g), s),
-        np.tile(sums.n, s),
-    )
-    value = columns.total.reshape(s, g)
-    value[names.index("signal")] = agreement.signal(coded, members, sums, weights.pair)
+    names, columns, value = _base(coded, members, Sums.of(counts, scaling), q, weights)
+    s = len(names)
     if members.disjoint:
         cov = disjoint_covariance(coded, members, columns, counts)
     else:
         member = np.tile(membership_matrix(members, coded.n_raters), s)
         cov = covariance(coded, replace(columns, member=member))
     return _with_rps(GroupStatistics(names, value, cov, inference))
+
+
+def _base(
+    coded: Coded, members: Membership, sums: Sums, q: npt.ArrayLike | None, weights: Weighting
+) -> tuple[tuple[str, ...], Columns, Floats]:
+    """Return names, columns and values of the base statistics but rps."""
+    parts = {n: p for n, p in parts_of(sums, q, weights).items() if n != "rps"}
+    names, g = tuple(parts), members.n_groups
+    columns = Columns(
+        np.concatenate([p.value for p in parts.values()], axis=1),
+        np.concatenate([np.moveaxis(p.table, 1, 2) for p in parts.values()], axis=2),
+        np.hstack([weights.by_name(n) for n in names]),
+        np.zeros((0, len(names) * g), dtype=bool),
+        np.tile(np.arange(g), len(names)),
+        np.tile(sums.n, len(names)),
+    )
+    value = columns.total.reshape(-1, g)
+    value[names.index("signal")] = agreement.signal(coded, members, sums, weights.pair)
+    return names, columns, value
 
 
 def _with_rps(found: GroupStatistics) -> GroupStatistics:

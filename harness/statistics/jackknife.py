@@ -17,11 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.statistics.agreement import ROUNDING
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, stream
 from lm_plural.harness.statistics.inferences import Inference
 
@@ -104,13 +107,18 @@ class Covariance:
         return self.same if self.own is None else self.own
 
     def parts(self, loadings: Floats) -> tuple[Floats, Floats]:
-        """Return the item part, shape (M,), and the rater parts of V per pool, shape (pools + 1, M), none below 0.
+        """Return the item part, shape (M,), and the rater parts of V per pool, shape (pools + 1, M).
 
-        The last row is what raters in two pools add (it may be negative).
+        A rater part below 0 counts as 0. The last row is what raters in two pools add or take; where there are such
+        raters, it is the sum of all rows that does not fall below 0.
         """
-        items = _quadratic(loadings, self.items)
         by_pool = self._by_pool(loadings, self.raters - self.same)
-        return items, np.vstack([np.maximum(by_pool[:-1], 0.0), by_pool[-1:]])
+        pools, shared = np.maximum(by_pool[:-1], 0.0), by_pool[-1]
+        together = np.maximum(by_pool.sum(axis=0), 0.0)
+        rest = np.where(
+            np.abs(shared) > ROUNDING * (np.abs(by_pool[:-1]).sum(axis=0)), together - pools.sum(axis=0), 0.0
+        )
+        return _quadratic(loadings, self.items), np.vstack([pools, rest])
 
     def within(self, loadings: Floats) -> Floats:
         """Return V_X per pool, shape (pools, M): raters' part of what differs from item to item."""
@@ -126,7 +134,7 @@ class Covariance:
             items, cross = 0.0 * items, cross + self._by_pool(loadings, self.within_items)
         elif inference == "items":
             cross = 0.0 * cross
-        total = np.maximum(items + np.maximum(cross.sum(axis=0), 0.0), 0.0)
+        total = items + np.maximum(cross.sum(axis=0), 0.0)
         used = loadings != 0
         least = np.where(used, self.n_items, np.inf).min(axis=1)
         below = ratio(items**2, least - 1, 0.0)
@@ -143,7 +151,8 @@ class Covariance:
             "raters": self.raters - self.same + self.within_items,
             "items": self.items,
         }
-        return np.asarray(loadings @ parts[inference] @ loadings.T)
+        rows = csr_array(loadings)
+        return np.asarray(rows @ (rows @ parts[inference]).T)
 
     def _by_pool(self, loadings: Floats, v: Floats) -> Floats:
         each = [_quadratic(np.where(self.pool == p, loadings, 0.0), v) for p in np.unique(self.pool)]
@@ -151,7 +160,9 @@ class Covariance:
 
 
 def _quadratic(loadings: Floats, v: Floats) -> Floats:
-    return np.asarray(((loadings @ v) * loadings).sum(axis=1))
+    """Return l' V l of each row; rows are mostly zeros."""
+    rows = csr_array(loadings)
+    return np.asarray((rows @ v * loadings).sum(axis=1))
 
 
 def covariance(coded: Coded, columns: Columns) -> Covariance:
@@ -162,7 +173,7 @@ def covariance(coded: Coded, columns: Columns) -> Covariance:
     p = columns.weights.shape[1]
     raters, same, n_raters = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
     noise, own = columns.own, np.zeros((p, p))
-    for rater, item, level in _blocks(coded, max(BLOCK // p, 1)):
+    for rater, item, level in _blocks(coded, max(BLOCK // max(p, 1), 1)):
         starts = np.flatnonzero(np.diff(rater, prepend=-1))
         mine = columns.member[rater]
         psi = columns.table[item, level] * columns.weights[item] * mine
@@ -201,30 +212,34 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
         P = S G, group fastest.
     counts : array_like, shape (I, G, K_fine)
     """
-    c, g = np.asarray(counts, dtype=np.float64), members.n_groups
-    s = columns.weights.shape[1] // g
-    psi = (columns.table * columns.weights[:, None, :]).reshape(-1, s, g)
-    by_rater, seen = np.zeros((len(members.rater), s)), np.zeros(len(members.rater))
-    weighs = columns.weights[:, :g] > 0
+    c, g = np.asarray(counts), members.n_groups
+    s, k = columns.weights.shape[1] // g, c.shape[2]
+    weights = np.moveaxis(columns.weights.reshape(-1, s, g), 1, 0)
+    # one statistic after the other in memory, cells as in the counts: the look-ups are what takes the time
+    table = columns.table.reshape(-1, k, s, g).transpose(2, 0, 3, 1)
+    psi = np.multiply(table, weights[..., None], order="C")
+    by_rater, seen = np.zeros((s, len(members.rater))), np.zeros((s, len(members.rater)), dtype=bool)
     for rows in stream(coded, members):
-        cell = (rows.item.astype(np.int64) * c.shape[2] + rows.level) * g + rows.group
-        for k in range(s):
-            flat = np.ascontiguousarray(psi[:, k]).ravel()
-            by_rater[:, k] += np.bincount(rows.pair, flat[cell], len(by_rater))
-        seen += np.bincount(rows.pair, weighs[rows.item, rows.group], len(seen))
+        cell = (rows.item.astype(np.int64) * g + rows.group) * k + rows.level
+        for m in range(s):
+            np.add.at(by_rater[m], rows.pair, psi[m].reshape(-1)[cell])
+            seen[m, rows.pair[weights[m, rows.item, rows.group] > 0]] = True
     raters, same, own = (np.zeros((s * g, s * g)) for _ in range(3))
-    noise = columns.own
-    chosen = np.moveaxis(c, 1, 2).reshape(-1, g)
-    n_raters = np.tile(np.bincount(members.group, seen > 0, g).astype(np.float64), s)
-    for k in range(g):
-        at = np.arange(s) * g + k
-        mine = by_rater[members.group == k]
-        raters[np.ix_(at, at)] = mine.T @ mine
-        same[np.ix_(at, at)] = (psi[:, :, k] * chosen[:, k : k + 1]).T @ psi[:, :, k]
+    noise, n_raters = columns.own, np.zeros((s, g))
+    for group in range(g):
+        at, mine, here = np.arange(s) * g + group, members.group == group, psi[:, :, group]
+        raters[np.ix_(at, at)] = by_rater[:, mine] @ by_rater[:, mine].T
+        same[np.ix_(at, at)] = _products(here, c[:, group])
         if noise is not None:
-            quiet = psi[:, :, k] * np.repeat(noise[:, at], c.shape[2], axis=0)
-            own[np.ix_(at, at)] = (quiet * chosen[:, k : k + 1]).T @ quiet
-    return _scaled(columns, raters, same, n_raters, None if noise is None else own)
+            own[np.ix_(at, at)] = _products(here * noise[:, at].T[..., None], c[:, group])
+        n_raters[:, group] = seen[:, mine].sum(axis=1)
+    return _scaled(columns, raters, same, n_raters.reshape(-1), None if noise is None else own)
+
+
+def _products(psi: Floats, counts: npt.NDArray[Any]) -> Floats:
+    """Return sum_ij psi_ij psi_ij', from tables of shape (S, I, K) and counts of shape (I, K)."""
+    flat = psi.reshape(len(psi), -1)
+    return np.asarray((flat * counts.reshape(-1)) @ flat.T)
 
 
 def _scaled(columns: Columns, raters: Floats, same: Floats, n_raters: Floats, own: Floats | None) -> Covariance:

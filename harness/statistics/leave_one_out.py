@@ -70,12 +70,20 @@ def divergence(sums: Sums, cdf: Floats) -> Contribution:
     su = sums.z - k * cdf
     suu = sums.zz - 2 * cdf * sums.z + k * cdf**2
     pairs_left = np.where(sums.n >= 3, (sums.n - 1) * (sums.n - 2), np.nan)
+    gap = sums.cdf - cdf
+    # squares written out, so that a level costs one product with the steps it is counted in and no array of all cuts
+    own, of_su, of_cdf, of_gap = (
+        (su**2 - suu) @ spacing,
+        (su * cdf) @ spacing,
+        cdf**2 @ spacing,
+        (gap * sums.cdf) @ spacing,
+    )
 
     def difference(y: int) -> Floats:
-        u = z[y] - cdf
-        without = (((su - u) ** 2 - suu + u**2) @ spacing) / pairs_left
-        two = 2 * (((z[y] - sums.cdf) * (sums.cdf - cdf)) @ spacing)
-        return np.asarray(np.where(sums.n >= 3, value - without, two))
+        steps = z[y] * spacing
+        u_su, u_u = su @ steps - of_su, z[y] @ steps - 2 * (cdf @ steps) + of_cdf
+        without = (own - 2 * u_su + 2 * u_u) / pairs_left
+        return np.asarray(np.where(sums.n >= 3, value - without, 2 * (gap @ steps - of_gap)))
 
     return _tabulate(sums, value, difference)
 
@@ -85,10 +93,12 @@ def disagreement(sums: Sums) -> Contribution:
     spacing, z = sums.scaling.spacing, sums.scaling.indicators
     value = agreement.disagreement(sums)
     m = np.where(sums.n >= 3, sums.n - 1, np.nan)
+    own, square = sums.zz @ spacing, sums.z**2 @ spacing
 
     def difference(y: int) -> Floats:
-        rest = sums.z - z[y]
-        without = ((sums.zz - z[y] ** 2 - rest**2 / m[..., None]) @ spacing) / (m - 1)
+        steps = z[y] * spacing
+        mine = z[y] @ steps
+        without = (own - mine - (square - 2 * (sums.z @ steps) + mine) / m) / (m - 1)
         return np.where(sums.n >= 3, value - without, 0.0)
 
     return _tabulate(sums, value, difference)
