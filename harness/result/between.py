@@ -10,10 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats
+from lm_plural.harness.result.cohesion import cohesion_extras
 from lm_plural.harness.result.contrast import Written
+from lm_plural.harness.result.effects import effects
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.group import null
 from lm_plural.harness.result.options import Options
+from lm_plural.harness.result.sensitivity import coarsenings, strategies
+from lm_plural.harness.result.standardised import standardised
 from lm_plural.harness.statistics import draws, shrinkage, spread
 from lm_plural.harness.statistics.association import cohesion_test
 from lm_plural.harness.statistics.ceiling import group_distances
@@ -77,7 +81,7 @@ class Axis:
     def between(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return the rows of contrasts, and the other blocks of the axis."""
         if len(self.computed) < 1 or len(self.names) < 2:
-            return [], {"spread": {}, "cohesion": self.cohesion(), "distances": {}, "mdg": {}}
+            return [], {"spread": {}, "cohesion": {}, "distances": {}, "mdg": {}}
         sides = Sides.of(self.frame.coded, self.members, self.counts)
         kinds: tuple[Kind, ...] = ("pairs", "rest")
         written = {kind: self._written(kind, sides) for kind in kinds}
@@ -85,9 +89,24 @@ class Axis:
         mdg = {s: [gap for gaps in found for gap in gaps.get(s, [])] for s in written["rest"].families}
         return [row for w in written.values() for row in w.rows()], {
             "spread": self.spread(written["pairs"].families),
-            "cohesion": self.cohesion(),
+            "cohesion": self.cohesion(sides),
             "distances": self.distances(),
             "mdg": mdg,
+            **self.more(),
+        }
+
+    def more(self) -> dict[str, Any]:
+        """Return effect sizes, what other strategies and scales would say, and gaps with the other axes held fixed."""
+        what = (self.frame, self.members, self.names, self.counts)
+        computed = self.computed
+        with_model = (self.q, computed, self.options, self.user)
+        return {
+            "effects": effects(*what, computed, self.options, self.user),
+            "sensitivity": {
+                "strategies": strategies(*what, *with_model),
+                "coarsenings": coarsenings(*what, *with_model),
+            },
+            "standardised": standardised(self.name, self.names, self.statistics, self.raters, self.options),
         }
 
     def _written(self, kind: Kind, sides: Sides) -> Written:
@@ -157,15 +176,21 @@ class Axis:
         known = ~np.isnan(value)
         if known.sum() < 3:
             return {}, None
-        cells = [name.split(" & ") for name in self.names]
-        axes = np.array([np.unique(level, return_inverse=True)[1] for level in zip(*cells, strict=True)]).T
-        factors = axes if axes.shape[1] > 1 else None
+        factors = self.factors()
         found = shrinkage.shrink(value, covariance, factors)
         rng = generator(self.options.seed, self.name, statistic, "shrunken")
         _, drawn = shrinkage.shrunken_draws(value, covariance, min(self.options.draws, 2_000), rng, factors)
         low, high = draws.percentile_interval(drawn)
         rows = zip(self.names, found.values, low, high, known, strict=True)
         return {name: {"value": null(v), "low": null(lo), "high": null(hi)} for name, v, lo, hi, k in rows if k}, drawn
+
+    def factors(self) -> npt.NDArray[np.int64] | None:
+        """Return each cell's level of every axis, shape (G, n_axes); None for one axis, or if names do not tell."""
+        cells = [name.split(" & ") for name in self.names]
+        n_axes = len(self.name.split(" & "))
+        if n_axes == 1 or any(len(cell) != n_axes for cell in cells):
+            return None
+        return np.array([np.unique(level, return_inverse=True)[1] for level in zip(*cells, strict=True)]).T
 
     def _worst(
         self,
@@ -198,7 +223,7 @@ class Axis:
         names = [(g, self.names[g]) for g in self.computed]
         return {a: {b: null(float(apart[g, h])) for h, b in names} for g, a in names}
 
-    def cohesion(self) -> dict[str, Any]:
+    def cohesion(self, sides: Sides) -> dict[str, Any]:
         """Return agreement inside each group beside agreement with all others (GRASP, methods 7.1)."""
         coded = self.frame.whole_levels()
         if coded is None or self.options.inference == "none":
@@ -213,8 +238,8 @@ class Axis:
             "p_gai": found.p_gai,
             "null_gai": found.null_gai,
         }
+        extras = cohesion_extras(self.frame, sides, self.names, self.computed)
         return {
-            self.names[g]: {"interval_alpha": null(float(found.alpha[g]))}
-            | {k: null(float(v[g])) for k, v in numbers.items()}
+            self.names[g]: {k: null(float(v[g])) for k, v in numbers.items()} | extras[self.names[g]]
             for g in self.computed
         }

@@ -78,13 +78,26 @@ def test_an_axis_has_groups_contrasts_spread_cohesion_distances_and_what_could_b
     assert (row["a"], row["b"], row["family"], row["n_items"]) == ("g0", "g1", 1, 30)
     assert row["low_simultaneous"] == row["low"] < row["value"] < row["high"]  # a family of one
     rest = next(r for r in axis["contrasts"] if r["statistic"] == "divergence" and r["b"] == "rest")
-    assert rest["low_simultaneous"] <= rest["low"]
+    assert rest["p_adjusted"] == pytest.approx(rest["p"], abs=0.1)  # two rests that are one contrast
     assert {r["b"] for r in axis["contrasts"] if r["a"] == "g0"} == {"g1", "rest"}
-    assert axis["cohesion"]["g0"].keys() >= {"alpha", "xrr", "gai", "p", "difference"}
+    assert axis["cohesion"]["g0"].keys() >= {"alpha", "xrr", "gai", "p", "difference", "negentropy"}
+    assert axis["effects"][0].keys() >= {"a", "b", "cliff", "pomp"}
+    assert set(axis["sensitivity"]) == {"strategies", "coarsenings"}
     assert axis["distances"]["g0"]["g1"] == axis["distances"]["g1"]["g0"]
     gap = axis["mdg"]["divergence"][0]
     assert gap["raters_x2"] < gap["now"]
     assert gap["items_x2"] < gap["now"]
+
+
+def test_cells_of_two_axes_have_standardised_gaps_and_names_may_hold_an_ampersand():
+    t = panel(raters=60, axes=lambda j: {"g": [f"g{j % 2}"], "h": ["black & white" if j % 3 else "h"]})
+    found = block(t, guesses(), axes=[("g", "h")])["axes"]["g & h"]
+    assert "g0 & black & white" in found["groups"]
+    assert found["standardised"] == []
+    plain = panel(raters=60, axes=lambda j: {"g": [f"g{j % 2}"], "h": ["k" if j % 3 else "h"]})
+    rows = block(plain, guesses(), axes=[("g", "h")])["axes"]["g & h"]["standardised"]
+    assert {(r["axis"], r["statistic"]) for r in rows} >= {("g", "bias"), ("h", "divergence")}
+    assert all(r["composition"] + r["within"] == pytest.approx(r["marginal"]) for r in rows)
 
 
 def test_nobody_is_called_the_worst_when_groups_do_not_differ():
