@@ -121,7 +121,7 @@ class _Job:
         statistics = group_statistics(
             self.frame.coded, members, compared, self.frame.scaling, self.model, weights, self.options.inference
         )
-        more = reports.of_groups(self.frame, compared, self.model, statistics)
+        more = reports.of_groups(self.frame, members, compared, self.model, statistics)
         return [
             self._describe(counts, sizes, g, *self._numbers(statistics, g), more[g]) for g in range(len(names))
         ], statistics
