@@ -25,6 +25,7 @@ from lm_plural.harness.statistics.contrasts import Family, Kind, Sides, choose, 
 from lm_plural.harness.statistics.counts import Membership, Sums
 from lm_plural.harness.statistics.exact import few_rater_tests
 from lm_plural.harness.statistics.groups import GroupStatistics
+from lm_plural.harness.statistics.multiplicity import benjamini_hochberg
 from lm_plural.harness.statistics.random import generator
 
 #: Statistics in which more is worse (True) or better (False) for the group; others have no worst group.
@@ -235,6 +236,7 @@ class Axis:
             "difference": found.difference,
             "gai": found.gai,
             "p": found.p,
+            "p_bh": benjamini_hochberg(np.where(np.isin(np.arange(len(found.p)), self.computed), found.p, np.nan)),
             "p_gai": found.p_gai,
             "null_gai": found.null_gai,
         }

@@ -42,12 +42,18 @@ class Written:
         small = self.small.get(statistic)
         numbers = {"value": e.value, "se": e.se, "df": e.df, "low": e.low, "high": e.high}
         numbers |= {"low_simultaneous": f.low, "high_simultaneous": f.high, "p": e.p, "p_adjusted": f.p_adjusted}
+        numbers["p_bh"] = f.p_bh
         row: dict[str, Any] = {"statistic": statistic, "a": self.side(int(f.a[m])), "b": self.side(int(f.b[m]))}
         row |= {k: null(float(v[m])) for k, v in numbers.items()}
         if f.ratio is not None:
             row["ratio"] = {k: null(float(getattr(f.ratio, k)[m])) for k in ("value", "low", "high")}
         row["p_permutation"] = None if small is None else null(float(small[m]))
-        row |= {"n_items": int(f.n_items[m]), "n_raters_a": sides[0], "n_raters_b": sides[1], "family": len(f.a)}
+        row |= {
+            "n_items": int(f.n_items[m]),
+            "n_raters_a": sides[0],
+            "n_raters_b": sides[1],
+            "family": int((~np.isnan(e.se)).sum()),
+        }
         found = flags.of_contrast(sides, int(f.n_items[m]), float(f.share[m]), self.options)
         if row["value"] is not None and row["se"] is None and not any(x.startswith("no_interval") for x in found):
             found.append("no_variation: all alike, so no interval")

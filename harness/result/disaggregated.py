@@ -13,6 +13,7 @@ from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.result.group import Group
 from lm_plural.harness.result.options import Options
+from lm_plural.harness.statistics.multiplicity import holm
 
 SCHEMA_VERSION = 1
 
@@ -97,6 +98,25 @@ class Disaggregated:
         _known("statistic", statistic, {str(r["statistic"]) for r in rows})
         return _frame(r for r in rows if statistic in (None, r["statistic"]))
 
+    @property
+    def families(self) -> list[dict[str, Any]]:
+        """For each statistic, whether any two groups of an axis differ, with Holm's adjustment over the axes."""
+        names = dict.fromkeys(r["statistic"] for a in self.axes.values() for r in a.contrasts)
+        return [row for name in names for row in self._family(name)]
+
+    def _family(self, statistic: str) -> list[dict[str, Any]]:
+        least: dict[str, float] = {}
+        for name, axis in self.axes.items():
+            rows = [r for r in axis.contrasts if r["statistic"] == statistic and r["b"] != "rest"]
+            p = [r["p_adjusted"] for r in rows if r["p_adjusted"] is not None]
+            if p:
+                least[name] = min(p)
+        adjusted = holm(list(least.values()))
+        return [
+            {"statistic": statistic, "axis": axis, "p": p, "p_holm": float(h)}
+            for (axis, p), h in zip(least.items(), adjusted, strict=True)
+        ]
+
     def to_frame(self) -> pl.DataFrame:
         """Return every statistic of every group, one row each."""
         groups = [("", "all", self.overall)]
@@ -131,6 +151,7 @@ class Disaggregated:
             "notes": list(self.notes),
             "overall": self.overall.to_dict(),
             "axes": {axis: a.to_dict() for axis, a in self.axes.items()},
+            "families": self.families,
         }
 
     def plot(self, kind: str = "forest", *, statistic: str | None = None, axis: str | None = None) -> Any:

@@ -91,7 +91,7 @@ def build_results(
 
 def _block(work: Work, scores: Sequence[Record], axes: Sequence[Axis] | None, options: Options) -> dict[str, Any]:
     rate = work.loaded.task.mode == "rate"
-    block = rate_result(work, axes, options) if rate else respond_result(work, scores, axes)
+    block = rate_result(work, axes, options) if rate else respond_result(work, scores, axes, options)
     head = {"mode": work.loaded.task.mode, "simulated_raters": work.loaded.dataset.recipe.simulated}
     return {**head, **block}
 

@@ -91,6 +91,11 @@ class Family:
     ratio: Estimates | None = None
 
     @cached_property
+    def p_bh(self) -> Floats:
+        """Benjamini-Hochberg over the family, for exploration: the share of false finds, not the chance of any."""
+        return multiplicity.benjamini_hochberg(self.estimates.p)
+
+    @cached_property
     def parts(self) -> tuple[Floats, Floats, Floats]:
         """V by source: items (M,), raters beyond one item (3, M), raters within items (2, M); a, b, both."""
         return *self.covariance.parts(self.loadings), self.covariance.within(self.loadings)
@@ -150,44 +155,84 @@ def families(
         return {}
     sums = Sums.of(sides.counts, scaling)
     supports = {least: support(sums.n, a, b, weights, user, least) for least in (1, 2)}
-    at, m = np.concatenate([a, b]), len(a)
-    loadings = np.hstack([np.eye(m), -np.eye(m)])
+    at = np.concatenate([a, b])
     parts = parts_of(sums, q, Weighting.of(sums, weights, user), between=False)
     parts = {name: Contribution(part.value[:, at], part.table[:, at]) for name, part in parts.items()}
     parts["cliff"] = _cliff(sides.counts, scaling, a, b)
     out = {}
     for name, part in parts.items():
-        v, share = supports[1 if name in LINEAR else 2]
-        table = _without_lone_raters(part, v, sums.n[:, at]) if name in LINEAR else part.table
-        columns = Columns(
-            part.value,
-            np.ascontiguousarray(np.moveaxis(table, 1, 2)),
-            np.tile(v, 2),
-            sides.member[:, at],
-            np.repeat([0, 1], m),
+        out[name] = family(
+            coded,
+            sides,
+            part,
             sums.n[:, at],
-        )
-        cov = covariance(coded, columns)
-        value = loadings @ columns.total
-        estimates = _estimates(value, cov, loadings, inference, least)
-        critical, adjusted = _max_t(estimates, cov, loadings, inference, rng, draws)
-        half = critical * estimates.se
-        ratio_ = _ratio(columns.total, cov, inference) if name in POSITIVE else None
-        out[name] = Family(
+            *supports[1 if name in LINEAR else 2],
             a,
             b,
-            estimates,
-            adjusted,
-            value - half,
-            value + half,
-            critical,
-            cov.n_items[:m],
-            share,
-            cov,
-            loadings,
-            ratio_,
+            rng=rng,
+            inference=inference,
+            draws=draws,
+            least=least,
+            linear=name in LINEAR,
+            positive=name in POSITIVE,
         )
     return out
+
+
+def family(
+    coded: Coded,
+    sides: Sides,
+    part: Contribution,
+    n: Floats,
+    v: Floats,
+    share: Floats,
+    a: Ints,
+    b: Ints,
+    *,
+    rng: np.random.Generator,
+    inference: Inference,
+    draws: int,
+    least: int,
+    linear: bool,
+    positive: bool = False,
+) -> Family:
+    """Return the contrasts a - b of any statistic that is a mean over items.
+
+    Parameters
+    ----------
+    coded : Coded
+    sides : Sides
+    part : Contribution
+        Of the 2 M sides, all a before all b.
+    n : ndarray, shape (I, 2 M)
+        Raters.
+    v, share : ndarray, shape (I, M) and (M,)
+        Of ``support``.
+    a, b : ndarray of int, shape (M,)
+    linear : bool
+        Whether an item needs one rater of a side only.
+    positive : bool
+        Whether a over b is a number, too.
+    """
+    at, m = np.concatenate([a, b]), len(a)
+    table = _without_lone_raters(part, v, n) if linear else part.table
+    columns = Columns(
+        part.value,
+        np.ascontiguousarray(np.moveaxis(table, 1, 2)),
+        np.tile(v, 2),
+        sides.member[:, at],
+        np.repeat([0, 1], m),
+        n,
+    )
+    cov, loadings = covariance(coded, columns), np.hstack([np.eye(m), -np.eye(m)])
+    value = loadings @ columns.total
+    e = _estimates(value, cov, loadings, inference, least)
+    critical, adjusted = _max_t(e, cov, loadings, inference, rng, draws)
+    half = critical * e.se
+    ratio_ = _ratio(columns.total, cov, inference) if positive else None
+    return Family(
+        a, b, e, adjusted, value - half, value + half, critical, cov.n_items[:m], share, cov, loadings, ratio_
+    )
 
 
 def _without_lone_raters(part: Contribution, v: Floats, n: Floats) -> Floats:

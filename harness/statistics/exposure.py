@@ -177,16 +177,21 @@ def exposure_contrasts(
     felt = _felt(concerns, counts, np.tile(v, 2))
     v = v * (felt[:m] & felt[m:])
     part = exposure_part(concerns, counts, badness, np.tile(v, 2))
-    table = contrasts._without_lone_raters(part, v, n[:, at])
-    of_side = np.repeat([0, 1], m)
-    columns = Columns(part.value, np.moveaxis(table, 1, 2), np.tile(v, 2), sides.member[:, at], of_side, n[:, at])
-    found = covariance(concerns.coded, columns)
-    loadings = np.hstack([np.eye(m), -np.eye(m)])
-    value = loadings @ columns.total
-    e = contrasts._estimates(value, found, loadings, inference, least)
-    critical, adjusted = contrasts._max_t(e, found, loadings, inference, rng, draws)
-    low, high = value - critical * e.se, value + critical * e.se
-    return Family(a, b, e, adjusted, low, high, critical, found.n_items[:m], share, found, loadings)
+    return contrasts.family(
+        concerns.coded,
+        sides,
+        part,
+        n[:, at],
+        v,
+        share,
+        a,
+        b,
+        rng=rng,
+        inference=inference,
+        draws=draws,
+        least=least,
+        linear=True,
+    )
 
 
 def _equal(eligible: npt.NDArray[np.bool_]) -> Floats:

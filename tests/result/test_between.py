@@ -138,6 +138,16 @@ def test_the_same_seed_gives_the_same_result_and_another_only_other_draws():
     assert a["axes"]["g"]["contrasts"] != c["axes"]["g"]["contrasts"]
 
 
+def test_axes_are_families_of_their_own_adjusted_by_holm():
+    t = panel(raters=60, axes=lambda j: {"g": [f"g{j % 2}"], "h": [f"h{j % 3}"]})
+    done = run(t, guesses(), axes=["g", "h"])
+    rows = [r for r in done.families if r["statistic"] == "bias"]
+    least = done.contrasts("bias").filter(pl.col("b") != "rest").group_by("axis").agg(pl.col("p_adjusted").min())
+    assert {r["axis"]: r["p"] for r in rows} == dict(least.iter_rows())
+    assert max(r["p_holm"] for r in rows) >= max(r["p"] for r in rows)
+    assert min(r["p_holm"] for r in rows) == min(1, 2 * min(r["p"] for r in rows))
+
+
 def test_without_inference_there_are_points_only():
     found = block(panel(), guesses(), inference="none")
     assert found["inference"] == "none"

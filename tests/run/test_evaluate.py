@@ -51,10 +51,12 @@ def test_results_have_lm_evals_keys_and_our_block(finished: Path) -> None:
     assert content["n-samples"]["rate"] == {"original": 192, "effective": 6}
     block = content["disaggregated"]["rate"]
     assert block["simulated_raters"] is True
-    assert block["inference"] == "none"
+    assert block["inference"] == "items+raters"
+    assert content["results"]["rate"]["rps_stderr,none"] == block["overall"]["rps"]["se"]
     woman = block["axes"]["gender"]["groups"]["woman"]
     assert woman["rps"]["value"] == pytest.approx(woman["divergence"]["value"] + woman["disagreement"]["value"])
-    assert set(woman["bias"]) == {"value", "se", "low", "high"}
+    assert woman["bias"]["low"] < woman["bias"]["value"] < woman["bias"]["high"]
+    assert {r["axis"] for r in block["families"]} == set(block["axes"])
 
 
 def test_respond_results_hold_every_statistic_per_group(finished: Path) -> None:
