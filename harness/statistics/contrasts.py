@@ -161,19 +161,20 @@ def families(
     parts["cliff"] = _cliff(sides.counts, scaling, a, b)
     out = {}
     for name, part in parts.items():
+        needs = 1 if name in LINEAR else 2
         out[name] = family(
             coded,
             sides,
             part,
             sums.n[:, at],
-            *supports[1 if name in LINEAR else 2],
+            *supports[needs],
             a,
             b,
             rng=rng,
             inference=inference,
             draws=draws,
             least=least,
-            linear=name in LINEAR,
+            needs=needs,
             positive=name in POSITIVE,
         )
     return out
@@ -193,7 +194,7 @@ def family(
     inference: Inference,
     draws: int,
     least: int,
-    linear: bool,
+    needs: int,
     positive: bool = False,
 ) -> Family:
     """Return the contrasts a - b of any statistic that is a mean over items.
@@ -209,13 +210,13 @@ def family(
     v, share : ndarray, shape (I, M) and (M,)
         Of ``support``.
     a, b : ndarray of int, shape (M,)
-    linear : bool
-        Whether an item needs one rater of a side only.
+    needs : int
+        Raters of a side that an item needs.
     positive : bool
         Whether a over b is a number, too.
     """
     at, m = np.concatenate([a, b]), len(a)
-    table = _without_lone_raters(part, v, n) if linear else part.table
+    table = _without_lone_raters(part, v, n, needs)
     columns = Columns(
         part.value,
         np.ascontiguousarray(np.moveaxis(table, 1, 2)),
@@ -235,16 +236,16 @@ def family(
     )
 
 
-def _without_lone_raters(part: Contribution, v: Floats, n: Floats) -> Floats:
-    """Return the table with what an item's only rater of a side adds: without that rater the item has no contrast.
+def _without_lone_raters(part: Contribution, v: Floats, n: Floats, needs: int = 1) -> Floats:
+    """Return the table with what a rater adds where a side has just as many as it needs: the item leaves the contrast.
 
-    The contrast T then moves by ``d_i - T``, d_i the item's own difference.
+    The contrast T then moves by ``w (d_i - T)`` to first order, d_i the item's own difference.
     """
     m = v.shape[1]
     difference = np.where(v > 0, part.value[:, :m] - part.value[:, m:], 0.0)
     alone = difference - (v * difference).sum(axis=0)
     both = np.concatenate([alone, -alone], axis=1)
-    return np.where((n == 1)[..., None], both[..., None], part.table)
+    return np.where((n == needs)[..., None], both[..., None], part.table)
 
 
 def _cliff(counts: npt.NDArray[np.int64], scaling: Scaling, a: Ints, b: Ints) -> Contribution:

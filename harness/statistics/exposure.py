@@ -190,7 +190,7 @@ def exposure_contrasts(
         inference=inference,
         draws=draws,
         least=least,
-        linear=True,
+        needs=1,
     )
 
 

@@ -12,7 +12,7 @@ from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics import agreement, leave_one_out
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
 from lm_plural.harness.statistics.inferences import Inference
-from lm_plural.harness.statistics.intervals import NEAR_ZERO, Estimates, on_log_scale, raw
+from lm_plural.harness.statistics.intervals import NEAR_ZERO, Estimates, of_a_square, on_log_scale, raw
 from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance, disjoint_covariance
 
 HUMAN = ("item_mean", "disagreement")
@@ -47,14 +47,14 @@ def parts_of(
 
     `between` adds ``signal``, the items' parts of A.
     """
-    single = weights.single
-    found = {"item_mean": leave_one_out.item_mean(sums, single), "disagreement": leave_one_out.disagreement(sums)}
+    single, pair = weights.single, weights.pair
+    found = {"item_mean": leave_one_out.item_mean(sums, single), "disagreement": leave_one_out.disagreement(sums, pair)}
     if q is not None:
         found["bias"] = leave_one_out.bias(sums, q, single)
-        found["divergence"] = leave_one_out.divergence(sums, agreement.model_cdf(q))
+        found["divergence"] = leave_one_out.divergence(sums, agreement.model_cdf(q), pair)
         found["rps"] = found["divergence"] + found["disagreement"]
     if between:
-        found["signal"] = leave_one_out.between(sums, weights.pair)
+        found["signal"] = leave_one_out.between(sums, pair)
     return found
 
 
@@ -117,7 +117,7 @@ class GroupStatistics:
         """Every reported statistic; C, 1 - skill and equivalent raters on the log scale, the rest raw."""
         out = {n: self.combine(self.base(n), {n: 1.0}) for n in self.names if n != "signal"}
         if "divergence" in out:
-            out["divergence"] = on_log_scale(out["divergence"])
+            out["divergence"] = of_a_square(out["divergence"])
             out["skill"] = self._skill()
             out["equivalent_raters"] = self._equivalent_raters(out["divergence"])
         return out
@@ -137,7 +137,7 @@ class GroupStatistics:
         c, a = self.base("divergence"), self.base("signal")
         rho = agreement.skill(c, a)
         grad = {n: -np.asarray(w) for n, w in self.gradient("skill").items()}
-        e = on_log_scale(self.combine(1 - rho, dict(grad)))
+        e = of_a_square(self.combine(1 - rho, dict(grad)))
         seen = self.combine(a, {"signal": 1.0})
         clear = a > NEAR_ZERO * seen.se
         se, df, low, high = (np.where(clear, x, np.nan) for x in (e.se, e.df, 1 - e.high, 1 - e.low))

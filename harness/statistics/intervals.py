@@ -58,7 +58,7 @@ def raw(value: Floats, variance: Floats, df: Floats, level: float = LEVEL) -> Es
 
 
 def on_log_scale(estimates: Estimates, level: float = LEVEL) -> Estimates:
-    """Return the interval of a positive statistic on the log scale: value * exp(+- t SE / value).
+    """Return the interval of a positive ratio on the log scale: value * exp(+- t SE / value).
 
     Where the value is within 1.5 SE of 0 (or below) the interval stays raw.
     """
@@ -68,3 +68,16 @@ def on_log_scale(estimates: Estimates, level: float = LEVEL) -> Estimates:
     low = np.where(clear, e.value * np.exp(-half), e.low)
     high = np.where(clear, e.value * np.exp(half), e.high)
     return Estimates(e.value, e.se, e.df, low, high)
+
+
+def of_a_square(estimates: Estimates, level: float = LEVEL) -> Estimates:
+    """Return the interval of a statistic whose true value is not below 0, such as C: wide where it is near 0.
+
+    The lower end is the raw one and the upper end that on the log scale, each the farther of the two; within 1.5 SE of
+    0 the upper end is ``max(value, 0) + t SE``. Raw or log intervals alone cover 88 to 93 % where C is small
+    (docs/coverage.md).
+    """
+    e, log = estimates, on_log_scale(estimates, level)
+    near = ~(e.value > NEAR_ZERO * e.se)
+    high = np.where(near, np.maximum(e.value, 0.0) + quantile(e.df, level) * e.se, log.high)
+    return Estimates(e.value, e.se, e.df, e.low, high)

@@ -38,31 +38,24 @@ class Contribution:
 
 
 def item_mean(sums: Sums, weights: Floats) -> Contribution:
-    """Return mean_j s_j; ``h - h^(-j) = (s_j - mean) / (n - 1)``.
-
-    `weights` of items, shape (I, G), are needed for an item's only rater: without that rater the item leaves the
-    group's mean T, which moves by ``h - T``.
-    """
+    """Return mean_j s_j; ``h - h^(-j) = (s_j - mean) / (n - 1)``. `weights` as of ``_tabulate``."""
     mean, place = agreement.item_mean(sums), sums.scaling.matrix @ sums.scaling.positions
-    alone = np.nan_to_num(mean - agreement.weighted_mean(mean, weights))
     others = np.where(sums.n >= 2, sums.n - 1, np.nan)
-    return _tabulate(sums, mean, lambda y: np.where(sums.n >= 2, (place[y] - mean) / others, alone))
+    return _tabulate(sums, mean, lambda y: (place[y] - mean) / others, weights, least=1)
 
 
 def bias(sums: Sums, q: npt.ArrayLike, weights: Floats) -> Contribution:
-    """Return b = E_q[s] - mean_j s_j, `weights` as of ``item_mean``."""
-    people = agreement.item_mean(sums)
-    value, place = agreement.expected(q, sums.scaling) - people, sums.scaling.matrix @ sums.scaling.positions
-    alone = np.nan_to_num(value - agreement.weighted_mean(value, weights))
+    """Return b = E_q[s] - mean_j s_j. `weights` as of ``_tabulate``."""
+    people, place = agreement.item_mean(sums), sums.scaling.matrix @ sums.scaling.positions
+    value = agreement.expected(q, sums.scaling) - people
     others = np.where(sums.n >= 2, sums.n - 1, np.nan)
-    return _tabulate(sums, value, lambda y: np.where(sums.n >= 2, (people - place[y]) / others, alone))
+    return _tabulate(sums, value, lambda y: (people - place[y]) / others, weights, least=1)
 
 
-def divergence(sums: Sums, cdf: Floats) -> Contribution:
+def divergence(sums: Sums, cdf: Floats, weights: Floats) -> Contribution:
     """Return C against a fixed CDF that broadcasts to (I, G, K-1).
 
-    Without rater j it is ``[(su - u_j)^2 - (suu - u_j^2)] / ((n-1)(n-2))``. Two raters leave none to pair: there the
-    first order ``2 sum Delta (z_j - F)(F - Q) / (n - 1)`` stands in, which keeps S = C + U exact.
+    Without rater j it is ``[(su - u_j)^2 - (suu - u_j^2)] / ((n-1)(n-2))``. `weights` as of ``_tabulate``.
     """
     spacing, z = sums.scaling.spacing, sums.scaling.indicators
     value = agreement.divergence(sums, cdf)
@@ -70,26 +63,19 @@ def divergence(sums: Sums, cdf: Floats) -> Contribution:
     su = sums.z - k * cdf
     suu = sums.zz - 2 * cdf * sums.z + k * cdf**2
     pairs_left = np.where(sums.n >= 3, (sums.n - 1) * (sums.n - 2), np.nan)
-    gap = sums.cdf - cdf
     # squares written out, so that a level costs one product with the steps it is counted in and no array of all cuts
-    own, of_su, of_cdf, of_gap = (
-        (su**2 - suu) @ spacing,
-        (su * cdf) @ spacing,
-        cdf**2 @ spacing,
-        (gap * sums.cdf) @ spacing,
-    )
+    own, of_su, of_cdf = (su**2 - suu) @ spacing, (su * cdf) @ spacing, cdf**2 @ spacing
 
     def difference(y: int) -> Floats:
         steps = z[y] * spacing
         u_su, u_u = su @ steps - of_su, z[y] @ steps - 2 * (cdf @ steps) + of_cdf
-        without = (own - 2 * u_su + 2 * u_u) / pairs_left
-        return np.asarray(np.where(sums.n >= 3, value - without, 2 * (gap @ steps - of_gap)))
+        return np.asarray(value - (own - 2 * u_su + 2 * u_u) / pairs_left)
 
-    return _tabulate(sums, value, difference)
+    return _tabulate(sums, value, difference, weights, least=2)
 
 
-def disagreement(sums: Sums) -> Contribution:
-    """Return U; what one of only two raters adds is 0, as both stand equally far from each other."""
+def disagreement(sums: Sums, weights: Floats) -> Contribution:
+    """Return U. `weights` as of ``_tabulate``."""
     spacing, z = sums.scaling.spacing, sums.scaling.indicators
     value = agreement.disagreement(sums)
     m = np.where(sums.n >= 3, sums.n - 1, np.nan)
@@ -99,17 +85,19 @@ def disagreement(sums: Sums) -> Contribution:
         steps = z[y] * spacing
         mine = z[y] @ steps
         without = (own - mine - (square - 2 * (sums.z @ steps) + mine) / m) / (m - 1)
-        return np.where(sums.n >= 3, value - without, 0.0)
+        return np.asarray(value - without)
 
-    return _tabulate(sums, value, difference)
+    return _tabulate(sums, value, difference, weights, least=2)
 
 
 def between(sums: Sums, weights: Floats) -> Contribution:
     """Return the items' parts of A: C against the group's mean CDF, taken as fixed (its first order vanishes)."""
-    return divergence(sums, (weights[..., None] * sums.cdf).sum(axis=0)[None])
+    return divergence(sums, (weights[..., None] * sums.cdf).sum(axis=0)[None], weights)
 
 
-def generic(counts: npt.ArrayLike, scaling: Scaling, statistic: Callable[[Sums], Floats]) -> Contribution:
+def generic(
+    counts: npt.ArrayLike, scaling: Scaling, statistic: Callable[[Sums], Floats], weights: Floats, *, least: int
+) -> Contribution:
     """Return any item-level statistic with its leave-one-out table, by evaluating it once more per level.
 
     Parameters
@@ -117,8 +105,10 @@ def generic(counts: npt.ArrayLike, scaling: Scaling, statistic: Callable[[Sums],
     counts : array_like, shape (I, G, K_fine)
     scaling : Scaling
     statistic : callable
-        From sums of shape (I, G) to values of shape (I, G), NaN where it needs more raters. Where only the value
-        without one rater is NaN, that rater's contribution is taken as 0.
+        From sums of shape (I, G) to values of shape (I, G), NaN where it needs more raters.
+    weights : ndarray, shape (I, G)
+    least : int
+        Raters it needs.
     """
     c = np.asarray(counts, dtype=np.float64)
     value = statistic(Sums.of(c, scaling))
@@ -126,14 +116,22 @@ def generic(counts: npt.ArrayLike, scaling: Scaling, statistic: Callable[[Sums],
     def difference(y: int) -> Floats:
         fewer = c.copy()
         fewer[..., y] = np.maximum(fewer[..., y] - 1, 0)
-        return np.where(c[..., y] > 0, np.nan_to_num(value - statistic(Sums.of(fewer, scaling))), 0.0)
+        return np.where(c[..., y] > 0, value - statistic(Sums.of(fewer, scaling)), 0.0)
 
-    return _tabulate(Sums.of(c, scaling), value, difference)
+    return _tabulate(Sums.of(c, scaling), value, difference, weights, least=least)
 
 
-def _tabulate(sums: Sums, value: Floats, difference: Callable[[int], Floats]) -> Contribution:
+def _tabulate(
+    sums: Sums, value: Floats, difference: Callable[[int], Floats], weights: Floats, *, least: int
+) -> Contribution:
+    """Evaluate the difference of every level.
+
+    Where an item has just as many raters of the group as it needs (`least`), it leaves the mean T with any of them, and
+    T moves by ``w (h - T)`` to first order: what the rater adds is then h - T, by `weights` of items, shape (I, G).
+    """
     table = np.zeros((*value.shape, len(sums.scaling.kept)))
-    known = ~np.isnan(value)
+    known, last = ~np.isnan(value), sums.n == least
+    leaves = np.nan_to_num(value - agreement.weighted_mean(value, weights))
     for level in np.flatnonzero(sums.scaling.kept):
-        table[..., level] = np.where(known, difference(int(level)), 0.0)
+        table[..., level] = np.where(known, np.where(last, leaves, difference(int(level))), 0.0)
     return Contribution(value, table)

@@ -210,8 +210,8 @@ def _parts(
         "divergence": (change, weights.single),
         "bias": (bias_change(sums, q_a, q_b), weights.single),
         "change": (change, weights.pair),
-        "of_a": (leave_one_out.divergence(sums, agreement.model_cdf(q_a)), weights.pair),
-        "of_b": (leave_one_out.divergence(sums, agreement.model_cdf(q_b)), weights.pair),
+        "of_a": (leave_one_out.divergence(sums, agreement.model_cdf(q_a), weights.pair), weights.pair),
+        "of_b": (leave_one_out.divergence(sums, agreement.model_cdf(q_b), weights.pair), weights.pair),
         "signal": (leave_one_out.between(sums, weights.pair), weights.pair),
     }
 

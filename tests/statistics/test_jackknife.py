@@ -67,7 +67,7 @@ def test_o4_divergence_with_leave_one_out():
     cdf = np.array([[0.2, 0.4, 0.6, 0.8], [0.1, 0.5, 0.9, 1], [0, 0.1, 0.3, 0.6]])
     everyone = Membership.everyone(4)
     sums = Sums.of(count_levels(coded, everyone), Scaling.plain(FIVE))
-    part, k = divergence(sums, cdf[:, None]), unit(sums.scaling)
+    part, k = divergence(sums, cdf[:, None], agreement.item_weights(sums)), unit(sums.scaling)
     np.testing.assert_allclose(part.value[:, 0] * k, [-1 / 6, 0.02, -0.52 / 3], atol=1e-6)
     psi = [[0.233333, 0.233333, -0.033333, -0.433333], [0.083333, 0.083333, 0.083333, -0.25], [-0.233333, 0.033333]]
     for i, (row, ratings) in enumerate(zip(psi, [[0, 0, 2, 4], [1, 1, 1, 2], [0, 3]], strict=True)):
@@ -96,8 +96,8 @@ def test_tables_are_what_deleting_one_rater_changes(case: Case, data: st.DataObj
     for part, fewer in (
         (item_mean(sums, v), agreement.item_mean(less)),
         (bias(sums, case.q, v), agreement.per_item(less, case.q).bias),
-        (divergence(sums, cdf), agreement.divergence(less, cdf)),
-        (disagreement(sums), agreement.disagreement(less)),
+        (divergence(sums, cdf, v), agreement.divergence(less, cdf)),
+        (disagreement(sums, v), agreement.disagreement(less)),
     ):
         for i in np.flatnonzero((case.grid[:, rater] >= 0) & (less.n[:, 0] >= 2)):
             expected = part.value[i, 0] - fewer[i, 0]
@@ -111,12 +111,12 @@ def test_the_generic_way_equals_the_closed_forms(case: Case):
     scaling = Scaling.plain(case.positions)
     sums, cdf = Sums.of(counts, scaling), model_cdf(case.q)
     many, v = sums.n >= 3, agreement.item_weights(sums)
-    for part, statistic in (
-        (divergence(sums, cdf), lambda s: agreement.divergence(s, cdf)),
-        (disagreement(sums), agreement.disagreement),
-        (item_mean(sums, v), agreement.item_mean),
+    for part, statistic, least in (
+        (divergence(sums, cdf, v), lambda s: agreement.divergence(s, cdf), 2),
+        (disagreement(sums, v), agreement.disagreement, 2),
+        (item_mean(sums, v), agreement.item_mean, 1),
     ):
-        found = generic(counts, scaling, statistic)
+        found = generic(counts, scaling, statistic, v, least=least)
         np.testing.assert_array_equal(found.value, part.value)
         chosen = many[..., None] & (counts > 0)
         np.testing.assert_allclose(found.table[chosen], part.table[chosen], atol=1e-12)
@@ -127,11 +127,23 @@ def test_the_generic_way_equals_the_closed_forms(case: Case):
 def test_contributions_of_an_item_to_a_linear_statistic_cancel(case: Case):
     counts = count_levels(case.coded, Membership.everyone(case.grid.shape[1]))
     sums, cdf = Sums.of(counts, Scaling.plain(case.positions)), model_cdf(case.q)
-    score = divergence(sums, cdf) + disagreement(sums)
+    pair = agreement.item_weights(sums)
+    score = divergence(sums, cdf, pair) + disagreement(sums, pair)
     v = agreement.item_weights(sums, least=1)
     for part in (item_mean(sums, v), bias(sums, case.q, v), score):
         added = (part.table * counts).sum(axis=-1)
-        np.testing.assert_allclose(added[sums.n >= 2], 0, atol=1e-10)
+        np.testing.assert_allclose(added[sums.n >= 3], 0, atol=1e-10)
+
+
+def test_an_item_leaves_with_one_of_its_two_raters():
+    """Deleting either rater of the second item leaves the first alone: T moves by w (h - T), exactly so by T - h_1."""
+    coded = crossed(np.array([[0, 1, 2, 4], [4, 0, -1, -1]]), FIVE)
+    everyone = Membership.everyone(4)
+    sums = Sums.of(count_levels(coded, everyone), Scaling.plain(FIVE))
+    v = agreement.item_weights(sums)
+    u = disagreement(sums, v)
+    assert u.table[1, 0, [0, 4]] == pytest.approx(u.value[1, 0] - u.value.mean())
+    assert v[1, 0] * u.table[1, 0, 0] == pytest.approx((u.value.mean() - u.value[0, 0]) / 2)
 
 
 def grouped(case: Case, pairs: list[tuple[int, int]]) -> tuple[Columns, Membership, np.ndarray]:
@@ -139,7 +151,7 @@ def grouped(case: Case, pairs: list[tuple[int, int]]) -> tuple[Columns, Membersh
     counts = count_levels(case.coded, members)
     sums, cdf = Sums.of(counts, Scaling.plain(case.positions)), model_cdf(case.q)
     v = agreement.item_weights(sums)
-    parts = [item_mean(sums, v), divergence(sums, cdf), disagreement(sums), between(sums, v)]
+    parts = [item_mean(sums, v), divergence(sums, cdf, v), disagreement(sums, v), between(sums, v)]
     return columns_of(parts, v, members, case.grid.shape[1], sums.n), members, counts
 
 
