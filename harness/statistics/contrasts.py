@@ -228,7 +228,7 @@ def family(
     cov, loadings = covariance(coded, columns), np.hstack([np.eye(m), -np.eye(m)])
     value = loadings @ columns.total
     e = _estimates(value, cov, loadings, inference, least)
-    critical, adjusted = _max_t(e, cov, loadings, inference, rng, draws)
+    critical, adjusted = simultaneous(e, cov, loadings, inference, rng, draws)
     half = critical * e.se
     ratio_ = _ratio(columns.total, cov, inference) if positive else None
     return Family(
@@ -275,9 +275,10 @@ def _ratio(total: Floats, cov: Covariance, inference: Inference) -> Estimates:
     return Estimates(value, log.se, log.df, value * np.exp(log.low), value * np.exp(log.high))
 
 
-def _max_t(
+def simultaneous(
     e: Estimates, cov: Covariance, loadings: Floats, inference: Inference, rng: np.random.Generator, draws: int
 ) -> tuple[float, Floats]:
+    """Return the max-T quantile and adjusted p of estimates that are rows of `loadings`, those with an SE a family."""
     usable = ~np.isnan(e.se)
     if usable.sum() <= 1:  # nothing to adjust for
         return float(np.append(quantile(e.df[usable], 0.95), np.nan)[0]), e.p

@@ -50,14 +50,15 @@ def max_t(
     p = np.full(size.shape, np.nan)
     if not family.any():
         return float("nan"), p
-    r = _unit_diagonal(np.asarray(correlation, dtype=np.float64)[np.ix_(family, family)])
+    r = unit_diagonal(np.asarray(correlation, dtype=np.float64)[np.ix_(family, family)])
     maxima = np.sort(np.abs(joint_draws(np.zeros(len(r)), r, draws, rng, df)).max(axis=1))
     p[family] = (1 + draws - np.searchsorted(maxima, size[family])) / (1 + draws)
     rejected = int((1 - level) * (draws + 1))
     return float(maxima[draws - rejected]) if rejected else float("inf"), p
 
 
-def _unit_diagonal(correlation: Floats) -> Floats:
+def unit_diagonal(correlation: Floats) -> Floats:
+    """Return a correlation matrix with its negative eigenvalues cut and a diagonal of 1, shape (M, M)."""
     root = positive_root(correlation)
     root = ratio(root, np.sqrt((root**2).sum(axis=1, keepdims=True)), 0.0)
     return root @ root.T
