@@ -24,7 +24,9 @@ from lm_plural.harness.result.options import Options, Predictions
 from lm_plural.harness.statistics.contrasts import Kind, Sides, choose
 from lm_plural.harness.statistics.counts import Membership, Sums, count_levels
 from lm_plural.harness.statistics.groups import Weighting
-from lm_plural.harness.statistics.paired import Changes, gap_changes, group_changes
+from lm_plural.harness.statistics.changes import Changes
+from lm_plural.harness.statistics.paired import group_changes
+from lm_plural.harness.statistics.paired_gaps import gap_changes
 from lm_plural.harness.statistics.random import generator
 
 #: Statistics whose gaps between groups may change; that in bias cannot (see ``statistics.paired``).

@@ -19,6 +19,7 @@ from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, memb
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.intervals import NEAR_ZERO
 from lm_plural.harness.statistics.jackknife import Columns, covariance, disjoint_covariance
+from lm_plural.harness.statistics.leave_one_out import Contribution
 from lm_plural.harness.statistics.paired_parts import bias_change, divergence_change
 
 #: Changes of a group, in the order they are shown; more is worse for divergence and rps, better for the last two.
@@ -90,9 +91,9 @@ def _joint(
     inference: Inference,
 ) -> GroupStatistics:
     """Return what changes are made of; that of divergence twice, the second time over items with two raters."""
-    change = divergence_change(sums, q_a, q_b, weights.single)
-    of_a, of_b = (leave_one_out.divergence(sums, agreement.model_cdf(q)) for q in (q_a, q_b))
-    single = {"bias": bias_change(sums, q_a, q_b), "divergence": change}
+    of_a, of_b = (leave_one_out.divergence(sums, agreement.model_cdf(q), weights.pair) for q in (q_a, q_b))
+    change = Contribution(of_a.value - of_b.value, of_a.table - of_b.table)
+    single = {"bias": bias_change(sums, q_a, q_b), "divergence": divergence_change(sums, q_a, q_b, weights.single)}
     pair = {"change": change, "of_a": of_a, "of_b": of_b, "signal": leave_one_out.between(sums, weights.pair)}
     parts = single | pair
     columns = Columns(

@@ -58,7 +58,7 @@ def gap_changes(
     varies = np.tile(((v > 0).sum(axis=0) >= 2) | (inference == "raters"), 2)[:, None]
     part = Contribution(part.value[:, at], part.table[:, at] * varies)
     how = sums.n[:, at], v, share, a, b
-    f = family(coded, sides, part, *how, rng=rng, inference=inference, draws=draws, least=least, linear=True)
+    f = family(coded, sides, part, *how, rng=rng, inference=inference, draws=draws, least=least, needs=1)
     one_sided = critical_one_sided(f.estimates, f.covariance, f.loadings, inference, rng, draws)
     n_raters = f.covariance.n_raters.reshape(2, -1)
     return Changes(f.estimates, f.p_adjusted, f.critical, one_sided, f.n_items, n_raters, share)
