@@ -41,10 +41,10 @@ def add_inference(parser: Any) -> None:
     text = "what else might have been drawn: other items and raters (default), other raters, other items; none: points"
     add("--inference", choices=INFERENCES, default="items+raters", help=text)
     least = "least raters of a group for an interval (default 10)"
-    add("--min_raters_interval", type=parse_count, default=10, metavar="N", help=least)
-    add("--draws", type=parse_count, default=10_000, metavar="N", help="joint draws (default 10000)")
+    add("--min_raters_interval", type=int, default=10, metavar="N", help=least)
+    add("--draws", type=int, default=10_000, metavar="N", help="joint draws (default 10000)")
     shuffles = "of raters between groups, for exact p values (default 1999)"
-    add("--permutations", type=parse_count, default=1_999, metavar="N", help=shuffles)
+    add("--permutations", type=int, default=1_999, metavar="N", help=shuffles)
 
 
 def inference_options(args: argparse.Namespace) -> Options:

@@ -104,6 +104,11 @@ class RatingTable:
                 known = ", ".join(self.axes) or "none"
                 raise UsageError(f"no axis {name!r}{did_you_mean(name, self.axes)}; there are {known}")
         frame = reduce(lambda f, name: f.explode(name), names, self.raters.select("rater_id", *names))
+        cells = frame.select(names).unique().select(cell=pl.concat_str(names, separator=" & "))
+        if (twice := cells.filter(pl.col("cell").is_duplicated())).height:
+            raise UsageError(
+                f"two cells of {axis_name(axis)!r} would both be called {twice['cell'][0]!r}: rename a level"
+            )
         return frame.select("rater_id", group=pl.concat_str(names, separator=" & "))
 
     def group_sizes(self, axis: Axis) -> dict[str, int]:

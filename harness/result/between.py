@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lm_plural.harness.arrays import Floats
+from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.result.coarsenings import coarsenings
 from lm_plural.harness.result.cohesion import cohesion_extras
 from lm_plural.harness.result.contrast import Written
 from lm_plural.harness.result.effects import effects
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.group import null
 from lm_plural.harness.result.options import Options
-from lm_plural.harness.result.sensitivity import coarsenings, strategies
 from lm_plural.harness.result.standardised import standardised
+from lm_plural.harness.result.strategies import strategies
 from lm_plural.harness.statistics import draws, shrinkage, spread
 from lm_plural.harness.statistics.association import cohesion_test
 from lm_plural.harness.statistics.ceiling import group_distances
@@ -34,6 +35,10 @@ WORSE = {"divergence": True, "rps": True, "skill": False}
 FEWEST_COMMON = 30
 #: Contrasts of one kind, above which they are not permuted: there are group-against-rest tests in their place.
 MOST_TESTS = 100
+#: Groups of an axis, above which there are too many pairs to look at.
+MOST_GROUPS = 40
+#: Share of a group's items that others rated, below which it cannot be told whether people or items agree less.
+SHARED_ITEMS = 0.7
 SPREAD = ("item_mean", "disagreement", "bias", "divergence", "rps", "skill")
 
 
@@ -75,6 +80,11 @@ class Axis:
         """Groups with enough raters to be computed."""
         return np.flatnonzero(self.raters >= self.options.min_raters)
 
+    @property
+    def by_pairs(self) -> bool:
+        """Whether groups are few enough to be compared pair by pair."""
+        return len(self.computed) <= MOST_GROUPS
+
     def trusted(self, statistic: str) -> npt.NDArray[np.bool_]:
         """Return the groups with enough raters for an interval, shape (G,)."""
         return np.asarray(self.statistics.n_raters(statistic) >= self.options.min_raters_interval)
@@ -84,12 +94,13 @@ class Axis:
         if len(self.computed) < 1 or len(self.names) < 2:
             return [], {"spread": {}, "cohesion": {}, "distances": {}, "mdg": {}}
         sides = Sides.of(self.frame.coded, self.members, self.counts)
-        kinds: tuple[Kind, ...] = ("pairs", "rest")
+        kinds: tuple[Kind, ...] = ("pairs", "rest") if self.by_pairs else ("rest",)
         written = {kind: self._written(kind, sides) for kind in kinds}
         found = [w.detectable() for w in written.values()]
         mdg = {s: [gap for gaps in found for gap in gaps.get(s, [])] for s in written["rest"].families}
         return [row for w in written.values() for row in w.rows()], {
-            "spread": self.spread(written["pairs"].families),
+            "notes": [] if self.by_pairs else [f"{len(self.computed)} groups: each against all others, not by pairs"],
+            "spread": self.spread(written["pairs"].families if self.by_pairs else {}),
             "cohesion": self.cohesion(sides),
             "distances": self.distances(),
             "mdg": mdg,
@@ -99,7 +110,7 @@ class Axis:
     def more(self) -> dict[str, Any]:
         """Return effect sizes, what other strategies and scales would say, and gaps with the other axes held fixed."""
         what = (self.frame, self.members, self.names, self.counts)
-        computed = self.computed
+        computed = self.computed if self.by_pairs else self.computed[:0]
         with_model = (self.q, computed, self.options, self.user)
         return {
             "effects": effects(*what, computed, self.options, self.user),
@@ -141,7 +152,7 @@ class Axis:
                 permutations=o.permutations,
             )
         )
-        return Written(found, self.names, o, small)
+        return Written(found, self.names, o, small, kind)
 
     def spread(self, pairs: dict[str, Family]) -> dict[str, Any]:
         """Return tau, the range's interval, and who may be the worst, for every statistic."""
@@ -153,7 +164,8 @@ class Axis:
         value = np.where(self.trusted(statistic) & ~np.isnan(e.se), e.value, np.nan)
         loadings = found.loadings(found.gradient(statistic))
         covariance = found.covariance.matrix(loadings, o.inference)
-        tau2 = spread.spread(value, covariance)
+        apart = self._without_common_items(value, pairs)
+        tau2 = np.nan if apart else spread.spread(value, covariance)
         low, high = (
             spread.range_interval(pairs.estimates.value, pairs.estimates.se, pairs.critical)
             if pairs
@@ -164,11 +176,19 @@ class Axis:
             "tau2": null(tau2),
             "n_groups": int((~np.isnan(value)).sum()),
             "range": {"low": null(low), "high": null(high)},
+            "flags": ["no_common_items: some groups rated other items, which may be why they differ"] if apart else [],
         }
         out["shrunken"], drawn = self._shrunken(statistic, value, covariance)
         if statistic in WORSE and drawn is not None:
             out["worst"] = self._worst(statistic, value, covariance, pairs, out["shrunken"])
         return out
+
+    def _without_common_items(self, value: Floats, pairs: Family | None) -> bool:
+        """Return whether two groups that have a value have no items in common to be compared on."""
+        if pairs is None:
+            return False
+        known = ~np.isnan(value)
+        return bool((known[pairs.a] & known[pairs.b] & (pairs.n_items == 0)).any())
 
     def _shrunken(
         self, statistic: str, value: Floats, covariance: Floats
@@ -241,7 +261,19 @@ class Axis:
             "null_gai": found.null_gai,
         }
         extras = cohesion_extras(self.frame, sides, self.names, self.computed)
-        return {
-            self.names[g]: {k: null(float(v[g])) for k, v in numbers.items()} | extras[self.names[g]]
-            for g in self.computed
-        }
+        shared = self._shared_items(sides)
+        out = {}
+        for g in self.computed:
+            row = {k: null(float(v[g])) for k, v in numbers.items()} | extras[self.names[g]]
+            row["flags"] = []
+            if shared[g] < SHARED_ITEMS:
+                row |= dict.fromkeys(("p", "p_bh", "p_gai"))
+                row["flags"] = [f"other_items: others rated {shared[g]:.0%} of the group's items, so no p"]
+            out[self.names[g]] = row
+        return out
+
+    def _shared_items(self, sides: Sides) -> Floats:
+        """Return the share of each group's pairs of ratings that are on items two others rated, shape (G,)."""
+        n = sides.counts.sum(axis=2).astype(np.float64)
+        mine, rest = np.split(n * (n - 1), 2, axis=1)
+        return ratio((mine * (rest > 0)).sum(axis=0), mine.sum(axis=0), 1.0)

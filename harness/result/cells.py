@@ -45,6 +45,8 @@ def interval(estimate: dict[str, Any], digits: int, *, signed: bool = False) -> 
     value = number(estimate["value"], digits, signed=signed)
     if estimate["low"] is None and estimate["high"] is None:
         return value
+    if estimate["value"] is None:
+        return f">= {number(estimate['low'], digits)}"
     ends = ("" if estimate[k] is None else number(estimate[k], digits, signed=signed) for k in ("low", "high"))
     short_ends = ",".join(re.sub(r"^([+-]?)0[.]", r"\1.", end) for end in ends)
     return f"{value} [{short_ends}]"

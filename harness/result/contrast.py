@@ -13,7 +13,7 @@ from lm_plural.harness.result import flags
 from lm_plural.harness.result.group import null
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics import power
-from lm_plural.harness.statistics.contrasts import Family
+from lm_plural.harness.statistics.contrasts import Family, Kind
 
 #: Least power and level of the gap said to be detectable.
 POWER, LEVEL = 0.8, 0.95
@@ -27,6 +27,7 @@ class Written:
     names: Sequence[str]
     options: Options
     small: dict[str, Floats]
+    kind: Kind
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per statistic and contrast."""
@@ -43,11 +44,16 @@ class Written:
         numbers = {"value": e.value, "se": e.se, "df": e.df, "low": e.low, "high": e.high}
         numbers |= {"low_simultaneous": f.low, "high_simultaneous": f.high, "p": e.p, "p_adjusted": f.p_adjusted}
         numbers["p_bh"] = f.p_bh
-        row: dict[str, Any] = {"statistic": statistic, "a": self.side(int(f.a[m])), "b": self.side(int(f.b[m]))}
+        row: dict[str, Any] = {
+            "statistic": statistic,
+            "kind": self.kind,
+            "a": self.side(int(f.a[m])),
+            "b": self.side(int(f.b[m])),
+        }
         row |= {k: null(float(v[m])) for k, v in numbers.items()}
         if f.ratio is not None:
             row["ratio"] = {k: null(float(getattr(f.ratio, k)[m])) for k in ("value", "low", "high")}
-        row["p_permutation"] = None if small is None else null(float(small[m]))
+        row["p_permutation"] = None if small is None or row["value"] is None else null(float(small[m]))
         row |= {
             "n_items": int(f.n_items[m]),
             "n_raters_a": sides[0],

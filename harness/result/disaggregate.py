@@ -60,6 +60,9 @@ def disaggregate(
     notes: list[str] = [str(e) for e in table.exclusions]
     if dropped := len(table.ratings) - len(frame.coded.level):
         notes.append(f"{dropped} ratings left out: on a level the coarsening drops")
+    called = [axis_name(axis) for axis in axes]
+    if twice := [name for name in called if called.count(name) > 1]:
+        raise UsageError(f"two axes are called {twice[0]!r}; expected different ones")
     groupings = {axis_name(axis): frame.grouping(table.groups(axis)) for axis in axes}
     everyone = Membership.everyone(frame.coded.n_raters)
     balanced = everyone
@@ -71,7 +74,7 @@ def disaggregate(
         name, (balanced, _) = next(iter(groupings.items()))
         notes.append(f"the reference of all raters is the mean over the groups of {name}")
     q = None if predictions is None else frame.align(predictions, options, notes)
-    job = _Job(frame, options, q, refused, frame.user_weights(options))
+    job = _Job(frame, options, q, refused, frame.user_weights(options, notes))
     overall = job.groups(everyone, ["all"], balanced)[0][0]
     results = {name: job.axis(name, members, names) for name, (members, names) in groupings.items()}
     inference = options.inference if options.reference == "all" else "none"
@@ -132,14 +135,15 @@ class _Job:
 
     def _numbers(self, found: GroupStatistics, g: int) -> tuple[dict[str, Number], list[str]]:
         shown = ("item_mean", *MODEL_STATISTICS) if self.model is not None else HUMAN_STATISTICS
-        numbers, lacks = {}, []
+        numbers, limits, promised = {}, list[str](), []
         for name in shown:
             raters, items = int(found.n_raters(name)[g]), int(found.n_items(name)[g])
-            limits = flags.of_interval(raters, items, self.options)
-            interval = flags.has_interval(limits, self.options)
-            numbers[name] = Number.at(found.estimates[name], g, interval=interval)
-            lacks += limits
-        return numbers, [*flags.of_values(numbers), *dict.fromkeys(lacks)]
+            own = flags.of_interval(raters, items, self.options)
+            if flags.has_interval(own, self.options):
+                promised.append(name)
+            numbers[name] = Number.at(found.estimates[name], g, interval=name in promised)
+            limits += own if not math.isnan(numbers[name].low) or name not in promised else []
+        return numbers, [*flags.of_values(numbers, promised), *dict.fromkeys(limits)]
 
     def _describe(
         self,

@@ -72,10 +72,10 @@ class Disaggregated:
         """
         rows = [{"axis": name} | row for name, a in self._chosen(axis) for row in a.contrasts]
         _known("statistic", statistic, {r["statistic"] for r in rows})
-        return _frame(r for r in rows if statistic in (None, r["statistic"]))
+        return frame_of(r for r in rows if statistic in (None, r["statistic"]))
 
-    def difference(self, statistic: str, axis: str, to: str = "rest") -> pl.DataFrame:
-        """Return each group's difference to all others (``rest``) or to one group, signed group minus `to`.
+    def difference(self, statistic: str, axis: str, to: str | None = None) -> pl.DataFrame:
+        """Return each group's difference to all others or, if named, to one group, signed group minus `to`.
 
         Raises
         ------
@@ -83,20 +83,22 @@ class Disaggregated:
             If there is no such statistic, axis or group.
         """
         rows = self.contrasts(statistic, axis).to_dicts()
-        _known("group", to, {"rest", *self.axes[axis].groups})
-        kept = [r for r in rows if r["b"] == to] + [_turned(r) for r in rows if r["a"] == to and r["b"] != "rest"]
-        return _frame(kept)
+        _known("group", to, set(self.axes[axis].groups))
+        if to is None:
+            return frame_of(r for r in rows if r["kind"] == "rest")
+        pairs = [r for r in rows if r["kind"] == "pairs" and to in (r["a"], r["b"])]
+        return frame_of(r if r["b"] == to else _turned(r) for r in pairs)
 
     def spread(self, statistic: str | None = None, axis: str | None = None) -> pl.DataFrame:
         """Return how far the groups of an axis are apart: tau, the corrected SD, and an interval for the range."""
         rows = [
-            {"axis": name, "statistic": s, "tau": v["tau"], "tau2": v["tau2"]}
+            {"axis": name, "statistic": s, "tau": v["tau"], "tau2": v["tau2"], "flags": v["flags"]}
             | {"range_low": v["range"]["low"], "range_high": v["range"]["high"]}
             for name, a in self._chosen(axis)
             for s, v in a.between.get("spread", {}).items()
         ]
         _known("statistic", statistic, {str(r["statistic"]) for r in rows})
-        return _frame(r for r in rows if statistic in (None, r["statistic"]))
+        return frame_of(r for r in rows if statistic in (None, r["statistic"]))
 
     @property
     def families(self) -> list[dict[str, Any]]:
@@ -107,7 +109,7 @@ class Disaggregated:
     def _family(self, statistic: str) -> list[dict[str, Any]]:
         least: dict[str, float] = {}
         for name, axis in self.axes.items():
-            rows = [r for r in axis.contrasts if r["statistic"] == statistic and r["b"] != "rest"]
+            rows = [r for r in axis.contrasts if r["statistic"] == statistic and r["kind"] == "pairs"]
             p = [r["p_adjusted"] for r in rows if r["p_adjusted"] is not None]
             if p:
                 least[name] = min(p)
@@ -121,7 +123,7 @@ class Disaggregated:
         """Return every statistic of every group, one row each."""
         groups = [("", "all", self.overall)]
         groups += [(axis, g, v) for axis, a in self.axes.items() for g, v in a.groups.items()]
-        return _frame(
+        return frame_of(
             {"axis": axis, "group": name, "statistic": s}
             | number.to_dict()
             | {"n_items": g.n_items, "n_raters": g.n_raters, "n_ratings": g.n_ratings, "flags": list(g.flags)}
@@ -192,8 +194,12 @@ def _turned(row: dict[str, Any]) -> dict[str, Any]:
     ends = {"low": "high", "low_simultaneous": "high_simultaneous"}
     ends |= {v: k for k, v in ends.items()}
     flip = {k: None if row[v] is None else -row[v] for k, v in ends.items()}
-    value = None if row["value"] is None else -row["value"]
-    return row | flip | {"a": row["b"], "b": row["a"], "value": value}
+    flip |= {"a": row["b"], "b": row["a"], "n_raters_a": row["n_raters_b"], "n_raters_b": row["n_raters_a"]}
+    flip["value"] = None if row["value"] is None else -row["value"]
+    if known := row.get("ratio"):
+        over = {"value": "value", "low": "high", "high": "low"}
+        flip["ratio"] = {k: None if known[v] is None else 1 / known[v] for k, v in over.items()}
+    return row | flip
 
 
 def _known(what: str, name: str | None, known: Iterable[str]) -> None:
@@ -201,5 +207,6 @@ def _known(what: str, name: str | None, known: Iterable[str]) -> None:
         raise UsageError(f"no {what} {name!r}{did_you_mean(name, names)}; there are {', '.join(names) or 'none'}")
 
 
-def _frame(rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
+def frame_of(rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
+    """Return rows as a frame; what is whole in some and not in others becomes a float."""
     return pl.DataFrame(list(rows), infer_schema_length=None, strict=False)

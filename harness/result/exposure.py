@@ -114,7 +114,7 @@ class Exposures:
             for kind in found:
                 found[kind] = {n: f for n in self._contrasted if (f := self._family(n, kind))}
         return {
-            "contrasts": [r for f in found.values() for r in Written(f, self.names, self.options, {}).rows()],
+            "contrasts": [r for k, f in found.items() for r in Written(f, self.names, self.options, {}, k).rows()],
             "spread": {name: self._spread(name, pairs) for name, pairs in found["pairs"].items()},
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from lm_plural.harness.result.group import Number
 from lm_plural.harness.result.options import Options
@@ -40,24 +40,26 @@ def has_interval(limits: Sequence[str], options: Options) -> bool:
     return options.inference != "none" and not any(f.startswith("no_interval") for f in limits)
 
 
-def of_values(numbers: Mapping[str, Number]) -> list[str]:
-    """Return the reason for every statistic that could not be computed, or has no or half an interval."""
+def of_values(numbers: Mapping[str, Number], promised: Collection[str]) -> list[str]:
+    """Return the reason for every statistic that could not be computed, or has no or half an interval.
+
+    `promised`: statistics with enough raters and items for an interval.
+    """
     lost = [name for name, n in numbers.items() if math.isnan(n.value)]
     if "item_mean" in lost:
         return ["no_ratings: no rating of this group on a compared item"]
-    if "disagreement" in lost:
-        return [f"no_pairs: no compared item has two raters of this group, so no {', '.join(lost)}"]
     found = []
-    if "skill" in lost:
+    if "disagreement" in lost:
+        found.append(f"no_pairs: no compared item has two raters of this group, so no {', '.join(lost)}")
+    elif "skill" in lost:
         found.append("no_signal: the group's ratings do not vary over items more than by chance, so skill is refused")
-    if "equivalent_raters" in lost:
+    if "equivalent_raters" in lost and "disagreement" not in lost:
         found.append("no_divergence: not distinguishable from perfect, so equivalent raters have no upper limit")
-    bare = [name for name, n in numbers.items() if not math.isnan(n.value) and math.isnan(n.low)]
-    with_interval = {name for name, n in numbers.items() if not math.isnan(n.low)}
-    if "skill" in bare and "divergence" in with_interval:
+    bare = [name for name in promised if not math.isnan(numbers[name].value) and math.isnan(numbers[name].low)]
+    if "skill" in bare and not math.isnan(numbers["divergence"].low):
         bare.remove("skill")
         found.append("weak_signal: what there is to predict is hardly told from chance, so skill has no interval")
-    if bare and with_interval:
+    if bare:
         found.append(f"no_variation: all alike, so no interval of {', '.join(bare)}")
     worth = numbers.get("equivalent_raters")
     if worth and not math.isnan(worth.low) and math.isnan(worth.high):
@@ -68,7 +70,7 @@ def of_values(numbers: Mapping[str, Number]) -> list[str]:
 def of_contrast(raters: tuple[int, int], items: int, share: float, options: Options) -> list[str]:
     """Return what is to be said of a difference of two sides."""
     if not items:
-        return ["no_common_items: no item has two raters of both"]
+        return ["no_common_items: no item has enough raters of both"]
     found = []
     if share < LITTLE_SUPPORT:
         found.append(f"little_common_support: {share:.0%} of items, the others may differ")

@@ -83,8 +83,12 @@ class Frame:
         ------
         PluralError
             If no predicted item has a rating.
+        UsageError
+            If they are over another number of levels.
         """
         q = predictions.q if options.coarsening is None else options.coarsening.distribution(predictions.q)
+        if predictions.q.shape[1] != self.coded.n_levels:
+            raise UsageError(f"predictions over {predictions.q.shape[1]} levels; the scale has {self.coded.n_levels}")
         place = _codes(pl.Series(predictions.item_ids, dtype=pl.String), pl.Series(self.item_ids))
         out = np.full((len(self.item_ids), q.shape[1]), np.nan)
         known = place >= 0
@@ -102,8 +106,8 @@ class Frame:
             notes.append(f"{lost} predictions wholly on a level the coarsening drops not compared")
         return out
 
-    def user_weights(self, options: Options) -> Floats | None:
-        """Return the user's weights in item order.
+    def user_weights(self, options: Options, notes: list[str]) -> Floats | None:
+        """Return the user's weights in item order, the largest as 1.
 
         Raises
         ------
@@ -118,7 +122,9 @@ class Frame:
         weights = np.array([given.get(i, 0.0) for i in self.item_ids])
         if not weights.any():
             raise UsageError("no rated item has a weight above 0")
-        return weights
+        if absent := sum(i not in given for i in self.item_ids):
+            notes.append(f"{absent} rated items without a weight of yours not counted in statistics")
+        return np.asarray(weights / weights.max())
 
 
 def _codes(values: pl.Series, known: pl.Series) -> Ints:

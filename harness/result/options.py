@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
 
 from lm_plural.harness.arrays import Floats
+from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.coarsen import Coarsening
-from lm_plural.harness.ratings.strategies import Strategy
+from lm_plural.harness.ratings.strategies import STRATEGIES, Strategy
 from lm_plural.harness.statistics.agreement import Weights
-from lm_plural.harness.statistics.inferences import Inference
+from lm_plural.harness.statistics.inferences import INFERENCES, Inference
 
 #: Statistics that need a model's predictions, in the order they are shown.
 MODEL_STATISTICS = ("bias", "divergence", "disagreement", "rps", "skill", "equivalent_raters")
@@ -30,6 +34,22 @@ class Predictions:
 
     item_ids: Sequence[str]
     q: Floats
+
+    def __post_init__(self) -> None:
+        """Refuse what are no distributions, one per item.
+
+        Raises
+        ------
+        UsageError
+        """
+        if self.q.ndim != 2 or len(self.q) != len(self.item_ids):
+            raise UsageError(
+                f"predictions of shape {self.q.shape} for {len(self.item_ids)} items; expected a row for each"
+            )
+        if len(set(self.item_ids)) < len(self.item_ids):
+            raise UsageError("two predictions of one item; expected one")
+        if len(self.q) and not (np.abs(self.q.sum(axis=1) - 1) < 1e-3).all():
+            raise UsageError("predictions that do not sum to 1; expected a distribution for each item")
 
 
 @dataclass(frozen=True)
@@ -69,3 +89,27 @@ class Options:
     draws: int = 10_000
     permutations: int = 1_999
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning.
+
+        Raises
+        ------
+        UsageError
+        """
+        for name, value, known in (
+            ("inference", self.inference, INFERENCES),
+            ("weights", self.weights, get_args(Weights)),
+            ("reference", self.reference, STRATEGIES),
+        ):
+            if value not in known:
+                raise UsageError(f"{name} {value!r}; expected one of {', '.join(known)}")
+        for name, number, least in (
+            ("min_raters", self.min_raters, 1),
+            ("min_raters_interval", self.min_raters_interval, 2),
+            ("draws", self.draws, 100),
+            ("permutations", self.permutations, 1),
+            ("seed", self.seed, 0),
+        ):
+            if number < least:
+                raise UsageError(f"{name} {number}: expected at least {least}")

@@ -37,7 +37,8 @@ def against_reference(
         Over whose groups ``group_balanced`` takes its mean; None: each group its own reference.
     """
     if q is None:
-        return [({}, []) for _ in range(counts.shape[1])]
+        flag = f"strategy_{options.reference}: without a model there is nothing to hold against the reference"
+        return [({}, [flag]) for _ in range(counts.shape[1])]
     counts = counts * ~np.isnan(q[:, :1, None])
     if options.reference == "group_balanced":
         counts = count_levels(frame.coded, balanced)[:, None] if balanced else counts[:, :, None]

@@ -28,6 +28,8 @@ Differences are signed, tested together within an axis (max-T). '-': refused, th
 def render_rate(block: dict[str, Any]) -> str:
     """Return the table of all groups and what is between them."""
     model = "bias" in block["overall"]
+    if not model and "item_mean" not in block["overall"]:
+        return _described(block)
     columns = MODEL_COLUMNS if model else HUMAN_COLUMNS
     last = ["skill", "worth"] if model else ["cohesion"]
     header = ["group", "raters", "mean", *(c[1] for c in columns), *last]
@@ -72,7 +74,7 @@ def _between(axis: str, content: dict[str, Any], statistics: Sequence[str]) -> s
         if rows and not clear:
             lines.append(_nothing(rows, content["mdg"][statistic]))
         if not rows:
-            lines.append("    no two groups have enough raters for an interval")
+            lines.append("    no comparison has an interval; the reasons stand in the results file")
     return "\n".join(textwrap.fill(x, WIDTH, subsequent_indent="      ") for x in lines)
 
 
@@ -93,7 +95,7 @@ def _some(names: Sequence[str], most: int = 4) -> str:
 
 def _difference(row: dict[str, Any]) -> str:
     low, high = (number(row[k], 3, signed=True) for k in ("low_simultaneous", "high_simultaneous"))
-    other = "all others" if row["b"] == "rest" else row["b"]
+    other = "all others" if row["kind"] == "rest" else row["b"]
     p = "< 0.001" if row["p_adjusted"] < 0.001 else number(row["p_adjusted"], 3)
     return f"    {row['a']} - {other}: {number(row['value'], 3, signed=True)} [{low},{high}], p {p}"
 
@@ -101,6 +103,20 @@ def _difference(row: dict[str, Any]) -> str:
 def _nothing(rows: Sequence[dict[str, Any]], mdg: Sequence[dict[str, Any]]) -> str:
     gaps = sorted(g["now"] for g in mdg)
     return (
-        f"    none of {len(rows)} comparisons is clear of chance; gaps from {gaps[0]:.3f} on would be seen "
+        f"    none of {_comparisons(rows)} is clear of chance; gaps from {gaps[0]:.3f} on would be seen "
         f"(power 80 %), in the least precise comparison from {gaps[-1]:.3f}"
     )
+
+
+def _comparisons(rows: Sequence[dict[str, Any]]) -> str:
+    pairs = sum(r["kind"] == "pairs" for r in rows)
+    return f"{pairs} pairs and {len(rows) - pairs} comparisons with all others"
+
+
+def _described(block: dict[str, Any]) -> str:
+    """Return groups without statistics: under a disagreement strategy and without a model there are none."""
+    rows = [_row("all raters", block["overall"], (), None)]
+    for axis, content in block["axes"].items():
+        rows.append([f"[{axis}]"])
+        rows += shown(content["groups"].items(), _rows((), {}))
+    return grid(rows, ["group", "raters", "mean", ""])

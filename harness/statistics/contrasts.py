@@ -229,7 +229,8 @@ def family(
     value = loadings @ columns.total
     e = _estimates(value, cov, loadings, inference, least)
     critical, adjusted = simultaneous(e, cov, loadings, inference, rng, draws)
-    half = critical * e.se
+    # drawn quantiles may fall a little short of the exact ones
+    adjusted, half = np.maximum(adjusted, e.p), np.maximum(critical, quantile(e.df)) * e.se
     ratio_ = _ratio(columns.total, cov, inference) if positive else None
     return Family(
         a, b, e, adjusted, value - half, value + half, critical, cov.n_items[:m], share, cov, loadings, ratio_
@@ -281,7 +282,7 @@ def simultaneous(
     """Return the max-T quantile and adjusted p of estimates that are rows of `loadings`, those with an SE a family."""
     usable = ~np.isnan(e.se)
     if usable.sum() <= 1:  # nothing to adjust for
-        return float(np.append(quantile(e.df[usable], 0.95), np.nan)[0]), e.p
+        return float(np.append(quantile(e.df[usable]), np.nan)[0]), e.p
     se = np.where(usable, e.se, 1.0)
     correlation = cov.matrix(loadings, inference) / (se[:, None] * se)
     t = np.where(usable, e.value / se, np.nan)

@@ -11,7 +11,7 @@ from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.agreement import ROUNDING
 
 LEVEL = 0.95
-#: A positive statistic nearer to 0 than this many standard errors gets a raw interval, not one on the log scale.
+#: A statistic nearer to 0 than this many standard errors has no log scale to speak of.
 NEAR_ZERO = 1.5
 
 
@@ -58,16 +58,10 @@ def raw(value: Floats, variance: Floats, df: Floats, level: float = LEVEL) -> Es
 
 
 def on_log_scale(estimates: Estimates, level: float = LEVEL) -> Estimates:
-    """Return the interval of a positive ratio on the log scale: value * exp(+- t SE / value).
-
-    Where the value is within 1.5 SE of 0 (or below) the interval stays raw.
-    """
+    """Return the interval of a ratio on the log scale, value * exp(+- t SE / value); NaN if it is not above 0."""
     e = estimates
-    clear = e.value > NEAR_ZERO * e.se
-    half = np.where(clear, quantile(e.df, level) * ratio(e.se, e.value), 0.0)
-    low = np.where(clear, e.value * np.exp(-half), e.low)
-    high = np.where(clear, e.value * np.exp(half), e.high)
-    return Estimates(e.value, e.se, e.df, low, high)
+    factor = _factor(e, e.value, level)
+    return Estimates(e.value, e.se, e.df, e.value / factor, e.value * factor)
 
 
 def of_a_square(estimates: Estimates, level: float = LEVEL) -> Estimates:
@@ -77,7 +71,13 @@ def of_a_square(estimates: Estimates, level: float = LEVEL) -> Estimates:
     0 the upper end is ``max(value, 0) + t SE``. Raw or log intervals alone cover 88 to 93 % where C is small
     (docs/coverage.md).
     """
-    e, log = estimates, on_log_scale(estimates, level)
-    near = ~(e.value > NEAR_ZERO * e.se)
-    high = np.where(near, np.maximum(e.value, 0.0) + quantile(e.df, level) * e.se, log.high)
+    e = estimates
+    clear = e.value > NEAR_ZERO * e.se
+    factor = _factor(e, np.where(clear, e.value, np.inf), level)
+    high = np.where(clear, e.value * factor, np.maximum(e.value, 0.0) + quantile(e.df, level) * e.se)
     return Estimates(e.value, e.se, e.df, e.low, high)
+
+
+def _factor(e: Estimates, value: Floats, level: float) -> Floats:
+    # beyond e^50 the end is as good as open, and squares of it still are numbers
+    return np.asarray(np.exp(np.minimum(quantile(e.df, level) * ratio(e.se, value), 50.0)))

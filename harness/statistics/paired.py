@@ -70,7 +70,9 @@ def group_changes(
         column = next(iter(gradient))
         n_items, n_raters = found.n_items(column), found.n_raters(column)
         usable = (n_raters >= least) & ((n_items >= 2) | (inference == "raters")) & (inference != "none")
-        gradient = {part: slope * usable for part, slope in gradient.items()}  # a variance of 0 is no interval
+        gradient = {
+            part: np.where(usable, slope, 0.0) for part, slope in gradient.items()
+        }  # a variance of 0 is no interval
         how = found.covariance, found.loadings(gradient), inference, rng, draws
         e = found.combine(value, gradient)
         critical, adjusted = simultaneous(e, *how)

@@ -73,7 +73,7 @@ def complete(found: dict[str, Any]) -> None:
 
 def test_an_axis_has_groups_contrasts_spread_cohesion_distances_and_what_could_be_detected():
     axis = block(panel(), guesses())["axes"]["g"]
-    assert list(axis)[:6] == ["groups", "contrasts", "spread", "cohesion", "distances", "mdg"]
+    assert list(axis)[:7] == ["groups", "contrasts", "notes", "spread", "cohesion", "distances", "mdg"]
     row = next(r for r in axis["contrasts"] if r["statistic"] == "divergence")
     assert (row["a"], row["b"], row["family"], row["n_items"]) == ("g0", "g1", 1, 30)
     assert row["low_simultaneous"] == row["low"] < row["value"] < row["high"]  # a family of one
@@ -185,8 +185,12 @@ def test_groups_that_share_no_item_have_no_contrast_and_say_so():
     rows = [(f"i{i}", f"r{j}", str((i + j) % 5 + 1)) for i in range(10) for j in range(12) if (i < 5) == (j < 6)]
     t = table(*rows, raters={f"r{j}": {"g": ["a" if j < 6 else "b"]} for j in range(12)})
     found = block(t)["axes"]["g"]
-    pair = [r for r in found["contrasts"] if r["b"] == "b"]
-    assert all(r["value"] is None and r["flags"] == ["no_common_items: no item has two raters of both"] for r in pair)
+    no = "no_common_items: no item has enough raters of both"
+    assert all(r["value"] is None and r["flags"] == [no] and r["p_permutation"] is None for r in found["contrasts"])
+    assert found["spread"]["item_mean"]["tau"] is None
+    assert found["spread"]["item_mean"]["flags"][0].startswith("no_common_items")
+    assert found["cohesion"]["a"]["p"] is None
+    assert found["cohesion"]["a"]["flags"] == ["other_items: others rated 0% of the group's items, so no p"]
     assert found["distances"]["a"]["b"] is None
 
 

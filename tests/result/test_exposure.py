@@ -25,7 +25,7 @@ def exposure(found: dict[str, Any], group: str, name: str = "exposure") -> dict[
 
 def test_oracle(tmp_path: Path) -> None:
     harm = [[5, 1], [1, 3], [1, 3]]  # of 1 to 5: r_a = (1, 0, 0), r_b = (0, .5, .5)
-    found = block(tmp_path, [[1], [0], [0]], harm, "ab", references=[0, 1, 0], min_raters=1, min_raters_interval=1)
+    found = block(tmp_path, [[1], [0], [0]], harm, "ab", references=[0, 1, 0], min_raters=1, min_raters_interval=2)
     assert [exposure(found, g)["value"] for g in "ab"] == [1, 0]
     assert [exposure(found, g, "reference_exposure")["value"] for g in "ab"] == [0, 0.5]
     assert found["overall"]["statistics"][KEY]["mean"]["value"] == pytest.approx(1 / 3)
@@ -47,7 +47,7 @@ def test_rows_are_those_of_rate_tasks(tmp_path: Path) -> None:
     ratings = rating_table(
         *[(f"i{i}", f"r{j}", str(1 + (i * j) % 5)) for i in range(5) for j in range(24)], raters=raters
     )
-    rate = rate_block(ratings, inference="items+raters", draws=99, permutations=9)["axes"]["gender"]
+    rate = rate_block(ratings, inference="items+raters", draws=100, permutations=9)["axes"]["gender"]
     linear = next(r for r in rate["contrasts"] if r["statistic"] == "item_mean")
     assert [list(r) for r in rows(found)] == [list(linear)] * 3
     assert found["axes"]["gender"]["spread"][NAME].keys() <= rate["spread"]["item_mean"].keys()

@@ -21,10 +21,11 @@ from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.strategies import STRATEGIES
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.result.bring import read_ratings
+from lm_plural.harness.result.coarsenings import coarsenings, maps_of
 from lm_plural.harness.result.disaggregate import disaggregate
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.options import Options, Predictions
-from lm_plural.harness.result.sensitivity import coarsenings, maps_of, strategies
+from lm_plural.harness.result.strategies import strategies
 from lm_plural.harness.result.strategy import against_reference
 from lm_plural.harness.statistics.contrasts import Sides, choose, families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels

@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
 from lm_plural.harness.statistics.groups import Weighting, group_statistics
-from lm_plural.harness.statistics.intervals import on_log_scale, raw
+from lm_plural.harness.statistics.intervals import of_a_square, on_log_scale, raw
 from tests.statistics.by_hand import Case, belong, cases, crossed, estimate, quick
 
 FIVE = np.arange(1.0, 6.0)
@@ -173,8 +173,15 @@ def test_no_variance_means_no_interval_and_no_p():
     assert np.isnan([e.se[0], e.df[0], e.low[0], e.high[0], e.p[0]]).all()
 
 
-def test_log_intervals_stay_positive_and_give_way_near_zero():
+def test_intervals_of_ratios_stay_positive():
     e = on_log_scale(raw(np.array([1.0, 0.1]), np.array([0.25, 0.25]), np.array([9.0, 9.0])))
     half = student.ppf(0.975, 9) * 0.5
     assert (e.low[0], e.high[0]) == pytest.approx((np.exp(-half), np.exp(half)))
-    assert e.low[1] == pytest.approx(0.1 - half)
+    assert 0 < e.low[1] < 0.1 < e.high[1]
+
+
+def test_intervals_of_what_cannot_be_negative_are_the_wider_of_raw_and_log():
+    e = of_a_square(raw(np.array([1.0, 0.1, -0.2]), np.array([0.25, 0.25, 0.25]), np.array([9.0, 9.0, 9.0])))
+    half = student.ppf(0.975, 9) * 0.5
+    assert e.low == pytest.approx([1 - half, 0.1 - half, -0.2 - half])
+    assert e.high == pytest.approx([np.exp(half), 0.1 + half, half])

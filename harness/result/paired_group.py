@@ -1,0 +1,118 @@
+"""What changes in one group and in one gap, each with every reason why a number is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lm_plural.harness.result import flags
+from lm_plural.harness.result.group import Number, null
+from lm_plural.harness.result.options import Options
+from lm_plural.harness.statistics.changes import Changes
+
+
+@dataclass(frozen=True)
+class Change(Number):
+    """A change, first set less second, with its interval alone and among those it is read with; NaN for refused.
+
+    ``low_one_sided`` is a lower bound at 95 % for all changes of the family at once, ``high_one_sided`` an upper one:
+    what gates compare with a margin (methods section 4).
+    """
+
+    low_simultaneous: float = math.nan
+    high_simultaneous: float = math.nan
+    low_one_sided: float = math.nan
+    high_one_sided: float = math.nan
+    p: float = math.nan
+    p_adjusted: float = math.nan
+
+    @classmethod
+    def of(cls, c: Changes, n: int) -> Change:
+        """Return the n-th of some changes."""
+        e = c.estimates
+        value, se = e.value[n], e.se[n]
+        both, one = c.critical * se, c.critical_one_sided * se
+        bounds = value - both, value + both, value - one, value + one
+        return cls(*map(float, (value, se, e.df[n], e.low[n], e.high[n], *bounds, e.p[n], c.p_adjusted[n])))
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Return it as JSON types, null for NaN and infinity."""
+        return {name: null(number) for name, number in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class PairedGroup:
+    """The changes of one group.
+
+    Parameters
+    ----------
+    n_items, n_raters : int
+        Compared, and who rated them.
+    statistics : dict of str to Change
+        ``bias`` in scale points; ``divergence`` and ``rps``, in which more is worse; ``skill`` and
+        ``log_equivalent_raters`` (log of the ratio of both sets), in which more is better.
+    flags : tuple of str
+    """
+
+    n_items: int
+    n_raters: int
+    statistics: dict[str, Change]
+    flags: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, found: Mapping[str, Changes], g: int, options: Options) -> PairedGroup:
+        """Return group g of the changes of every statistic."""
+        sizes = {name: (int(c.n_raters[0, g]), int(c.n_items[g])) for name, c in found.items()}
+        raters, items = sizes["divergence"]
+        if few := flags.too_few(raters, options):
+            return cls(items, raters, dict.fromkeys(found, Change(math.nan)), (few,))
+        numbers = {name: Change.of(c, g) for name, c in found.items()}
+        limits = {name: flags.of_interval(*size, options) for name, size in sizes.items() if size[1]}
+        full = {name: numbers[name] for name, of_it in limits.items() if flags.has_interval(of_it, options)}
+        said = [*_lost(numbers, items, sizes["skill"][1]), *_bare(full)]
+        said += dict.fromkeys(flag for of_it in limits.values() for flag in of_it)
+        return cls(items, raters, numbers, tuple(said))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the group as JSON types."""
+        numbers = {name: change.to_dict() for name, change in self.statistics.items()}
+        return {"n_items": self.n_items, "n_raters": self.n_raters, **numbers, "flags": list(self.flags)}
+
+
+def gap_row(found: Changes, m: int, options: Options) -> dict[str, Any]:
+    """Return the m-th change of a gap as JSON types."""
+    change, items, raters = Change.of(found, m), int(found.n_items[m]), found.n_raters[:, m].astype(int).tolist()
+    said = ["no_common_items: no item has a rater of both"]
+    if items:
+        said = flags.of_contrast((raters[0], raters[1]), items, float(found.share[m]), options)
+        said = (_bare({"the gap": change}) if flags.has_interval(said, options) else []) + said
+    sizes = {"n_items": items, "n_raters_a": raters[0], "n_raters_b": raters[1], "family": len(found.n_items)}
+    return change.to_dict() | sizes | {"flags": said}
+
+
+def _lost(numbers: Mapping[str, Change], items: int, with_pairs: int) -> list[str]:
+    """Return the reason for every change that has no value."""
+    if not items:
+        return ["no_ratings: no rating of this group on a compared item"]
+    if not with_pairs:
+        return ["no_pairs: no compared item has two raters of this group, so no skill, log_equivalent_raters"]
+    found = []
+    if math.isnan(numbers["skill"].value):
+        found.append("no_signal: the group's ratings do not vary over items more than by chance, so skill is refused")
+    if math.isnan(numbers["log_equivalent_raters"].value):
+        found.append("no_ratio: divergence of a set may be 0, so equivalent raters of both have no ratio")
+    return found
+
+
+def _bare(numbers: Mapping[str, Change]) -> list[str]:
+    """Return the reason for every change that has a value but, though raters and items are enough, no interval."""
+    bare = {name: c.value for name, c in numbers.items() if not math.isnan(c.value) and math.isnan(c.se)}
+    found = []
+    if bare.get("skill"):
+        del bare["skill"]
+        found.append("weak_signal: what there is to predict is hardly told from chance, so skill has no interval")
+    if bare:
+        found.append(f"no_variation: the change is the same for all, so no interval of {', '.join(bare)}")
+    return found

@@ -1,0 +1,134 @@
+"""Plans on a terminal: the answer for the hardest gap, designs around it, the other gaps, what is assumed."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import Any
+
+from lm_plural.harness.result.cells import MOST_GROUPS, WIDTH, grid, short
+from lm_plural.harness.result.question import IN_POINTS, LEAST_ITEMS, LEAST_RATERS, Question
+from lm_plural.harness.statistics.groups import LINEAR
+
+
+def render_plan(question: Question, plan: dict[str, Any]) -> str:
+    """Return a plan as text."""
+    told = [*plan["assumptions"], *(f"note: {note}" for note in plan["notes"])]
+    parts = [
+        "\n".join(textwrap.fill(line, WIDTH) for line in sentences(question, plan)),
+        _designs(question, plan["grid"]),
+        *([_pairs(question, plan["gaps"])] if len(plan["gaps"]) > 1 else []),
+        "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in told),
+    ]
+    return "\n\n".join(parts)
+
+
+def sentences(question: Question, plan: dict[str, Any]) -> list[str]:
+    """Return the answer for the gap that needs most, in plain words."""
+    gap, n = plan["gaps"][0], len(plan["gaps"])
+    points = " scale points" if question.statistic in IN_POINTS else ""
+    sides = f"{gap['a']} and {gap['b']}" + (f" ({plan['axis']}: of {n} pairs the one that needs most)" if n > 1 else "")
+    found = [
+        f"To detect a gap of {question.gap:g}{points} in {question.statistic} between {sides} "
+        f"with power {100 * question.power:g} %: {_answer(question, gap, pilot=plan['axis'] is not None)}.",
+        f"Raters alone set a limit: at least {gap['least_raters']:,} a group, however many items."
+        + (f" Items, too: at least {gap['least_items']:,}." if gap["least_items"] > LEAST_ITEMS else ""),
+    ]
+    if gap["detectable"] is not None:
+        design = "The pilot" if question.items is None and question.raters is None else "The design asked about"
+        found.append(f"{design} detects {_gap(question, gap['detectable'])}.")
+    return found
+
+
+def _answer(question: Question, gap: dict[str, Any], *, pilot: bool) -> str:
+    """Return raters needed with these items, and items needed with these raters."""
+    items = f"{gap['items']:,} items"
+    if pilot and not question.items:
+        total = gap["items_of_pilot"]
+        items = f"the pilot's {items}" if gap["items"] == total else f"{gap['items']:,} of the pilot's {total:,} items"
+    if gap["raters_needed"] is None:
+        answer = f"with {items} no number of raters is enough"
+    else:
+        answer = f"{gap['raters_needed']:,} raters a group with {items} ({gap['ratings_needed']:,} ratings)"
+    if gap["raters"] is None:
+        return answer
+    a, b = gap["raters"]
+    raters = f"{a:,} raters a group" if question.raters else f"the pilot's {a:,} and {b:,} raters"
+    return f"{answer}; with {raters} " + (
+        "no number of items is enough" if gap["items_needed"] is None else f"{gap['items_needed']:,} items"
+    )
+
+
+def _designs(question: Question, designs: dict[str, Any]) -> str:
+    def cell(gap: float) -> str:
+        return _gap(question, gap) + ("*" if gap <= question.gap * (1 + 1e-9) else " ")
+
+    rows = [
+        [f"{n:,} raters a group", *map(cell, gaps), _number(needed)]
+        for n, gaps, needed in zip(designs["raters"], designs["detectable"], designs["items_needed"], strict=True)
+    ]
+    rows.append(["raters needed", *(_number(n) + " " for n in designs["raters_needed"])])
+    head = f"smallest detectable gap (* reaches {question.gap:g}, - cannot be reached)"
+    return head + "\n" + grid(rows, ["", *(f"{i:,} items " for i in designs["items"]), "items needed"])
+
+
+def _pairs(question: Question, gaps: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            f"{short(gap['a'], 18)} - {short(gap['b'], 18)}",
+            f"{gap['raters'][0]:,} {gap['raters'][1]:,}",
+            f"{gap['items']:,}",
+            _gap(question, gap["detectable"]),
+            *(_number(gap[k]) for k in ("raters_needed", "items_needed", "least_raters")),
+        ]
+        for gap in gaps[:MOST_GROUPS]
+    ]
+    if hidden := len(gaps) - len(rows):
+        rows.append([f"({hidden} more)"])
+    header = ["pair", "raters", "items", "detects", "raters needed", "items needed", "at least"]
+    return grid(rows, header)
+
+
+def assumptions(question: Question, plan: dict[str, Any]) -> list[str]:
+    """Return what the numbers rest on."""
+    m, pilot = plan["comparisons"], plan["axis"] is not None
+    several = f" for {m} comparisons by {plan['critical_from']}" if m > 1 else ""
+    of_pilot = ", at the pilot's degrees of freedom" if plan["critical_from"] == "max-T" else ""
+    found = [
+        f"two-sided test at 5 %, critical value {plan['critical']:.2f}{several}{of_pilot}; for other items and raters",
+        "normal approximation: optimistic below about 10 raters a group; "
+        f"no answer is below {LEAST_RATERS}, with fewer there is no interval",
+        f"{_load(question, plan['gaps'][0])}; {_counted(question)}",
+    ]
+    if not pilot:
+        return [*found, "raters and items spread as stated"]
+    known = f", known to about +-{100 * plan['precision']:.0f} % (one standard error)"
+    return [
+        *found,
+        f"raters and items spread as in the pilot: its variance is an estimate{known}",
+        "designs unlike the pilot's are extrapolations",
+    ]
+
+
+def _counted(question: Question) -> str:
+    least = "raters of both groups rate" if question.statistic in LINEAR else "two raters of each group rate"
+    return f"items counted are those that {least}: the more raters, the more of them"
+
+
+def _load(question: Question, gap: dict[str, Any]) -> str:
+    """Return how many items a rater is taken to rate."""
+    if most := question.ratings_per_rater:
+        return f"every rater rates {most:,} items, or all if there are fewer"
+    share = max(gap["ratings_per_rater"]) / gap["items"]
+    if share > 0.995:
+        return "every rater rates every item"
+    return f"every rater rates the same share of the items as in the pilot ({100 * share:.2g} %)"
+
+
+def _gap(question: Question, gap: float) -> str:
+    """Return a gap with two digits more than the first of the gap asked about."""
+    return f"{gap:.{min(max(2 - math.floor(math.log10(question.gap)), 0), 9)}f}"
+
+
+def _number(n: int | None) -> str:
+    return "-" if n is None else f"{n:,}"
