@@ -11,6 +11,7 @@ from lm_plural.harness.result import flags
 from lm_plural.harness.result.group import Number, null
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics.changes import Changes
+from lm_plural.harness.statistics.intervals import LEVEL, quantile
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,11 @@ class Change(Number):
     def of(cls, c: Changes, n: int) -> Change:
         """Return the n-th of some changes."""
         e = c.estimates
-        value, se = e.value[n], e.se[n]
-        both, one = c.critical * se, c.critical_one_sided * se
+        value, se, df = e.value[n], e.se[n], e.df[n]
+        # drawn quantiles may fall a little short of the exact ones
+        both, one = max(c.critical, quantile(df)) * se, max(c.critical_one_sided, quantile(df, 2 * LEVEL - 1)) * se
         bounds = value - both, value + both, value - one, value + one
-        return cls(*map(float, (value, se, e.df[n], e.low[n], e.high[n], *bounds, e.p[n], c.p_adjusted[n])))
+        return cls(*map(float, (value, se, df, e.low[n], e.high[n], *bounds, e.p[n], c.p_adjusted[n])))
 
     def to_dict(self) -> dict[str, float | None]:
         """Return it as JSON types, null for NaN and infinity."""
@@ -71,7 +73,7 @@ class PairedGroup:
         numbers = {name: Change.of(c, g) for name, c in found.items()}
         limits = {name: flags.of_interval(*size, options) for name, size in sizes.items() if size[1]}
         full = {name: numbers[name] for name, of_it in limits.items() if flags.has_interval(of_it, options)}
-        said = [*_lost(numbers, items, sizes["skill"][1]), *_bare(full)]
+        said = [*_lost(numbers, sizes["skill"][1]), *_bare(full)]
         said += dict.fromkeys(flag for of_it in limits.values() for flag in of_it)
         return cls(items, raters, numbers, tuple(said))
 
@@ -92,10 +94,8 @@ def gap_row(found: Changes, m: int, options: Options) -> dict[str, Any]:
     return change.to_dict() | sizes | {"flags": said}
 
 
-def _lost(numbers: Mapping[str, Change], items: int, with_pairs: int) -> list[str]:
+def _lost(numbers: Mapping[str, Change], with_pairs: int) -> list[str]:
     """Return the reason for every change that has no value."""
-    if not items:
-        return ["no_ratings: no rating of this group on a compared item"]
     if not with_pairs:
         return ["no_pairs: no compared item has two raters of this group, so no skill, log_equivalent_raters"]
     found = []

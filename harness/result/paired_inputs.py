@@ -39,11 +39,10 @@ def align_both(
 def _aligned(
     frame: Frame, scale: Scale, predictions: Predictions, which: str, options: Options, notes: list[str]
 ) -> Floats:
-    n, shape = len(predictions.item_ids), np.shape(predictions.q)
-    if shape != (n, scale.size):
+    if predictions.q.shape[1] != scale.size:
         raise PluralError(
-            f"{which} set of predictions: q has shape {shape}, expected ({n}, {scale.size}): "
-            f"{n} items, and levels {', '.join(scale.levels)}"
+            f"{which} set of predictions: q has shape {predictions.q.shape}, expected {scale.size} columns, for levels "
+            f"{', '.join(scale.levels)}"
         )
     own: list[str] = []
     q = frame.align(predictions, options, own)

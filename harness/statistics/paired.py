@@ -77,7 +77,7 @@ def group_changes(
         e = found.combine(value, gradient)
         critical, adjusted = simultaneous(e, *how)
         sizes = n_items, n_raters[None], np.ones(len(n_items))
-        out[name] = Changes(e, adjusted, critical, critical_one_sided(e, *how), *sizes)
+        out[name] = Changes(e, np.maximum(adjusted, e.p), critical, critical_one_sided(e, *how), *sizes)
     out["rps"] = out["divergence"]
     return {name: out[name] for name in STATISTICS}
 

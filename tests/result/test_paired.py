@@ -148,9 +148,7 @@ def test_only_items_in_both_sets_are_compared_and_the_others_counted():
 def test_sets_without_a_common_item_or_over_other_levels_are_errors():
     with pytest.raises(PluralError, match=r"no rated item is in both sets .* 2 are in the first only, 3 in the second"):
         compare(ratings(), near(1, 0, ITEMS[:2]), near(1, 0, ITEMS[2:5]))
-    with pytest.raises(
-        PluralError, match=r"second set of predictions: q has shape \(12, 3\), expected \(12, 5\): 12 items"
-    ):
+    with pytest.raises(PluralError, match=r"second set of predictions: q has shape \(12, 3\), expected 5 columns"):
         compare(ratings(), A, Predictions(ITEMS, np.full((12, 3), 1 / 3)))
     with pytest.raises(PluralError, match="none of the 1 predicted items has a rating"):
         compare(ratings(), A, Predictions(["zz"], A.q[:1]))
@@ -201,10 +199,6 @@ def test_every_null_has_a_reason():
     halves = ["1" * 11 + "-" * 13] * 6 + ["-" * 11 + "2" * 13] * 6
     row = block(ratings(halves))["axes"]["gender"]["contrasts"][0]
     assert (row["value"], row["flags"]) == (None, ["no_common_items: no item has a rater of both"])
-    man = block(ratings(halves), *(near(s, 0, ITEMS[:6]) for s in (1, 2)), min_raters=1)["axes"]["gender"]["groups"][
-        "man"
-    ]
-    assert man["flags"][0] == "no_ratings: no rating of this group on a compared item"
 
 
 def test_without_inference_there_are_values_only():

@@ -66,8 +66,10 @@ def test_intervals_of_gaps_cover(design: Design):
 @pytest.mark.parametrize("design", [FULL, SPARSE], ids=lambda d: d.name)
 @pytest.mark.parametrize("group", [0, 1])
 def test_intervals_of_one_group_cover(design: Design, group: int):
-    for name in ("bias", "divergence", "disagreement", "signal", "skill", "equivalent_raters"):
+    for name in ("bias", "disagreement", "signal", "equivalent_raters"):
         covers(run(design)[f"group {name}"], 0.94, group)
+    for name in ("divergence", "skill"):  # wide on purpose where C is near 0
+        assert run(design)[f"group {name}"].coverage[group] > 0.94 - 3 * np.sqrt(0.94 * 0.06 / N), name
 
 
 def test_few_raters_have_few_degrees_of_freedom():

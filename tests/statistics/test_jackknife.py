@@ -227,3 +227,26 @@ def test_with_two_raters_an_item_raters_alone_vary_a_mean_as_much_as_they_do():
     assert found.within_items[0, 0] == pytest.approx(2 / 800, rel=0.15)
     assert found.same[0, 0] == pytest.approx(4 / 800, rel=0.15)
     assert found.variance(np.eye(1), "raters")[0][0] < 1.4 * found.variance(np.eye(1), "items")[0][0]
+
+
+@pytest.mark.filterwarnings("ignore")  # pyfixest's own
+def test_on_item_centred_ratings_the_cross_part_is_two_way_cluster_robust():
+    """V_cross = n/(n-1) (V_raters - V_ratings) of Cameron, Gelbach and Miller, here by pyfixest."""
+    import pandas as pd
+    import pyfixest as pf
+
+    rng = np.random.default_rng(0)
+    grid = (rng.integers(0, 3, size=(40, 12)) + rng.integers(0, 3, size=12)).astype(int)
+    coded, everyone = crossed(grid, FIVE), Membership.everyone(12)
+    sums = Sums.of(count_levels(coded, everyone), Scaling.plain(FIVE))
+    v = agreement.item_weights(sums)
+    found = covariance(coded, columns_of([item_mean(sums, v)], v, everyone, 12, sums.n))
+    y = (grid - grid.mean(axis=1, keepdims=True))[coded.item, coded.rater]
+    data = pd.DataFrame({"y": y, "item": coded.item, "rater": coded.rater})
+    plain = pf.ssc(k_adj=False, G_adj=False)
+
+    def variance(vcov) -> float:
+        return float(pf.feols("y ~ 1", data, vcov=vcov, ssc=plain).se().iloc[0] ** 2)
+
+    two_way = variance({"CRV1": "item + rater"})  # items add nothing: their sums are 0
+    assert (found.raters - found.same)[0, 0] == pytest.approx(12 / 11 * two_way, rel=1e-6)

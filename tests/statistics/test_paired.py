@@ -190,6 +190,31 @@ def test_with_raters_of_one_item_each_it_is_a_t_test_over_items():
     assert np.isnan(found["skill"].estimates.value).all()  # no item has two raters
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_gap_on_one_item_has_a_value_only_unless_of_raters_alone(seed: int):
+    grid, beta = latent(np.random.default_rng(seed), 20, 30)
+    grid[1:, 15:] = -1
+    models = predicted(beta, 0.5, 1.2), predicted(beta, 0.9, 1.2)
+    members = belong([(j, int(j >= 15)) for j in range(30)])
+    items, raters = (gaps(crossed(grid, FIVE), *models, members, inference=i) for i in ("items+raters", "raters"))
+    assert (items.n_items[0], items.estimates.value[0]) == (1, raters.estimates.value[0])
+    assert (np.isnan(items.estimates.se[0]), np.isnan(raters.estimates.se[0])) == (True, False)
+
+
+def test_raters_alone_move_an_item_by_the_variance_of_its_mean():
+    rng, n = np.random.default_rng(5), np.array([2, 3])
+    level, group = rng.integers(0, 5, (20, 5)), np.repeat([0, 1], n)
+    q_a, q_b = rng.dirichlet(np.ones(5), (2, 20))
+    coded = Coded(np.repeat(np.arange(20), 5), np.arange(100), level.ravel(), 20, 100, FIVE)  # a rater rates one item
+    members = belong(enumerate(np.tile(group, 20)))
+    z = level[..., None] <= np.arange(4)
+    score = ((z - model_cdf(q_a)) ** 2 - (z - model_cdf(q_b)) ** 2).mean(axis=-1)
+    of_mean = np.array([score[:, group == g].var(axis=1, ddof=1).mean() for g in (0, 1)]) / n / 20
+    found = changes(coded, q_a, q_b, members, inference="raters")["divergence"].estimates
+    assert found.se**2 == pytest.approx(of_mean)
+    assert gaps(coded, q_a, q_b, members, inference="raters").estimates.se ** 2 == pytest.approx([of_mean.sum()])
+
+
 def test_an_only_rater_takes_the_items_along():
     """Two raters a side with four items each, other four on side b: every rating is its side's only one of an item."""
     rng, item = np.random.default_rng(2), np.arange(8)
