@@ -309,17 +309,37 @@ def beside(table: Table, rounds: int) -> str:
     )
 
 
+def draw(found: dict[int, Floats], path: Path) -> None:
+    """Draw the median seconds of each size on log axes, with the line of proportion through the largest."""
+    import altair as alt
+
+    from lm_plural.harness.result.plots import save
+
+    points = [{"ratings": n, "seconds": float(x[0])} for n, x in found.items()]
+    last = points[-1]
+    line = [{"ratings": p["ratings"], "seconds": last["seconds"] * p["ratings"] / last["ratings"]} for p in points]
+    x = alt.X("ratings:Q", scale=alt.Scale(type="log"), axis=alt.Axis(format="~s"))
+    y = alt.Y("seconds:Q", scale=alt.Scale(type="log"))
+    measured = alt.Chart(alt.Data(values=points)).mark_line(point=True, color="black").encode(x=x, y=y)
+    proportion = alt.Chart(alt.Data(values=line)).mark_line(strokeDash=[4, 4], color="grey").encode(x=x, y=y)
+    title = alt.TitleParams("All statistics, jackknife and 10,000 draws", subtitle="dashed: in proportion to ratings")
+    save((proportion + measured).properties(title=title, width=420, height=260), path)
+
+
 def main() -> None:
     """Measure and print the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=float, nargs="+", default=SIZES, help="ratings, multiples of 5,000")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--curve", type=Path, metavar="SVG", help="also draw seconds over ratings")
     parser.add_argument("--quick", action="store_true", help="small sizes and two rounds: seconds, to see that it runs")
     args = parser.parse_args()
     sizes = [int(n) for n in ((1e4, 1e5) if args.quick else args.sizes)]
     rounds, n_items = (2, 35) if args.quick else (args.rounds, 350)
     where = machine()
     grown = growth(sizes, rounds)  # first: a process starts with its parent's peak as its own
+    if args.curve:
+        draw(grown, args.curve)
     table = crossed(n_items)
     compared = beside(table, rounds)
     print(
@@ -345,7 +365,13 @@ All statistics with jackknife and 10,000 joint draws; 100 raters an item, 50 ite
 Each call in a process of its own, memory untouched before. The peak includes Python, libraries and the ratings (9 bytes
 each). Sizes above {ONCE:,} ran once.
 
-{growth_page(grown)}"""
+{growth_page(grown)}{
+            f'''
+![Seconds over ratings, both on log axes]({args.curve.name})
+'''
+            if args.curve
+            else ""
+        }"""
     )
 
 

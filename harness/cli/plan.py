@@ -84,8 +84,8 @@ def _question(args: argparse.Namespace) -> Question:
     """Return what is asked, once the options go together."""
     from lm_plural.harness.result.question import LEAST_ITEMS, LEAST_RATERS, MODEL, STATISTICS, Question
 
-    if not 0 < args.gap < float("inf"):
-        raise UsageError(f"--gap {args.gap:g}: expected a number above 0")
+    if not 1e-9 < args.gap < 1e9:
+        raise UsageError(f"--gap {args.gap:g}: expected a number above 0, in the unit of the statistic")
     if not 0.5 <= args.power < 1:
         raise UsageError(f"--power {args.power:g}: expected a number from 0.5 to below 1")
     statistic = args.statistic or ("bias" if args.predictions else "item_mean")
@@ -123,8 +123,8 @@ def _check_components(args: argparse.Namespace) -> None:
     if args.statistic not in (None, "item_mean"):
         raise UsageError(f"--statistic {args.statistic}: components speak of item_mean only")
     for sd in SDS:
-        if not 0 <= getattr(args, sd) < float("inf"):
-            raise UsageError(f"--{sd} {getattr(args, sd):g}: expected a number of 0 or more")
+        if not 0 <= getattr(args, sd) < 1e9:
+            raise UsageError(f"--{sd} {getattr(args, sd):g}: expected a number of 0 or more, in scale points")
     if not any(getattr(args, sd) for sd in SDS):
         raise UsageError(f"{flags} are all 0: nothing varies, any design detects any gap")
 

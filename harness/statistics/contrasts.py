@@ -261,6 +261,8 @@ def _cliff(counts: npt.NDArray[np.int64], scaling: Scaling, a: Ints, b: Ints) ->
 def _estimates(value: Floats, cov: Covariance, loadings: Floats, inference: Inference, least: int) -> Estimates:
     variance, df = cov.variance(loadings, inference)
     few = cov.n_raters.reshape(2, -1).min(axis=0) < least
+    if inference != "raters":  # one item does not vary, but for rounding
+        few |= cov.n_items.reshape(2, -1).min(axis=0) < 2
     return raw(value, np.where(np.isnan(value) | few, np.nan, variance), df)
 
 

@@ -54,9 +54,7 @@ def gap_changes(
     at, sums = np.concatenate([a, b]), Sums.of(sides.counts, scaling)
     v, share = support(sums.n, a, b, weights, user, 1)
     part = divergence_change(sums, q_a, q_b, agreement.item_weights(sums, weights, user, least=1))
-    # with one item, rounding would pass for what varies
-    varies = np.tile(((v > 0).sum(axis=0) >= 2) | (inference == "raters"), 2)[:, None]
-    part = Contribution(part.value[:, at], part.table[:, at] * varies)
+    part = Contribution(part.value[:, at], part.table[:, at])
     how = sums.n[:, at], v, share, a, b
     f = family(coded, sides, part, *how, rng=rng, inference=inference, draws=draws, least=least, needs=1)
     one_sided = critical_one_sided(f.estimates, f.covariance, f.loadings, inference, rng, draws)

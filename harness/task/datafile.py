@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from lm_plural.harness.errors import PluralError, at
+from lm_plural.harness.errors import PluralError, at, did_you_mean
 from lm_plural.harness.files import is_file, sha256_file
 from lm_plural.harness.task.recipe import DataFile, Recipe
 
@@ -74,7 +74,8 @@ def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
     """
     frame = read_any(path)
     if missing := [c for c in columns if c not in frame.columns]:
-        raise PluralError(f"{at(path, 1, '')}no column {missing[0]!r}; there are {', '.join(frame.columns)}")
+        hint = did_you_mean(missing[0], frame.columns)
+        raise PluralError(f"{at(path, 1, '')}no column {missing[0]!r}{hint}; there are {', '.join(frame.columns)}")
     for column in columns:
         if f"{column}_duplicated_0" in frame.columns:  # polars' name for the second of two
             raise PluralError(f"{at(path, 1, '')}column {column!r} stands twice; expected once")

@@ -205,7 +205,10 @@ def test_a_question_that_cannot_be_answered_is_one_line_and_exit_code_2(
             ["--groups", "Man,Non-binary"],
             "two groups of at least 10 raters each are needed to plan from; raters: Non-b",
         ),
-        (["--axes", "gendre"], "pilot.csv:1: no column 'gendre'; there are item_id, rater_id, rating, gender"),
+        (
+            ["--axes", "gendre"],
+            "pilot.csv:1: no column 'gendre'; did you mean 'gender'?; there are item_id, rater_id, rating, gender",
+        ),
         (["--ratings", "none.csv"], "none.csv"),
         (["--scale", "1,2,3"], "expected one of 1, 2, 3"),
         (["--predictions", "none.csv"], "none.csv"),
