@@ -93,7 +93,7 @@ def execute(args: argparse.Namespace) -> int:
     scale = Scale(tuple(args.scale.split(",")), args.direction)
     axes = parse_axes(args.axes) or []
     rules = Rules(**{rule: getattr(args, rule) for rule in CHOICES})
-    table = read_ratings(args.ratings, scale, axes, rules)
+    table = read_ratings(args.ratings, scale, [*axes, *([args.strata] if args.strata else [])], rules)
     predictions = read_predictions(args.predictions, scale) if args.predictions else None
     options = replace(
         inference_options(args),

@@ -45,6 +45,7 @@ def add_inference(parser: Any) -> None:
     add("--draws", type=int, default=10_000, metavar="N", help="joint draws (default 10000)")
     shuffles = "of raters between groups, for exact p values (default 1999)"
     add("--permutations", type=int, default=1_999, metavar="N", help=shuffles)
+    add("--strata", metavar="AXIS", help="permute raters within the groups of this axis only")
 
 
 def inference_options(args: argparse.Namespace) -> Options:
@@ -56,6 +57,7 @@ def inference_options(args: argparse.Namespace) -> Options:
         min_raters_interval=args.min_raters_interval,
         draws=args.draws,
         permutations=args.permutations,
+        strata=args.strata,
     )
 
 

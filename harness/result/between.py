@@ -56,6 +56,8 @@ class Axis:
     q : ndarray, shape (I, K), or None
     user : ndarray, shape (I,), or None
         Weights of items.
+    strata : ndarray, shape (R,), or None
+        Within which raters are permuted.
     statistics : GroupStatistics
     raters : ndarray of int, shape (G,)
         Present.
@@ -70,6 +72,7 @@ class Axis:
     counts: npt.NDArray[Any]
     q: Floats | None
     user: Floats | None
+    strata: npt.NDArray[Any] | None
     statistics: GroupStatistics
     raters: npt.NDArray[Any]
     options: Options
@@ -150,6 +153,7 @@ class Axis:
                 b,
                 rng=generator(o.seed, self.name, kind, "permutation"),
                 permutations=o.permutations,
+                strata=self.strata,
             )
         )
         return Written(found, self.names, o, small, kind)
@@ -250,7 +254,7 @@ class Axis:
         if coded is None or self.options.inference == "none":
             return {}
         rng = generator(self.options.seed, self.name, "cohesion")
-        found = cohesion_test(coded, self.members, rng, n_permutations=self.options.permutations)
+        found = cohesion_test(coded, self.members, rng, n_permutations=self.options.permutations, strata=self.strata)
         numbers = {
             "xrr": found.xrr,
             "difference": found.difference,

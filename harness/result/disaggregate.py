@@ -20,8 +20,8 @@ from lm_plural.harness.result.disaggregated import AxisResult, Disaggregated
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.group import Group, Number, describe
 from lm_plural.harness.result.options import HUMAN_STATISTICS, MODEL_STATISTICS, Options, Predictions
-from lm_plural.harness.result.strategy import against_reference
-from lm_plural.harness.statistics.counts import Membership, Sums, count_levels
+from lm_plural.harness.result.strategy import AgainstReference, Found
+from lm_plural.harness.statistics.counts import Ints, Membership, Sums, count_levels
 from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, group_statistics
 
 
@@ -69,16 +69,15 @@ def disaggregate(
     if options.coarsening:
         notes.append(f"coarsened from {table.scale.size} to {frame.scale.size} levels: {', '.join(frame.scale.labels)}")
     if options.reference != "all":
-        notes.append(f"measured under strategy {options.reference!r}, not against all ratings; no intervals")
+        notes.append(f"measured under strategy {options.reference!r}, not against all ratings")
     if options.reference == "group_balanced" and groupings:
         name, (balanced, _) = next(iter(groupings.items()))
         notes.append(f"the reference of all raters is the mean over the groups of {name}")
     q = None if predictions is None else frame.align(predictions, options, notes)
-    job = _Job(frame, options, q, refused, frame.user_weights(options, notes))
+    job = _Job(frame, options, q, refused, frame.user_weights(options, notes), frame.strata(table, options))
     overall = job.groups(everyone, ["all"], balanced)[0][0]
     results = {name: job.axis(name, members, names) for name, (members, names) in groupings.items()}
-    inference = options.inference if options.reference == "all" else "none"
-    return Disaggregated(frame.scale, overall, results, options, inference, tuple(notes))
+    return Disaggregated(frame.scale, overall, results, options, options.inference, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,7 @@ class _Job:
     q: Floats | None
     refused: str | None
     user: Floats | None
+    strata: Ints | None
 
     @property
     def model(self) -> Floats | None:
@@ -104,8 +104,8 @@ class _Job:
             return AxisResult(by_name)
         counts = self._compared(count_levels(self.frame.coded, members))
         raters = np.array([g.n_raters for g in groups])
-        axis = Axis(self.frame, members, names, counts, self.model, self.user, statistics, raters, self.options, name)
-        contrasts, between = axis.between()
+        shared = (self.frame, members, names, counts, self.model, self.user, self.strata)
+        contrasts, between = Axis(*shared, statistics, raters, self.options, name).between()
         for group, cohesion in between["cohesion"].items():
             cohesion["alpha"] = by_name[group].to_dict()["alpha"]
         return AxisResult(by_name, contrasts, between)
@@ -117,7 +117,7 @@ class _Job:
         counts = count_levels(self.frame.coded, members)
         sizes = members.sizes(np.unique(self.frame.coded.rater))
         if self.options.reference != "all":
-            found = against_reference(self.frame, self.options, counts, members, self.model, balanced)
+            found = self._against_reference(counts, members, balanced)
             return [self._describe(counts, sizes, g, *found[g]) for g in range(len(names))], None
         compared = self._compared(counts)
         weights = Weighting.of(Sums.of(compared, self.frame.scaling), self.options.weights, self.user)
@@ -128,6 +128,12 @@ class _Job:
         return [
             self._describe(counts, sizes, g, *self._numbers(statistics, g), more[g]) for g in range(len(names))
         ], statistics
+
+    def _against_reference(self, counts: npt.NDArray[Any], members: Membership, balanced: Membership | None) -> Found:
+        if self.model is None:
+            flag = f"strategy_{self.options.reference}: without a model there is nothing to hold against the reference"
+            return [({}, [flag]) for _ in range(counts.shape[1])]
+        return AgainstReference(self.frame, self.options, self.model, self.user).groups(counts, members, balanced)
 
     def _compared(self, counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return counts of the items the model is compared on; all, without a model."""

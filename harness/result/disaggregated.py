@@ -150,6 +150,7 @@ class Disaggregated:
             "draws": o.draws,
             "permutations": o.permutations,
             "seed": o.seed,
+            "strata": o.strata,
             "notes": list(self.notes),
             "overall": self.overall.to_dict(),
             "axes": {axis: a.to_dict() for axis, a in self.axes.items()},

@@ -106,6 +106,20 @@ class Frame:
             notes.append(f"{lost} predictions wholly on a level the coarsening drops not compared")
         return out
 
+    def strata(self, table: RatingTable, options: Options) -> Ints | None:
+        """Return the stratum of each rater, shape (R,): raters of the same groups of the axis named in the options.
+
+        Raises
+        ------
+        UsageError
+            If there is no such axis.
+        """
+        if options.strata is None:
+            return None
+        table.groups(options.strata)  # refuses an unknown axis
+        levels = table.raters.select(s=pl.col(options.strata).list.sort().list.join("|"))["s"]
+        return _codes(levels, levels.unique())
+
     def user_weights(self, options: Options, notes: list[str]) -> Floats | None:
         """Return the user's weights in item order, the largest as 1.
 

@@ -77,6 +77,8 @@ class Options:
     permutations : int
         Of raters between groups.
     seed : int
+    strata : str or None
+        An axis within whose groups raters are permuted, where it goes together with the others.
     """
 
     min_raters: int = 5
@@ -89,6 +91,7 @@ class Options:
     draws: int = 10_000
     permutations: int = 1_999
     seed: int = 0
+    strata: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning.

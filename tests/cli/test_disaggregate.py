@@ -477,7 +477,7 @@ def test_a_group_of_one_is_refused_by_number_and_by_lack_of_pairs(bring: Bring):
 def test_a_strategy_is_named_in_the_result_and_changes_no_description(bring: Bring, reference: str):
     plain, other = read(bring(RATINGS, PREDICTIONS)), read(bring(RATINGS, PREDICTIONS, "--reference", reference))
     assert other["reference"] == reference
-    assert f"measured under strategy {reference!r}, not against all ratings; no intervals" in other["notes"]
+    assert f"measured under strategy {reference!r}, not against all ratings" in other["notes"]
     for name in ("mean", "alpha", "rates", "n_ratings"):
         assert other["overall"][name] == plain["overall"][name]
     assert value(other["overall"], "rps") is None

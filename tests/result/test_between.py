@@ -148,6 +148,27 @@ def test_axes_are_families_of_their_own_adjusted_by_holm():
     assert min(r["p_holm"] for r in rows) == min(1, 2 * min(r["p"] for r in rows))
 
 
+def test_within_strata_raters_keep_their_stratum():
+    # All of stratum s is in group a and harsh; within strata there is nothing to permute, so nothing to find.
+    t = panel(raters=24, axes=lambda j: {"g": ["a" if j < 12 else "b"], "s": ["s" if j < 12 else "t"]})
+    free, bound = (block(t, strata=s)["axes"]["g"]["contrasts"][0] for s in (None, "s"))
+    assert bound["p_permutation"] == 1
+    assert free["p_permutation"] < 1
+    with pytest.raises(UsageError, match="no axis 'x'"):
+        run(t, strata="x")
+
+
+@pytest.mark.parametrize("strategy", ["mean", "median", "majority", "any_flag"])
+def test_a_strategy_has_an_interval_of_bias_by_resampling(strategy):
+    plain, other = block(panel(), guesses()), block(panel(), guesses(), reference=strategy)
+    assert other["overall"]["bias"]["low"] < other["overall"]["bias"]["value"] < other["overall"]["bias"]["high"]
+    assert other["overall"]["divergence"]["se"] is None
+    if strategy == "mean":
+        assert other["overall"]["bias"]["value"] == pytest.approx(plain["overall"]["bias"]["value"])
+        assert other["overall"]["bias"]["se"] == pytest.approx(plain["overall"]["bias"]["se"], rel=0.2)
+    assert block(panel(), guesses(), reference=strategy, inference="items")["overall"]["bias"]["se"] is None
+
+
 def test_without_inference_there_are_points_only():
     found = block(panel(), guesses(), inference="none")
     assert found["inference"] == "none"

@@ -174,8 +174,10 @@ def test_under_a_strategy_bias_and_divergence_are_against_one_reference_and_flag
     assert woman["bias"]["value"] == pytest.approx(np.mean([1, 1.5, -1.5, -2]))
     assert woman["divergence"]["value"] == pytest.approx(np.mean([1, 1 + 0.25, 1 + 0.25, 2]) / 4)
     assert [woman[n]["value"] for n in MODEL_STATISTICS[2:]] == [None] * 4
-    assert woman["flags"] == ["strategy_majority: divergence is plug-in; the rest needs all ratings"]
-    assert found["notes"] == ["measured under strategy 'majority', not against all ratings; no intervals"]
+    assert woman["flags"] == [
+        "strategy_majority: divergence is plug-in and has no interval; the rest needs all ratings"
+    ]
+    assert found["notes"] == ["measured under strategy 'majority', not against all ratings"]
 
 
 def test_items_without_consensus_are_dropped_and_a_group_without_any_is_flagged():

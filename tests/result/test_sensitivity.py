@@ -26,7 +26,7 @@ from lm_plural.harness.result.disaggregate import disaggregate
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.options import Options, Predictions
 from lm_plural.harness.result.strategies import strategies
-from lm_plural.harness.result.strategy import against_reference
+from lm_plural.harness.result.strategy import AgainstReference
 from lm_plural.harness.statistics.contrasts import Sides, choose, families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
 from tests.ratings.build import FIVE, table
@@ -170,7 +170,8 @@ def test_statistics_of_the_model_are_those_of_a_result_under_the_strategy(direct
     c = c._replace(counts=c.counts * ~np.isnan(q[:, :1, None]))
     found = under(c, q)["groups"]
     for s in ("all", "mean", "median", "majority", "consensus", "any_flag"):
-        known = against_reference(c.frame, replace(PLAIN, reference=s), c.counts, c.members, q, None)
+        options = replace(PLAIN, reference=s, inference="none")
+        known = AgainstReference(c.frame, options, q, None).groups(c.counts, c.members, None)
         for g, (numbers, _) in zip(c.names, known, strict=True):
             for k in ("bias", "divergence"):
                 assert found[g][s][k] == pytest.approx(numbers[k].value)
