@@ -18,12 +18,12 @@ from lm_plural.harness.result.options import Options, Predictions
 from lm_plural.harness.result.paired import Paired, PairedAxis
 from lm_plural.harness.result.paired_group import PairedGroup, gap_row
 from lm_plural.harness.result.paired_inputs import align_both
-from lm_plural.harness.statistics.contrasts import Kind, Sides, choose
 from lm_plural.harness.statistics.counts import Ints, Membership, Sums, count_levels
 from lm_plural.harness.statistics.groups import Weighting
 from lm_plural.harness.statistics.paired import group_changes
 from lm_plural.harness.statistics.paired_gaps import gap_changes
 from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.sides import Kind, Sides, choose
 
 #: Statistics whose gaps between groups may change; that in bias cannot (see ``statistics.paired_gaps``).
 WITH_GAPS = ("divergence", "rps")

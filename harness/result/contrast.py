@@ -13,7 +13,8 @@ from lm_plural.harness.result import flags
 from lm_plural.harness.result.group import null
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics import power
-from lm_plural.harness.statistics.contrasts import Family, Kind
+from lm_plural.harness.statistics.family import Family
+from lm_plural.harness.statistics.sides import Kind
 
 #: Least power and level of the gap said to be detectable.
 POWER, LEVEL = 0.8, 0.95

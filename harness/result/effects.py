@@ -19,10 +19,10 @@ from lm_plural.harness.result.options import Options
 from lm_plural.harness.result.sensitivity import FACTOR, times_as_large
 from lm_plural.harness.statistics import percent
 from lm_plural.harness.statistics.agreement import ROUNDING, weighted_mean
-from lm_plural.harness.statistics.contrasts import choose, support
 from lm_plural.harness.statistics.counts import Ints, Membership
 from lm_plural.harness.statistics.effects import cliffs_delta, superiority
 from lm_plural.harness.statistics.groups import membership_matrix
+from lm_plural.harness.statistics.sides import choose, support
 
 #: Points of 100 that a pooled difference and the one inside items may be apart before it is mentioned.
 LEAST = 1.0

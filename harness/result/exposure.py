@@ -22,11 +22,12 @@ from lm_plural.harness.result.contrast import Written
 from lm_plural.harness.result.group import Number, null
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics import spread
-from lm_plural.harness.statistics.contrasts import Family, Kind, Sides, choose
 from lm_plural.harness.statistics.counts import Ints, Membership, count_levels
 from lm_plural.harness.statistics.exposure import Concerns, exposure_contrasts, exposure_statistics
+from lm_plural.harness.statistics.family import Family
 from lm_plural.harness.statistics.groups import GroupStatistics
 from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.sides import Kind, Sides, choose
 
 #: Exposure to the model's responses, by the key of their scorer; the other one is to the reference responses.
 EXPOSURE, REFERENCE = "exposure:", "reference_exposure:"

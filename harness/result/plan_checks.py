@@ -10,8 +10,8 @@ from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.options import Predictions
 from lm_plural.harness.result.question import IN_POINTS, LEAST_RATERS, MODEL, Question
-from lm_plural.harness.statistics.contrasts import Family
 from lm_plural.harness.statistics.counts import Ints
+from lm_plural.harness.statistics.family import Family
 
 
 def check_question(question: Question, frame: Frame, predictions: Predictions | None) -> None:

@@ -17,10 +17,12 @@ from lm_plural.harness.result.plan import Plan
 from lm_plural.harness.result.plan_checks import check_question, chosen_groups, usable_contrasts
 from lm_plural.harness.result.question import LEAST_RATERS, Question
 from lm_plural.harness.statistics import power
-from lm_plural.harness.statistics.contrasts import Family, Sides, choose, families
+from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import count_levels
+from lm_plural.harness.statistics.family import Family
 from lm_plural.harness.statistics.groups import LINEAR
 from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.sides import Sides, choose
 
 #: Items asked about where there is no pilot.
 ITEMS = 100

@@ -13,8 +13,8 @@ from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics import agreement
-from lm_plural.harness.statistics.contrasts import choose, support
 from lm_plural.harness.statistics.counts import Ints, Membership
+from lm_plural.harness.statistics.sides import choose, support
 
 #: A gap is flagged that a strategy makes larger or smaller by more than this factor.
 FACTOR = 2.0

@@ -110,7 +110,7 @@ def _nothing(rows: Sequence[dict[str, Any]], mdg: Sequence[dict[str, Any]]) -> s
 
 def _comparisons(rows: Sequence[dict[str, Any]]) -> str:
     pairs = sum(r["kind"] == "pairs" for r in rows)
-    return f"{pairs} pairs and {len(rows) - pairs} comparisons with all others"
+    return f"{pairs} pair{'s' * (pairs != 1)} and {len(rows) - pairs} comparisons with all others"
 
 
 def _described(block: dict[str, Any]) -> str:

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics.contrasts import Sides
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, Scaling, Sums, count_levels
 from lm_plural.harness.statistics.groups import Weighting, parts_of
 from lm_plural.harness.statistics.permutation import score_test
+from lm_plural.harness.statistics.sides import Sides
 
 #: Raters of a side below which the p is given.
 FEW = 15

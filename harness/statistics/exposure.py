@@ -19,14 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics import contrasts
 from lm_plural.harness.statistics.agreement import weighted_mean
-from lm_plural.harness.statistics.contrasts import Family, Sides
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, count_levels
+from lm_plural.harness.statistics.family import Family, family
 from lm_plural.harness.statistics.groups import GroupStatistics, membership_matrix
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.jackknife import Columns, covariance
 from lm_plural.harness.statistics.leave_one_out import Contribution
+from lm_plural.harness.statistics.sides import Sides, support
 
 CONCERN = "concern"
 
@@ -171,13 +171,13 @@ def exposure_contrasts(
     no exposure: NaN.
     """
     n = np.where(np.isnan(np.asarray(badness))[:, None], 0.0, sides.counts.sum(axis=2))
-    v, share = contrasts.support(n, a, b, "items", None, 1)
+    v, share = support(n, a, b, "items", None, 1)
     at, m = np.concatenate([a, b]), len(a)
     counts = sides.counts[:, at]
     felt = _felt(concerns, counts, np.tile(v, 2))
     v = v * (felt[:m] & felt[m:])
     part = exposure_part(concerns, counts, badness, np.tile(v, 2))
-    return contrasts.family(
+    return family(
         concerns.coded,
         sides,
         part,

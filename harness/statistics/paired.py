@@ -13,8 +13,8 @@ import numpy.typing as npt
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics import agreement, leave_one_out
 from lm_plural.harness.statistics.changes import Changes, critical_one_sided
-from lm_plural.harness.statistics.contrasts import simultaneous
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
+from lm_plural.harness.statistics.family import simultaneous
 from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, membership_matrix
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.intervals import NEAR_ZERO

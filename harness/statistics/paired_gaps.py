@@ -11,11 +11,12 @@ import numpy.typing as npt
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.changes import Changes, critical_one_sided
-from lm_plural.harness.statistics.contrasts import Sides, family, support
 from lm_plural.harness.statistics.counts import Coded, Ints, Scaling, Sums
+from lm_plural.harness.statistics.family import family
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.leave_one_out import Contribution
 from lm_plural.harness.statistics.paired_parts import divergence_change
+from lm_plural.harness.statistics.sides import Sides, support
 
 
 def gap_changes(

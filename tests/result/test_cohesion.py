@@ -11,8 +11,8 @@ import pytest
 from lm_plural.harness.ratings.coarsen import to_two
 from lm_plural.harness.result.cohesion import cohesion_extras
 from lm_plural.harness.statistics.cohesion import cross_negentropy, normalised_xrr, voting_agreement
-from lm_plural.harness.statistics.contrasts import Sides
 from lm_plural.harness.statistics.counts import Membership
+from lm_plural.harness.statistics.sides import Sides
 from tests.result.test_sensitivity import FIVE, Case, Scaling, case, of_levels, popquorn, strict
 
 

@@ -27,8 +27,9 @@ from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.options import Options, Predictions
 from lm_plural.harness.result.strategies import strategies
 from lm_plural.harness.result.strategy import AgainstReference
-from lm_plural.harness.statistics.contrasts import Sides, choose, families
+from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
+from lm_plural.harness.statistics.sides import Sides, choose
 from tests.ratings.build import FIVE, table
 from tests.statistics.by_hand import quick
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from lm_plural.harness.statistics.contrasts import Family, Kind, Sides, choose, families, support
+from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
 from lm_plural.harness.statistics.effects import cliffs_delta
 from lm_plural.harness.statistics.exact import few_rater_tests
+from lm_plural.harness.statistics.family import Family
 from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.sides import Kind, Sides, choose, support
 from tests.statistics.by_hand import Case, belong, cases, crossed, quick
 from tests.statistics.test_groups import FIVE, panel, statistics
 

@@ -17,12 +17,12 @@ from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.statistics import agreement, leave_one_out
 from lm_plural.harness.statistics.agreement import model_cdf
 from lm_plural.harness.statistics.changes import Changes
-from lm_plural.harness.statistics.contrasts import Sides
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
 from lm_plural.harness.statistics.groups import Weighting, group_statistics
 from lm_plural.harness.statistics.paired import STATISTICS, group_changes
 from lm_plural.harness.statistics.paired_gaps import gap_changes
 from lm_plural.harness.statistics.paired_parts import bias_change, divergence_change
+from lm_plural.harness.statistics.sides import Sides
 from tests.statistics.by_hand import Case, belong, cases, crossed, quick
 
 FIVE = np.arange(1.0, 6.0)
