@@ -85,7 +85,7 @@ def _question(args: argparse.Namespace) -> Question:
     from lm_plural.harness.result.question import LEAST_ITEMS, LEAST_RATERS, MODEL, STATISTICS, Question
 
     if not 1e-9 < args.gap < 1e9:
-        raise UsageError(f"--gap {args.gap:g}: expected a number above 0, in the unit of the statistic")
+        raise UsageError(f"--gap {args.gap:g}: expected a number above 0 and below 1e9, in the unit of the statistic")
     if not 0.5 <= args.power < 1:
         raise UsageError(f"--power {args.power:g}: expected a number from 0.5 to below 1")
     statistic = args.statistic or ("bias" if args.predictions else "item_mean")
@@ -124,7 +124,7 @@ def _check_components(args: argparse.Namespace) -> None:
         raise UsageError(f"--statistic {args.statistic}: components speak of item_mean only")
     for sd in SDS:
         if not 0 <= getattr(args, sd) < 1e9:
-            raise UsageError(f"--{sd} {getattr(args, sd):g}: expected a number of 0 or more, in scale points")
+            raise UsageError(f"--{sd} {getattr(args, sd):g}: expected a number from 0 to below 1e9, in scale points")
     if not any(getattr(args, sd) for sd in SDS):
         raise UsageError(f"{flags} are all 0: nothing varies, any design detects any gap")
 

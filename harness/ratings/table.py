@@ -97,6 +97,8 @@ class RatingTable:
             If an axis does not exist (with a suggestion), or stands twice in one intersection.
         """
         names: Sequence[str] = (axis,) if isinstance(axis, str) else axis
+        if not names:
+            raise UsageError("an axis of no names; expected one or several")
         if len(set(names)) < len(names):
             raise UsageError(f"axis {axis_name(axis)!r} names one axis twice; expected different ones")
         for name in names:

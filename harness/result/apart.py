@@ -42,20 +42,24 @@ class Apart:
 
     def all(self, pairs: dict[str, Family]) -> dict[str, Any]:
         """Return ``of`` for every statistic; `pairs` by statistic, of those that have any."""
-        return {s: self.of(s, pairs.get(s)) for s in SPREAD if s in self.statistics.estimates}
+        on_pairs = pairs.get("disagreement")  # skill has no contrasts; its items are those of pairs of raters
+        return {s: self.of(s, pairs.get(s), pairs.get(s, on_pairs)) for s in SPREAD if s in self.statistics.estimates}
 
     def trusted(self, statistic: str) -> npt.NDArray[np.bool_]:
         """Return the groups with enough raters for an interval, shape (G,)."""
         return np.asarray(self.statistics.n_raters(statistic) >= self.options.min_raters_interval)
 
-    def of(self, statistic: str, pairs: Family | None) -> dict[str, Any]:
-        """Return tau, the range's interval, shrunken values and who may be the worst; `pairs` of the same statistic."""
+    def of(self, statistic: str, pairs: Family | None, support: Family | None) -> dict[str, Any]:
+        """Return tau, the range's interval, shrunken values and who may be the worst.
+
+        `pairs` are of the same statistic, `support` of one over the same items.
+        """
         found, o = self.statistics, self.options
         e = found.estimates[statistic]
         value = np.where(self.trusted(statistic) & ~np.isnan(e.se), e.value, np.nan)
         loadings = found.loadings(found.gradient(statistic))
         covariance = found.covariance.matrix(loadings, o.inference)
-        apart = self._without_common_items(value, pairs)
+        apart = self._without_common_items(value, support)
         tau2 = np.nan if apart else spread.spread(value, covariance)
         low, high = (
             spread.range_interval(pairs.estimates.value, pairs.estimates.se, pairs.critical)
@@ -67,7 +71,7 @@ class Apart:
             "tau2": null(tau2),
             "n_groups": int((~np.isnan(value)).sum()),
             "range": {"low": null(low), "high": null(high)},
-            "flags": ["no_common_items: some groups rated other items, which may be why they differ"] if apart else [],
+            "flags": _flags(apart, int((~np.isnan(value)).sum())),
         }
         out["shrunken"], drawn = self._shrunken(statistic, value, covariance)
         if statistic in WORSE and drawn is not None:
@@ -126,3 +130,9 @@ class Apart:
             "not_distinguishable": [name for name, m in zip(self.names, maybe, strict=True) if m],
             "probability": {self.names[int(g)]: float(p) for g, p in zip(known, chance, strict=True)},
         }
+
+
+def _flags(apart: bool, groups: int) -> list[str]:
+    if groups < 2:
+        return [f"no_interval: {groups} groups have one, at least 2 needed"]
+    return ["no_common_items: some groups rated other items, which may be why they differ"] if apart else []

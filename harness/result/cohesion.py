@@ -103,6 +103,10 @@ def cohesion(
         if shared[g] < SHARED_ITEMS:
             row |= dict.fromkeys(("p", "p_bh", "p_gai"))
             row["flags"] = [f"other_items: others rated {shared[g]:.0%} of the group's items, so no p"]
+        elif row["difference"] is None:
+            row["flags"] = ["no_agreement: agreement inside the group or with others is not defined"]
+        elif row["p"] is None:
+            row["flags"] = ["strata: no stratum has raters of the group and others, so no p"]
         out[names[g]] = row
     return out
 

@@ -13,6 +13,7 @@ from lm_plural.harness.result import flags
 from lm_plural.harness.result.group import null
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics import power
+from lm_plural.harness.statistics.exact import FEW
 from lm_plural.harness.statistics.family import Family
 from lm_plural.harness.statistics.sides import Kind
 
@@ -64,6 +65,8 @@ class Written:
         found = flags.of_contrast(sides, int(f.n_items[m]), float(f.share[m]), self.options)
         if row["value"] is not None and row["se"] is None and not any(x.startswith("no_interval") for x in found):
             found.append("no_variation: all alike, so no interval")
+        if self.options.strata and small is not None and row["p_permutation"] is None and min(sides) < FEW:
+            found.append("strata: no stratum has raters of both who could change places, so no permutation")
         return row | {"flags": found}
 
     def detectable(self) -> dict[str, list[dict[str, Any]]]:

@@ -92,6 +92,8 @@ class Frame:
         place = _codes(pl.Series(predictions.item_ids, dtype=pl.String), pl.Series(self.item_ids))
         out = np.full((len(self.item_ids), q.shape[1]), np.nan)
         known = place >= 0
+        if not len(place):
+            raise PluralError("no predictions: expected at least one item")
         if not known.any():
             raise PluralError(
                 f"none of the {len(predictions.item_ids)} predicted items has a rating; "

@@ -48,8 +48,8 @@ class Predictions:
             )
         if len(set(self.item_ids)) < len(self.item_ids):
             raise UsageError("two predictions of one item; expected one")
-        if len(self.q) and not (np.abs(self.q.sum(axis=1) - 1) < 1e-3).all():
-            raise UsageError("predictions that do not sum to 1; expected a distribution for each item")
+        if len(self.q) and not ((np.abs(self.q.sum(axis=1) - 1) < 1e-3) & (self.q >= 0).all(axis=1)).all():
+            raise UsageError("predictions below 0 or that do not sum to 1; expected a distribution for each item")
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,8 @@ class AgainstReference:
         if math.isnan(numbers["divergence"].value):
             return numbers, [flag, "no_reference: no predicted item has a reference under this strategy"]
         if se is None:
-            return numbers, [flag]
+            why = "for items+raters only" if self.options.reference in RESAMPLED else "none under this strategy"
+            return numbers, [flag] if self.options.inference == "none" else [flag, f"no_interval: of bias, {why}"]
         n_items = int((counts.sum(axis=1) > 0).sum())
         limits = flags.of_interval(raters, n_items, self.options)
         if flags.has_interval(limits, self.options):

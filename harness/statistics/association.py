@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership
-from lm_plural.harness.statistics.permutation import ROUNDING, chunks, p_value, shuffles
+from lm_plural.harness.statistics.permutation import ROUNDING, chunks, movable, p_value, shuffles
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,14 @@ def cohesion_test(
     null_alpha, null_xrr = (np.concatenate(x) for x in zip(*parts, strict=True))
     difference, null_difference = alpha - xrr, null_alpha - null_xrr
     gai, null_gai = _index(alpha, xrr), _index(null_alpha, null_xrr)
+    able = movable(flags.T, groups)
     return Association(
         alpha[0],
         xrr[0],
         difference[0],
         gai[0],
-        p_value(difference[0], null_difference),
-        p_value(gai[0], null_gai),
+        np.where(able, p_value(difference[0], null_difference), np.nan),
+        np.where(able, p_value(gai[0], null_gai), np.nan),
         _median(null_difference),
         _median(null_gai),
     )

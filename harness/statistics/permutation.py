@@ -45,6 +45,17 @@ def shuffles(strata: npt.ArrayLike, n: int, rng: np.random.Generator) -> Ints:
     return out
 
 
+def movable(flags: npt.ArrayLike, strata: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Return for each row of flags, shape (S, R), whether raters of one stratum differ in it: else nothing permutes."""
+    marks, codes = (
+        np.atleast_2d(np.asarray(flags, dtype=np.float64)),
+        np.unique(np.asarray(strata), return_inverse=True)[1],
+    )
+    size = np.bincount(codes)
+    inside = np.array([np.bincount(codes, row, len(size)) for row in marks])
+    return np.asarray(((inside > 0) & (inside < size)).any(axis=1))
+
+
 def chunks(n: int, size: int) -> Iterator[int]:
     """Yield how many of n permutations to do at once where each holds `size` numbers."""
     step = max(1, CHUNK // max(1, size))
@@ -108,7 +119,7 @@ def score_test(
     Returns
     -------
     ndarray, shape (S,)
-        Two-sided p; NaN where a side has fewer than 2 raters with a score.
+        Two-sided p; NaN where a side has fewer than 2 raters with a score, and where no stratum has raters of both.
     """
     x = np.asarray(scores, dtype=np.float64)
     x = x.reshape(len(x), -1)
@@ -121,6 +132,8 @@ def score_test(
         _welch(*(flag[order] @ moments for flag in flags))
         for order in (shuffles(groups, n, rng) for n in chunks(n_permutations, flags.size + moments.size))
     ]
+    if not movable(flags, groups).any():
+        return np.full(x.shape[1], np.nan)
     return p_value(_welch(*(flag @ moments for flag in flags)), np.concatenate(null))
 
 

@@ -151,9 +151,15 @@ def test_axes_are_families_of_their_own_adjusted_by_holm():
 def test_within_strata_raters_keep_their_stratum():
     # All of stratum s is in group a and harsh; within strata there is nothing to permute, so nothing to find.
     t = panel(raters=24, axes=lambda j: {"g": ["a" if j < 12 else "b"], "s": ["s" if j < 12 else "t"]})
-    free, bound = (block(t, strata=s)["axes"]["g"]["contrasts"][0] for s in (None, "s"))
-    assert bound["p_permutation"] == 1
-    assert free["p_permutation"] < 1
+    free, bound = (block(t, strata=s)["axes"]["g"] for s in (None, "s"))
+    assert free["contrasts"][0]["p_permutation"] < 1
+    assert bound["contrasts"][0]["p_permutation"] is None
+    assert any(f.startswith("strata: ") for f in bound["contrasts"][0]["flags"])
+    assert free["cohesion"]["a"]["p"] is not None
+    assert bound["cohesion"]["a"]["p"] is None
+    assert bound["cohesion"]["a"]["flags"][0].startswith("strata: ")
+    mixed = panel(raters=24, axes=lambda j: {"g": ["a" if j < 12 else "b"], "s": [f"s{j % 3}"]})
+    assert block(mixed, strata="s")["axes"]["g"]["contrasts"][0]["p_permutation"] is not None
     with pytest.raises(UsageError, match="no axis 'x'"):
         run(t, strata="x")
 
@@ -166,7 +172,20 @@ def test_a_strategy_has_an_interval_of_bias_by_resampling(strategy):
     if strategy == "mean":
         assert other["overall"]["bias"]["value"] == pytest.approx(plain["overall"]["bias"]["value"])
         assert other["overall"]["bias"]["se"] == pytest.approx(plain["overall"]["bias"]["se"], rel=0.2)
-    assert block(panel(), guesses(), reference=strategy, inference="items")["overall"]["bias"]["se"] is None
+    items = block(panel(), guesses(), reference=strategy, inference="items")["overall"]
+    assert items["bias"]["se"] is None
+    assert "no_interval: of bias, for items+raters only" in items["flags"]
+
+
+def test_a_strategy_without_an_interval_says_so():
+    flags = block(panel(), guesses(), reference="dictator")["overall"]["flags"]
+    assert "no_interval: of bias, none under this strategy" in flags
+
+
+@pytest.mark.parametrize("q", [np.array([[1.5, -0.5, 0, 0, 0]]), np.array([[0.5] * 5]), np.ones((2, 1))])
+def test_predictions_must_be_distributions(q):
+    with pytest.raises(UsageError, match="predictions"):
+        Predictions(["i0"], q)
 
 
 def test_without_inference_there_are_points_only():
