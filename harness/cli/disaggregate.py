@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add = parser.add_argument
     add("--ratings", type=Path, required=True, metavar="FILE", help="who said what")
+    names = "how FILE calls item_id, rater_id, rating or weight: item_id=comment rating=score"
+    add("--columns", nargs="+", action="extend", default=[], metavar="NAME=COLUMN", help=names)
     add("--predictions", type=Path, metavar="FILE", help="what the model says")
     add("--scale", required=True, metavar="L1,L2,..", help="levels, lowest first")
     add(
@@ -93,7 +95,9 @@ def execute(args: argparse.Namespace) -> int:
     scale = Scale(tuple(args.scale.split(",")), args.direction)
     axes = parse_axes(args.axes) or []
     rules = Rules(**{rule: getattr(args, rule) for rule in CHOICES})
-    table = read_ratings(args.ratings, scale, [*axes, *([args.strata] if args.strata else [])], rules)
+    table = read_ratings(
+        args.ratings, scale, [*axes, *([args.strata] if args.strata else [])], rules, _columns(args.columns)
+    )
     predictions = read_predictions(args.predictions, scale) if args.predictions else None
     options = replace(
         inference_options(args),
@@ -115,6 +119,18 @@ def execute(args: argparse.Namespace) -> int:
     if args.output_path:
         print(f"\nresults written to {args.output_path}")
     return 0
+
+
+def _columns(words: list[str]) -> dict[str, str]:
+    from lm_plural.harness.errors import UsageError, did_you_mean
+
+    known = ("item_id", "rater_id", "rating", "weight")
+    out = dict(word.partition("=")[::2] for word in words)
+    for name, column in out.items():
+        if name not in known or not column:
+            hint = did_you_mean(name, known)
+            raise UsageError(f"--columns {name}={column}: expected NAME=COLUMN, NAME one of {', '.join(known)}{hint}")
+    return out
 
 
 def _coarsen(text: str | None) -> Coarsen | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,12 @@ KEYS = ("item_id", "rater_id")
 TOLERANCE = 1e-3
 
 
-def read_ratings(path: Path, scale: Scale, axes: Iterable[Axis], rules: Rules) -> RatingTable:
+def read_ratings(
+    path: Path, scale: Scale, axes: Iterable[Axis], rules: Rules, columns: Mapping[str, str] | None = None
+) -> RatingTable:
     """Read ``item_id, rater_id, rating``, ``weight`` if there, and one column per axis (cells may hold ``a|b``).
+
+    `columns` says how the file calls the first four, where it calls them something else.
 
     Raises
     ------
@@ -34,8 +38,12 @@ def read_ratings(path: Path, scale: Scale, axes: Iterable[Axis], rules: Rules) -
     names = list(dict.fromkeys(a for axis in axes for a in ([axis] if isinstance(axis, str) else axis)))
     if taken := [n for n in names if n in (*KEYS, "rating", "weight", "row")]:
         raise UsageError(f"axis {taken[0]!r}: expected a column that says something of raters")
-    weight = ["weight"] if "weight" in read_any(path).columns else []
-    rows = read_columns(path, [*KEYS, "rating", *weight, *names])
+    called = {name: (columns or {}).get(name, name) for name in (*KEYS, "rating", "weight")}
+    weight = ["weight"] if called["weight"] in read_any(path).columns or "weight" in (columns or {}) else []
+    wanted = {called[name]: name for name in (*KEYS, "rating", *weight)}
+    if twice := [n for n in names if n in wanted]:
+        raise UsageError(f"axis {twice[0]!r}: expected a column that says something of raters")
+    rows = read_columns(path, [*wanted, *names]).rename(wanted)
     for column in KEYS:
         if (empty := rows.filter(pl.col(column).is_null())).height:
             raise PluralError(f"{locate(path, empty['row'][0])}: no {column}; expected one in every row")

@@ -519,6 +519,14 @@ def equal(found: Mapping[str, Any], known: Mapping[str, Any], rate: str) -> None
         assert found["alpha"][metric] == (None if alpha is None else pytest.approx(alpha, abs=1e-5))
 
 
+def test_a_file_may_call_its_columns_otherwise(bring: Bring):
+    other = RATINGS.replace("item_id,rater_id,rating", "comment,who,score")
+    refused(bring(other, None, "--columns", "item=comment"), 2, "--columns item=comment", "item_id")
+    refused(bring(other, None, "--columns", "item_id=coment"), 1, "no column 'coment'; did you mean 'comment'?")
+    found = bring(other, None, "--columns", "item_id=comment", "rater_id=who", "rating=score")
+    assert read(found) == read(bring(RATINGS))
+
+
 def test_crehate_equals_the_independent_figures(bring: Bring, mirror: Path):
     expected = json.loads((mirror / "crehate" / "reference.json").read_text())
     rows = pl.read_csv(mirror / "crehate" / "CREHate_raw_annotations.csv", infer_schema=False)
