@@ -12,8 +12,8 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write `text` beside `path`, fsync, and rename over it.
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write text (UTF-8) or bytes beside `path`, fsync, and rename over it.
 
     Raises
     ------
@@ -23,8 +23,8 @@ def write_atomic(path: Path, text: str) -> None:
     beside = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8") as f:
-            f.write(text)
+        with beside.open("wb") as f:
+            f.write(content.encode() if isinstance(content, str) else content)
             f.flush()
             os.fsync(f.fileno())
         beside.replace(path)

@@ -18,6 +18,7 @@ from lm_plural.harness.result.effects import effects
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.group import null
 from lm_plural.harness.result.options import Options
+from lm_plural.harness.result.sensitivity import Chosen
 from lm_plural.harness.result.standardised import standardised
 from lm_plural.harness.result.strategies import strategies
 from lm_plural.harness.statistics.ceiling import group_distances
@@ -106,13 +107,10 @@ class Axis:
         """Return effect sizes, what other strategies and scales would say, and gaps with the other axes held fixed."""
         what = (self.frame, self.members, self.names, self.counts)
         computed = self.computed if self.by_pairs else self.computed[:0]
-        with_model = (self.q, computed, self.options, self.user)
+        chosen = Chosen.of(*what, self.q, computed, self.options, self.user)
         return {
             "effects": effects(*what, computed, self.options, self.user),
-            "sensitivity": {
-                "strategies": strategies(*what, *with_model),
-                "coarsenings": coarsenings(*what, *with_model),
-            },
+            "sensitivity": {"strategies": strategies(chosen), "coarsenings": coarsenings(chosen)},
             "standardised": standardised(self.name, self.names, self.statistics, self.raters, self.options),
         }
 

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.coarsen import Coarsening, Neutral, to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.group import null
-from lm_plural.harness.result.options import Options
 from lm_plural.harness.result.sensitivity import Chosen, mean_known
 from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.coarsening import disagreement_kept
-from lm_plural.harness.statistics.counts import Ints, Membership, Scaling, Sums
+from lm_plural.harness.statistics.counts import Scaling, Sums
 from lm_plural.harness.statistics.effects import cliffs_delta
 
 
-def coarsenings(
-    frame: Frame,
-    members: Membership,
-    names: Sequence[str],
-    counts: npt.NDArray[Any],
-    q: Floats | None,
-    computed: Ints,
-    options: Options,
-    user: Floats | None = None,
-) -> dict[str, Any]:
+def coarsenings(chosen: Chosen) -> dict[str, Any]:
     """Return what fewer levels leave of the groups of an axis and of the gaps between them.
 
     Ratings and the model's distribution are both mapped. Parameters as of ``strategies``.
@@ -43,10 +30,10 @@ def coarsenings(
         map. Maps are named as on the command line; ``full`` is the scale as rated. Empty for a scale without a map, and
         if the ratings are coarsened already.
     """
-    maps = {} if options.coarsening else maps_of(frame.scale)
-    if not maps or not len(computed):
+    frame, q = chosen.frame, chosen.q
+    maps = {} if chosen.options.coarsening else maps_of(frame.scale)
+    if not maps or not chosen.names:
         return {}
-    chosen = Chosen.of(frame, members, names, counts, q, computed, options, user)
     full, coarse = frame.scaling, {n: Scaling(np.asarray(m.scale.positions), m.matrix) for n, m in maps.items()}
     groups: dict[str, dict[str, Floats]] = {"full": {}}
     groups |= {name: {"kept": disagreement_kept(chosen.counts, full, s)} for name, s in coarse.items()}

@@ -77,7 +77,7 @@ def disaggregate(
     job = _Job(frame, options, q, refused, frame.user_weights(options, notes), frame.strata(table, options))
     overall = job.groups(everyone, ["all"], balanced)[0][0]
     results = {name: job.axis(name, members, names) for name, (members, names) in groupings.items()}
-    return Disaggregated(frame.scale, overall, results, options, options.inference, tuple(notes))
+    return Disaggregated(frame.scale, overall, results, options, tuple(notes))
 
 
 @dataclass(frozen=True)

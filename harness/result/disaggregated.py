@@ -11,11 +11,9 @@ import polars as pl
 
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.result.group import Group
+from lm_plural.harness.result.group import Group, header
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics.multiplicity import holm
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,6 @@ class Disaggregated:
     overall: Group
     axes: dict[str, AxisResult]
     options: Options
-    inference: str = "none"
     notes: tuple[str, ...] = ()
 
     @property
@@ -133,24 +130,7 @@ class Disaggregated:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the block as JSON types (schema in docs/files.md)."""
-        s, o = self.scale, self.options
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "scale": {
-                "levels": list(s.levels),
-                "labels": list(s.labels),
-                "positions": list(s.positions),
-                "direction": s.direction,
-            },
-            "inference": self.inference,
-            "reference": o.reference,
-            "weights": o.weights if o.item_weights is None else f"{o.weights}, times weights of the user",
-            "min_raters": o.min_raters,
-            "min_raters_interval": o.min_raters_interval,
-            "draws": o.draws,
-            "permutations": o.permutations,
-            "seed": o.seed,
-            "strata": o.strata,
+        return header(self.scale, self.options) | {
             "notes": list(self.notes),
             "overall": self.overall.to_dict(),
             "axes": {axis: a.to_dict() for axis, a in self.axes.items()},

@@ -11,9 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import ratio
+from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.result.frame import Frame
+from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics.alpha import METRICS, krippendorff_alpha
 from lm_plural.harness.statistics.intervals import Estimates
+
+SCHEMA_VERSION = 1
 
 Value = dict[str, float | None]
 
@@ -106,6 +110,29 @@ def describe(
         more=more,
         flags=tuple(flags),
     )
+
+
+def header(scale: Scale, options: Options) -> dict[str, Any]:
+    """Return what every block begins with: the scale, and how intervals were made."""
+    o = options
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "scale": {
+            "levels": list(scale.levels),
+            "labels": list(scale.labels),
+            "positions": list(scale.positions),
+            "direction": scale.direction,
+        },
+        "inference": o.inference,
+        "reference": o.reference,
+        "weights": o.weights if o.item_weights is None else f"{o.weights}, times weights of the user",
+        "min_raters": o.min_raters,
+        "min_raters_interval": o.min_raters_interval,
+        "draws": o.draws,
+        "permutations": o.permutations,
+        "seed": o.seed,
+        "strata": o.strata,
+    }
 
 
 def null(value: float) -> float | None:

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.result.disaggregated import SCHEMA_VERSION, frame_of
+from lm_plural.harness.result.disaggregated import frame_of
+from lm_plural.harness.result.group import header
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.result.paired_group import PairedGroup
 
@@ -66,22 +67,8 @@ class Paired:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the block as JSON types."""
-        s, o = self.scale, self.options
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "scale": {
-                "levels": list(s.levels),
-                "labels": list(s.labels),
-                "positions": list(s.positions),
-                "direction": s.direction,
-            },
+        return header(self.scale, self.options) | {
             "n_items": self.n_items,
-            "inference": o.inference,
-            "weights": o.weights if o.item_weights is None else f"{o.weights}, times weights of the user",
-            "min_raters": o.min_raters,
-            "min_raters_interval": o.min_raters_interval,
-            "draws": o.draws,
-            "seed": o.seed,
             "notes": list(self.notes),
             "overall": self.overall.to_dict(),
             "axes": {axis: a.to_dict() for axis, a in self.axes.items()},

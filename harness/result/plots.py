@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.errors import UsageError
+from lm_plural.harness.files import write_atomic
 from lm_plural.harness.result.forest import forest, statistics
 from lm_plural.harness.result.heat_map import heat_map
 from lm_plural.harness.result.picture import plots_extra
@@ -84,7 +83,7 @@ def save(chart: alt.TopLevelMixin, path: Path) -> None:
         raise UsageError(f"{path}: expected a name that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     with plots_extra():
         content = _render(chart.to_dict(), suffix)
-    _write(path, content)
+    write_atomic(path, content)
 
 
 def _render(spec: dict[str, Any], suffix: str) -> bytes:
@@ -106,19 +105,3 @@ def _page(spec: dict[str, Any], libraries: str) -> str:
         spec=json.dumps(spec).replace("<", "\\u003c"),
         options=json.dumps({"renderer": "svg", "actions": actions}),
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside, fsync and rename, as ``files.write_atomic`` does with text."""
-    beside = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
-        beside.replace(path)
-    except (OSError, ValueError) as e:
-        with suppress(OSError, ValueError):
-            beside.unlink()
-        raise PluralError(f"{path}: cannot write: {getattr(e, 'strerror', None) or e}") from e

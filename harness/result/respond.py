@@ -12,9 +12,8 @@ import numpy as np
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, axis_name
 from lm_plural.harness.result import flags
-from lm_plural.harness.result.disaggregated import SCHEMA_VERSION
 from lm_plural.harness.result.exposure import EXPOSURE, REFERENCE, Exposures, concerns_of
-from lm_plural.harness.result.group import Number
+from lm_plural.harness.result.group import SCHEMA_VERSION, Number
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.result.scores import Chosen, Means, Scores, gather, reasons
 from lm_plural.harness.run.journal import Record

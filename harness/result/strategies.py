@@ -5,7 +5,6 @@ Point values only: they say whether a finding would have been another one, not h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -13,25 +12,14 @@ import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.strategies import Strategy, reference
-from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.group import null
-from lm_plural.harness.result.options import Options
 from lm_plural.harness.result.sensitivity import FACTOR, Chosen, known, mean_known, times_as_large
 from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.correlation import DIGITS, kendall
-from lm_plural.harness.statistics.counts import Ints, Membership, Sums, count_levels
+from lm_plural.harness.statistics.counts import Sums, count_levels
 
 
-def strategies(
-    frame: Frame,
-    members: Membership,
-    names: Sequence[str],
-    counts: npt.NDArray[Any],
-    q: Floats | None,
-    computed: Ints,
-    options: Options,
-    user: Floats | None = None,
-) -> dict[str, Any]:
+def strategies(chosen: Chosen) -> dict[str, Any]:
     """Return what every disagreement strategy makes of the groups of an axis and of the gaps between them.
 
     ``weighted`` is left out where ratings have no weights, ``group_balanced`` always: inside one group there is nothing
@@ -41,9 +29,7 @@ def strategies(
 
     Parameters
     ----------
-    frame, members, names, counts, q, options, user
-        As of :class:`Chosen`, of all G groups.
-    computed : ndarray of int, shape (C,)
+    chosen : Chosen
         Groups with enough raters.
 
     Returns
@@ -55,9 +41,8 @@ def strategies(
         for a gap of 0) and ``n_items``. ``tau``: Kendall's tau-b of the groups' order by mean with that under ``all``;
         null with fewer than 3 groups, or all equal.
     """
-    if not len(computed):
+    if not chosen.names:
         return {}
-    chosen = Chosen.of(frame, members, names, counts, q, computed, options, user)
     targets = _references(chosen)
     found = _of_groups(chosen, targets)
     return {
@@ -65,7 +50,7 @@ def strategies(
             name: {s: {k: _number(v[g]) for k, v in values.items()} for s, values in found.items()}
             for g, name in enumerate(chosen.names)
         },
-        "gaps": _gaps(chosen, {s: target @ frame.scaling.positions for s, target in targets.items()}),
+        "gaps": _gaps(chosen, {s: target @ chosen.frame.scaling.positions for s, target in targets.items()}),
         "tau": {s: _tau(found["all"]["mean"], values["mean"]) for s, values in found.items()},
     }
 
