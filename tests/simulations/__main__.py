@@ -13,6 +13,7 @@ from lm_plural.harness.statistics.random import generator
 from tests.simulations.cohesion import null_p_values
 from tests.simulations.coverage import Sample, permutation_p, repeat
 from tests.simulations.generate import Crowd, Design
+from tests.simulations.ppi import coverage
 from tests.simulations.spread import confounded_axes, six_groups
 
 CROWDS = {
@@ -162,6 +163,15 @@ def others(n: int) -> str:
     return table(["what", "found", "expected"], rows)
 
 
+AUDITS = ((60, 12, 2000), (200, 12, 2000), (60, 40, 2000), (200, 40, 5000))
+
+
+def audits(n: int) -> str:
+    """Run S6."""
+    rows = [[*map(str, a), *(f"{100 * x:.1f}" for x in coverage(*a, n, generator(6, str(a))))] for a in AUDITS]
+    return table(["items rated", "raters", "items unrated", "two-way", "item means as independent"], rows)
+
+
 def report(n: int, command: str) -> str:
     """Run everything."""
     found = {d: repeat(d, n, replicates=100 if d in (USUAL[2], USUAL[4]) else 0) for d in USUAL + PERFECT + STYLES}
@@ -200,6 +210,10 @@ def report(n: int, command: str) -> str:
         "Permutation test when groups are alike (S2s)": (
             "Of the difference in mean rating, 100 items.",
             permutations(n),
+        ),
+        "A mean from few labels and many predictions (S6)": (
+            "PPI++ with a lens that is r = .8 with the items and .4 too high; all rated items by the same raters.",
+            audits(n),
         ),
         "Other simulations": (others(n),),
     }

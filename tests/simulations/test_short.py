@@ -13,6 +13,7 @@ from lm_plural.harness.statistics.random import generator
 from tests.simulations.__main__ import CROWDS, report
 from tests.simulations.coverage import Sample, permutation_p, repeat
 from tests.simulations.generate import CUTS, Crowd, Design, response, simulate, truth
+from tests.simulations.ppi import coverage
 
 N = 200
 FULL = Design("full", 120, (14, 30))
@@ -121,3 +122,9 @@ def test_the_report_runs():
     text = report(2, "command")
     assert "350 items; 9, 30" in text
     assert "nan" not in text
+
+
+def test_a_mean_from_few_labels_is_covered_if_its_error_is_two_way():
+    two_way, item_means = coverage(60, 12, 2000, 300, generator(6, "short"))
+    assert two_way == pytest.approx(0.945, abs=3 * np.sqrt(0.95 * 0.05 / 300))
+    assert item_means < 0.9

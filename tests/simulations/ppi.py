@@ -1,0 +1,58 @@
+"""S6: a mean over items from an audit sample, all items rated by the same raters, and a biased lens."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import norm
+
+from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
+from lm_plural.harness.statistics.groups import Weighting
+from lm_plural.harness.statistics.intervals import quantile
+from lm_plural.harness.statistics.jackknife import Columns, covariance
+from lm_plural.harness.statistics.leave_one_out import item_mean
+from lm_plural.harness.statistics.ppi import prediction_powered
+
+CUTS, POSITIONS = np.array([-1.2, -0.4, 0.4, 1.2]), np.arange(1.0, 6.0)
+ITEM, RATER, REST = 1.0, 0.6, 1.0
+
+
+def truth() -> float:
+    """The mean rating over items and raters."""
+    above = norm.sf(CUTS / np.sqrt(ITEM**2 + RATER**2 + REST**2))
+    return float(1 + above.sum())
+
+
+def audit(n: int, raters: int, more: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return levels (n, R), and a lens' predictions for rated and unrated items: r = .8 with the item, .4 too high."""
+    item = ITEM * rng.normal(size=n + more)
+    y = item[:n, None] + RATER * rng.normal(size=raters) + REST * rng.normal(size=(n, raters))
+    lens = 3.4 + 0.8 * (0.8 * item / ITEM + 0.6 * rng.normal(size=n + more))
+    return np.digitize(y, CUTS), lens[:n], lens[n:]
+
+
+def two_way_variance(levels: np.ndarray, rest: np.ndarray) -> tuple[float, float]:
+    """Return variance and degrees of freedom of the mean of `rest` (labels less trusted predictions) by the engine."""
+    n, raters = levels.shape
+    item, rater = (x.ravel() for x in np.indices(levels.shape))
+    coded, everyone = Coded(item, rater, levels.ravel(), n, raters, POSITIONS), Membership.everyone(raters)
+    sums = Sums.of(count_levels(coded, everyone), Scaling.plain(POSITIONS))
+    weights = Weighting.of(sums).single
+    table = np.moveaxis(item_mean(sums, weights).table, 1, 2)
+    member, pool = np.ones((raters, 1), dtype=bool), np.zeros(1, dtype=np.int64)
+    columns = Columns(rest[:, None], table, weights, member, pool, sums.n)
+    variance, df = covariance(coded, columns).variance(np.eye(1), "items+raters")
+    return float(variance[0]), float(df[0])
+
+
+def coverage(n: int, raters: int, more: int, repetitions: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Return how often 95 % intervals hold the truth: two-way, and with item means as independent."""
+    known, held = truth(), np.zeros((repetitions, 2), dtype=bool)
+    for k in range(repetitions):
+        levels, f, u = audit(n, raters, more, rng)
+        means = POSITIONS[levels].mean(axis=1)
+        plain = prediction_powered(means, f, u)
+        variance, df = two_way_variance(levels, means - plain.trust * f)
+        both = prediction_powered(means, f, u, trust=plain.trust, variance=variance)
+        wide = float(quantile(np.array([df]))[0]) * both.se
+        held[k] = abs(both.value - known) < wide, abs(plain.value - known) < 1.96 * plain.se
+    return float(held[:, 0].mean()), float(held[:, 1].mean())
