@@ -141,15 +141,16 @@ class _Job:
 
     def _numbers(self, found: GroupStatistics, g: int) -> tuple[dict[str, Number], list[str]]:
         shown = ("item_mean", *MODEL_STATISTICS) if self.model is not None else HUMAN_STATISTICS
-        numbers, limits, promised = {}, list[str](), []
+        numbers, limits, promised = {}, dict[str, list[str]](), []
         for name in shown:
             raters, items = int(found.n_raters(name)[g]), int(found.n_items(name)[g])
             own = flags.of_interval(raters, items, self.options)
             if flags.has_interval(own, self.options):
                 promised.append(name)
             numbers[name] = Number.at(found.estimates[name], g, interval=name in promised)
-            limits += own if not math.isnan(numbers[name].low) or name not in promised else []
-        return numbers, [*flags.of_values(numbers, promised), *dict.fromkeys(limits)]
+            for flag in own if not math.isnan(numbers[name].low) or name not in promised else ():
+                limits.setdefault(flag, []).append(name)
+        return numbers, [*flags.of_values(numbers, promised), *flags.of_some(limits, len(shown))]
 
     def _describe(
         self,

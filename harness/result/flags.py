@@ -67,6 +67,11 @@ def of_values(numbers: Mapping[str, Number], promised: Collection[str]) -> list[
     return found
 
 
+def of_some(limits: Mapping[str, Sequence[str]], n: int) -> list[str]:
+    """Return flags with the statistics they are about, if they are not about all n."""
+    return [flag if len(names) == n else f"{flag} ({', '.join(names)})" for flag, names in limits.items()]
+
+
 def of_contrast(raters: tuple[int, int], items: int, share: float, options: Options) -> list[str]:
     """Return what is to be said of a difference of two sides."""
     if not items:

@@ -98,6 +98,8 @@ def _row(axis: str, name: str, content: Mapping[str, Any], statistic: str) -> di
 def _ends(scale: Mapping[str, Any]) -> str:
     """Return what the ends of the rating scale mean."""
     ends = [(f"{scale['positions'][k]:g}", scale["labels"][k]) for k in (0, -1)]
+    if all(at == label for at, label in ends):
+        return f" ({' to '.join(at for at, _ in ends)}; {scale['direction']} is better)"
     words = [at if at == label else f"{at}: {label}" for at, label in ends]
     return f" ({', '.join(words)}; {scale['direction']} is better)"
 
