@@ -115,9 +115,7 @@ def one_statistic(table: Table) -> Floats:
     sums = Sums.of(counts, Scaling.plain(coded.positions))
     v = Weighting.of(sums).by_name("bias")
     part = leave_one_out.bias(sums, q, v)
-    columns = Columns(
-        part.value, np.moveaxis(part.table, 1, 2), v, np.zeros((0, GROUPS), dtype=bool), np.arange(GROUPS)
-    )
+    columns = Columns(part.value, np.moveaxis(part.table, 1, 2), v, np.arange(GROUPS), sums.n)
     covariance = disjoint_covariance(coded, members, columns, counts).matrix(np.eye(GROUPS), "items+raters")
     return joint_draws(columns.total, covariance, DRAWS, generator(0, "draws"))
 

@@ -97,7 +97,9 @@ class Axis:
             "spread": Apart(self.name, self.names, self.statistics, self.options).all(
                 written["pairs"].families if self.by_pairs else {}
             ),
-            "cohesion": self.cohesion(sides),
+            "cohesion": cohesion(
+                self.frame, self.members, sides, self.names, self.computed, self.options, self.name, self.strata
+            ),
             "distances": self.distances(),
             "mdg": mdg,
             **self.more(),
@@ -155,9 +157,3 @@ class Axis:
         apart = np.where(pairs.T @ pairs >= FEWEST_COMMON, group_distances(sums), np.nan)
         names = [(g, self.names[g]) for g in self.computed]
         return {a: {b: null(float(apart[g, h])) for h, b in names} for g, a in names}
-
-    def cohesion(self, sides: Sides) -> dict[str, Any]:
-        """Return agreement inside each group beside agreement with all others."""
-        return cohesion(
-            self.frame, self.members, sides, self.names, self.computed, self.options, self.name, self.strata
-        )

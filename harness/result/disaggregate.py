@@ -98,11 +98,10 @@ class _Job:
 
     def axis(self, name: str, members: Membership, names: Sequence[str]) -> AxisResult:
         """Return one axis with what is between its groups."""
-        groups, statistics = self.groups(members, names)
+        groups, statistics, counts = self.groups(members, names)
         by_name = dict(zip(names, groups, strict=True))
         if statistics is None or self.options.inference == "none":
             return AxisResult(by_name)
-        counts = self._compared(count_levels(self.frame.coded, members))
         raters = np.array([g.n_raters for g in groups])
         shared = (self.frame, members, names, counts, self.model, self.user, self.strata)
         contrasts, between = Axis(*shared, statistics, raters, self.options, name).between()
@@ -112,22 +111,27 @@ class _Job:
 
     def groups(
         self, members: Membership, names: Sequence[str], balanced: Membership | None = None
-    ) -> tuple[list[Group], GroupStatistics | None]:
-        """Describe groups; `balanced` is over whose groups ``group_balanced`` takes its mean, default each its own."""
+    ) -> tuple[list[Group], GroupStatistics | None, npt.NDArray[Any]]:
+        """Describe groups, and return their counts on compared items.
+
+        `balanced` is over whose groups ``group_balanced`` takes its mean, default each its own.
+        """
         counts = count_levels(self.frame.coded, members)
         sizes = members.sizes(np.unique(self.frame.coded.rater))
         if self.options.reference != "all":
             found = self._against_reference(counts, members, balanced)
-            return [self._describe(counts, sizes, g, *found[g]) for g in range(len(names))], None
+            return [self._describe(counts, sizes, g, *found[g]) for g in range(len(names))], None, counts
         compared = self._compared(counts)
         weights = Weighting.of(Sums.of(compared, self.frame.scaling), self.options.weights, self.user)
         statistics = group_statistics(
             self.frame.coded, members, compared, self.frame.scaling, self.model, weights, self.options.inference
         )
         more = reports.of_groups(self.frame, members, compared, self.model, statistics)
-        return [
-            self._describe(counts, sizes, g, *self._numbers(statistics, g), more[g]) for g in range(len(names))
-        ], statistics
+        return (
+            [self._describe(counts, sizes, g, *self._numbers(statistics, g), more[g]) for g in range(len(names))],
+            statistics,
+            compared,
+        )
 
     def _against_reference(self, counts: npt.NDArray[Any], members: Membership, balanced: Membership | None) -> Found:
         if self.model is None:

@@ -132,8 +132,8 @@ def _of(statistics: GroupStatistics, name: str) -> Covariance:
     c, groups = statistics.covariance, statistics.value.shape[1]
     start = statistics.names.index(name) * groups
     at = slice(start, start + groups)
-    own = None if c.own is None else c.own[at, at]
-    return Covariance(c.items[at, at], c.raters[at, at], c.same[at, at], c.pool[at], c.n_items[at], c.n_raters[at], own)
+    items, raters, same, own = (v[at, at] for v in (c.items, c.raters, c.same, c.own))
+    return Covariance(items, raters, same, c.pool[at], c.n_items[at], c.n_raters[at], own)
 
 
 def _written(found: Standardised, gap: Number, limits: list[str]) -> dict[str, Any]:

@@ -22,9 +22,8 @@ from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.agreement import weighted_mean
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, count_levels
 from lm_plural.harness.statistics.family import Family, family
-from lm_plural.harness.statistics.groups import GroupStatistics, membership_matrix
+from lm_plural.harness.statistics.groups import GroupStatistics, joint
 from lm_plural.harness.statistics.inferences import Inference
-from lm_plural.harness.statistics.jackknife import Columns, covariance
 from lm_plural.harness.statistics.leave_one_out import Contribution
 from lm_plural.harness.statistics.sides import Sides, support
 
@@ -140,16 +139,7 @@ def exposure_statistics(
         weights.append(v * _felt(concerns, counts, v))
         parts.append(exposure_part(concerns, counts, s, weights[-1]))
         value.append(exposure(concerns.mean(counts), s, weights[-1]))
-    g, n = members.n_groups, len(parts)
-    columns = Columns(
-        np.hstack([p.value for p in parts]),
-        np.concatenate([np.moveaxis(p.table, 1, 2) for p in parts], axis=2),
-        np.hstack(weights),
-        np.tile(membership_matrix(members, concerns.coded.n_raters), n),
-        np.tile(np.arange(g), n),
-        np.tile(counts.sum(axis=2), n).astype(np.float64),
-    )
-    found = covariance(concerns.coded, columns)
+    _, found = joint(concerns.coded, members, counts, parts, weights, counts.sum(axis=2).astype(np.float64))
     return GroupStatistics((CONCERN, *badness), np.array(value), found, inference)
 
 

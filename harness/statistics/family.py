@@ -100,16 +100,15 @@ def family(
         Whether a over b is a number, too.
     """
     at, m = np.concatenate([a, b]), len(a)
-    table = _without_lone_raters(part, v, n, needs)
+    table = _leaving(part, v, n, needs)
     columns = Columns(
         part.value,
         np.ascontiguousarray(np.moveaxis(table, 1, 2)),
         np.tile(v, 2),
-        sides.member[:, at],
         np.repeat([0, 1], m),
         n,
     )
-    cov, loadings = covariance(coded, columns), np.hstack([np.eye(m), -np.eye(m)])
+    cov, loadings = covariance(coded, columns, sides.member[:, at]), np.hstack([np.eye(m), -np.eye(m)])
     value = loadings @ columns.total
     e = _estimates(value, cov, loadings, inference, least)
     critical, adjusted = simultaneous(e, cov, loadings, inference, rng, draws)
@@ -121,7 +120,7 @@ def family(
     )
 
 
-def _without_lone_raters(part: Contribution, v: Floats, n: Floats, needs: int = 1) -> Floats:
+def _leaving(part: Contribution, v: Floats, n: Floats, needs: int) -> Floats:
     """Return the table with what a rater adds where a side has just as many as it needs: the item leaves the contrast.
 
     The contrast T then moves by ``w (d_i - T)`` to first order, d_i the item's own difference.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,10 +15,6 @@ from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.intervals import NEAR_ZERO, Estimates, of_a_square, on_log_scale, raw
 from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance, disjoint_covariance
-
-HUMAN = ("item_mean", "disagreement")
-MODEL = ("bias", "divergence", "rps", "skill", "equivalent_raters")
-
 
 #: Statistics that are means over single ratings: one rater makes an item eligible. Others are of pairs and need two.
 LINEAR = ("item_mean", "bias", "cliff")
@@ -176,33 +173,46 @@ def group_statistics(
     weights : Weighting
     inference : {"items+raters", "raters", "items", "none"}
     """
-    names, columns, value = _base(coded, members, Sums.of(counts, scaling), q, weights)
-    s = len(names)
-    if members.disjoint:
-        cov = disjoint_covariance(coded, members, columns, counts)
-    else:
-        member = np.tile(membership_matrix(members, coded.n_raters), s)
-        cov = covariance(coded, replace(columns, member=member))
-    return _with_rps(GroupStatistics(names, value, cov, inference))
-
-
-def _base(
-    coded: Coded, members: Membership, sums: Sums, q: npt.ArrayLike | None, weights: Weighting
-) -> tuple[tuple[str, ...], Columns, Floats]:
-    """Return names, columns and values of the base statistics but rps."""
+    sums = Sums.of(counts, scaling)
     parts = {n: p for n, p in parts_of(sums, q, weights).items() if n != "rps"}
-    names, g = tuple(parts), members.n_groups
+    value, cov = joint(coded, members, counts, parts.values(), [weights.by_name(n) for n in parts], sums.n)
+    value[list(parts).index("signal")] = agreement.signal(coded, members, sums, weights.pair)
+    return _with_rps(GroupStatistics(tuple(parts), value, cov, inference))
+
+
+def joint(
+    coded: Coded,
+    members: Membership,
+    counts: npt.ArrayLike,
+    parts: Iterable[leave_one_out.Contribution],
+    weights: Sequence[Floats],
+    n: Floats,
+) -> tuple[Floats, Covariance]:
+    """Return means of S statistics of every group, shape (S, G), and their covariance, columns ``statistic x group``.
+
+    Parameters
+    ----------
+    coded : Coded
+    members : Membership
+    counts : array_like, shape (I, G, K_fine)
+    parts : iterable of Contribution, S of them
+    weights : sequence of ndarray, shape (I, G)
+        Of items, for each statistic.
+    n : ndarray, shape (I, G)
+        Raters.
+    """
+    parts, s, g = list(parts), len(weights), members.n_groups
     columns = Columns(
-        np.concatenate([p.value for p in parts.values()], axis=1),
-        np.concatenate([np.moveaxis(p.table, 1, 2) for p in parts.values()], axis=2),
-        np.hstack([weights.by_name(n) for n in names]),
-        np.zeros((0, len(names) * g), dtype=bool),
-        np.tile(np.arange(g), len(names)),
-        np.tile(sums.n, len(names)),
+        np.concatenate([p.value for p in parts], axis=1),
+        np.concatenate([np.moveaxis(p.table, 1, 2) for p in parts], axis=2),
+        np.hstack(weights),
+        np.tile(np.arange(g), s),
+        np.tile(n, s),
     )
-    value = columns.total.reshape(-1, g)
-    value[names.index("signal")] = agreement.signal(coded, members, sums, weights.pair)
-    return names, columns, value
+    value = columns.total.reshape(s, g)
+    if members.disjoint:
+        return value, disjoint_covariance(coded, members, columns, counts)
+    return value, covariance(coded, columns, np.tile(membership_matrix(members, coded.n_raters), s))
 
 
 def _with_rps(found: GroupStatistics) -> GroupStatistics:
@@ -216,7 +226,7 @@ def _with_rps(found: GroupStatistics) -> GroupStatistics:
     load = np.kron(np.vstack([np.eye(s), both]), np.eye(g))
     c = found.covariance
     as_pair = slice(pair * g, (pair + 1) * g)
-    items, raters, same, own = (load @ m @ load.T for m in (c.items, c.raters, c.same, c.within_items))
+    items, raters, same, own = (load @ m @ load.T for m in (c.items, c.raters, c.same, c.own))
     pool, n_items, n_raters = (np.concatenate([x, x[as_pair]]) for x in (c.pool, c.n_items, c.n_raters))
     cov = Covariance(items, raters, same, pool.astype(np.int64), n_items, n_raters, own)
     return GroupStatistics(

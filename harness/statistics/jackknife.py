@@ -44,20 +44,17 @@ class Columns:
         h less h without one rater at that level.
     weights : ndarray, shape (I, P)
         Of items; each column sums to 1, or to 0 where there is nothing to say.
-    member : ndarray of bool, shape (R, P)
-        Whose ratings the column is about.
     pool : ndarray of int, shape (P,)
         Columns of one number are about the same raters (or never stand in one combination).
-    n : ndarray, shape (I, P), optional
-        Raters of the item on the column's side; default: all of them, as where everyone rated everything.
+    n : ndarray, shape (I, P)
+        Raters of the item on the column's side.
     """
 
     value: Floats
     table: Floats
     weights: Floats
-    member: npt.NDArray[np.bool_]
     pool: Ints
-    n: Floats | None = None
+    n: Floats
 
     @property
     def total(self) -> Floats:
@@ -67,9 +64,9 @@ class Columns:
         return np.where(some, known.sum(axis=0), np.nan)
 
     @property
-    def own(self) -> Floats | None:
+    def own(self) -> Floats:
         """Share of psi^2 that is a rater's own noise, sqrt((n - 1) / n), shape (I, P); 1 for an item's only rater."""
-        return None if self.n is None else np.sqrt(np.where(self.n >= 2, 1 - ratio(1, self.n, 0.0), 1.0))
+        return np.sqrt(np.where(self.n >= 2, 1 - ratio(1, self.n, 0.0), 1.0))
 
     @property
     def influence(self) -> Floats:
@@ -88,9 +85,9 @@ class Covariance:
     pool : ndarray of int, shape (P,)
     n_items, n_raters : ndarray, shape (P,)
         With weight in the column.
-    own : ndarray, shape (P, P), optional
-        V_X with the factor (n_i - 1)/n_i of each item: what raters alone make an item vary. Default V_X, the same where
-        everyone rated everything; with two raters an item V_X is twice as large, which cancels in V_cross only.
+    own : ndarray, shape (P, P)
+        V_X with the factor (n_i - 1)/n_i of each item: what raters alone make an item vary. V_X itself where everyone
+        rated everything; with two raters an item V_X is twice as large, which cancels in V_cross only.
     """
 
     items: Floats
@@ -99,12 +96,7 @@ class Covariance:
     pool: Ints
     n_items: Floats
     n_raters: Floats
-    own: Floats | None = None
-
-    @property
-    def within_items(self) -> Floats:
-        """V_X as what raters alone make items vary, shape (P, P)."""
-        return self.same if self.own is None else self.own
+    own: Floats
 
     def parts(self, loadings: Floats) -> tuple[Floats, Floats]:
         """Return the item part, shape (M,), and the rater parts of V per pool, shape (pools + 1, M).
@@ -122,7 +114,7 @@ class Covariance:
 
     def within(self, loadings: Floats) -> Floats:
         """Return V_X per pool, shape (pools, M): raters' part of what differs from item to item."""
-        return self._by_pool(loadings, self.within_items)[:-1]
+        return self._by_pool(loadings, self.own)[:-1]
 
     def variance(self, loadings: Floats, inference: Inference) -> tuple[Floats, Floats]:
         """Return the variance of each combination and its degrees of freedom (Satterthwaite), shape (M,) each.
@@ -131,7 +123,7 @@ class Covariance:
         """
         items, cross = self.parts(loadings)
         if inference == "raters":
-            items, cross = 0.0 * items, cross + self._by_pool(loadings, self.within_items)
+            items, cross = 0.0 * items, cross + self._by_pool(loadings, self.own)
         elif inference == "items":
             cross = 0.0 * cross
         total = items + np.maximum(cross.sum(axis=0), 0.0)
@@ -148,7 +140,7 @@ class Covariance:
         """Return the covariance of the combinations, shape (M, M), as estimated: it may have negative eigenvalues."""
         parts = {
             "items+raters": self.items + self.raters - self.same,
-            "raters": self.raters - self.same + self.within_items,
+            "raters": self.raters - self.same + self.own,
             "items": self.items,
         }
         rows = csr_array(loadings)
@@ -165,26 +157,25 @@ def _quadratic(loadings: Floats, v: Floats) -> Floats:
     return np.asarray((rows @ v * loadings).sum(axis=1))
 
 
-def covariance(coded: Coded, columns: Columns) -> Covariance:
+def covariance(coded: Coded, columns: Columns, member: npt.NDArray[np.bool_]) -> Covariance:
     """Return the covariance of any columns; a rater may be on several sides.
 
-    One pass over the ratings in blocks, cost N x P.
+    One pass over the ratings in blocks, cost N x P. `member`, shape (R, P), says whose ratings a column is about.
     """
     p = columns.weights.shape[1]
     raters, same, n_raters = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
     noise, own = columns.own, np.zeros((p, p))
     for rater, item, level in _blocks(coded, max(BLOCK // max(p, 1), 1)):
         starts = np.flatnonzero(np.diff(rater, prepend=-1))
-        mine = columns.member[rater]
+        mine = member[rater]
         psi = columns.table[item, level] * columns.weights[item] * mine
         by_rater = np.add.reduceat(psi, starts, axis=0)
         raters += by_rater.T @ by_rater
         same += psi.T @ psi
-        if noise is not None:
-            psi *= noise[item]
-            own += psi.T @ psi
+        psi *= noise[item]
+        own += psi.T @ psi
         n_raters += np.logical_or.reduceat(mine & (columns.weights[item] > 0), starts, axis=0).sum(axis=0)
-    return _scaled(columns, raters, same, n_raters, None if noise is None else own)
+    return _scaled(columns, raters, same, n_raters, own)
 
 
 def _blocks(coded: Coded, size: int) -> Iterator[tuple[Ints, Ints, Ints]]:
@@ -213,10 +204,10 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
     counts : array_like, shape (I, G, K_fine)
     """
     c, g = np.asarray(counts), members.n_groups
-    s, k = columns.weights.shape[1] // g, c.shape[2]
-    weights = np.moveaxis(columns.weights.reshape(-1, s, g), 1, 0)
+    items, s, k = len(columns.weights), columns.weights.shape[1] // g, c.shape[2]
+    weights = np.moveaxis(columns.weights.reshape(items, s, g), 1, 0)
     # one statistic after the other in memory, cells as in the counts: the look-ups are what takes the time
-    table = columns.table.reshape(-1, k, s, g).transpose(2, 0, 3, 1)
+    table = columns.table.reshape(items, k, s, g).transpose(2, 0, 3, 1)
     psi = np.multiply(table, weights[..., None], order="C")
     by_rater, seen = np.zeros((s, len(members.rater))), np.zeros((s, len(members.rater)), dtype=bool)
     for rows in stream(coded, members):
@@ -230,19 +221,18 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
         at, mine, here = np.arange(s) * g + group, members.group == group, psi[:, :, group]
         raters[np.ix_(at, at)] = by_rater[:, mine] @ by_rater[:, mine].T
         same[np.ix_(at, at)] = _products(here, c[:, group])
-        if noise is not None:
-            own[np.ix_(at, at)] = _products(here * noise[:, at].T[..., None], c[:, group])
+        own[np.ix_(at, at)] = _products(here * noise[:, at].T[..., None], c[:, group])
         n_raters[:, group] = seen[:, mine].sum(axis=1)
-    return _scaled(columns, raters, same, n_raters.reshape(-1), None if noise is None else own)
+    return _scaled(columns, raters, same, n_raters.reshape(-1), own)
 
 
 def _products(psi: Floats, counts: npt.NDArray[Any]) -> Floats:
     """Return sum_ij psi_ij psi_ij', from tables of shape (S, I, K) and counts of shape (I, K)."""
-    flat = psi.reshape(len(psi), -1)
+    flat = psi.reshape(len(psi), counts.size)
     return np.asarray((flat * counts.reshape(-1)) @ flat.T)
 
 
-def _scaled(columns: Columns, raters: Floats, same: Floats, n_raters: Floats, own: Floats | None) -> Covariance:
+def _scaled(columns: Columns, raters: Floats, same: Floats, n_raters: Floats, own: Floats) -> Covariance:
     n_items = (columns.weights > 0).sum(axis=0).astype(np.float64)
     a = columns.influence * np.sqrt(ratio(n_items, n_items - 1, 0.0))
     f = np.sqrt(ratio(n_raters - 1, n_raters, 0.0))

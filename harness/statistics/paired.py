@@ -15,10 +15,9 @@ from lm_plural.harness.statistics import agreement, leave_one_out
 from lm_plural.harness.statistics.changes import Changes, critical_one_sided
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
 from lm_plural.harness.statistics.family import simultaneous
-from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, membership_matrix
+from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, joint
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.intervals import NEAR_ZERO
-from lm_plural.harness.statistics.jackknife import Columns, covariance, disjoint_covariance
 from lm_plural.harness.statistics.leave_one_out import Contribution
 from lm_plural.harness.statistics.paired_parts import bias_change, divergence_change
 
@@ -70,9 +69,8 @@ def group_changes(
         column = next(iter(gradient))
         n_items, n_raters = found.n_items(column), found.n_raters(column)
         usable = (n_raters >= least) & ((n_items >= 2) | (inference == "raters")) & (inference != "none")
-        gradient = {
-            part: np.where(usable, slope, 0.0) for part, slope in gradient.items()
-        }  # a variance of 0 is no interval
+        # a variance of 0 is no interval
+        gradient = {part: np.where(usable, slope, 0.0) for part, slope in gradient.items()}
         how = found.covariance, found.loadings(gradient), inference, rng, draws
         e = found.combine(value, gradient)
         critical, adjusted = simultaneous(e, *how)
@@ -98,17 +96,9 @@ def _joint(
     single = {"bias": bias_change(sums, q_a, q_b), "divergence": divergence_change(sums, q_a, q_b, weights.single)}
     pair = {"change": change, "of_a": of_a, "of_b": of_b, "signal": leave_one_out.between(sums, weights.pair)}
     parts = single | pair
-    columns = Columns(
-        np.concatenate([p.value for p in parts.values()], axis=1),
-        np.concatenate([np.moveaxis(p.table, 1, 2) for p in parts.values()], axis=2),
-        np.hstack([np.tile(weights.single, len(single)), np.tile(weights.pair, len(pair))]),
-        np.tile(membership_matrix(members, coded.n_raters), len(parts)),
-        np.tile(np.arange(members.n_groups), len(parts)),
-        np.tile(sums.n, len(parts)),
-    )
-    value = columns.total.reshape(len(parts), -1)
+    of_items = [weights.single] * len(single) + [weights.pair] * len(pair)
+    value, cov = joint(coded, members, counts, parts.values(), of_items, sums.n)
     value[-1] = agreement.signal(coded, members, sums, weights.pair)
-    cov = disjoint_covariance(coded, members, columns, counts) if members.disjoint else covariance(coded, columns)
     return GroupStatistics(tuple(parts), value, cov, inference)
 
 

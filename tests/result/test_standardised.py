@@ -41,9 +41,8 @@ def given(values: dict[str, tuple[float, int]], items: int = 100) -> tuple[list[
     """Cells by name with their item mean and raters; each has variance .01 of items and .04 of raters."""
     mean, raters = (np.array(x) for x in zip(*values.values(), strict=True))
     g = len(values)
-    cov = Covariance(
-        0.01 * np.eye(g), 0.04 * np.eye(g), np.zeros((g, g)), np.arange(g), np.full(g, float(items)), 1.0 * raters
-    )
+    nothing, n_items = np.zeros((g, g)), np.full(g, float(items))
+    cov = Covariance(0.01 * np.eye(g), 0.04 * np.eye(g), nothing, np.arange(g), n_items, 1.0 * raters, nothing)
     return list(values), GroupStatistics(("item_mean",), mean[None], cov, "items+raters"), raters
 
 

@@ -39,8 +39,8 @@ def two_way_variance(levels: np.ndarray, rest: np.ndarray) -> tuple[float, float
     weights = Weighting.of(sums).single
     table = np.moveaxis(item_mean(sums, weights).table, 1, 2)
     member, pool = np.ones((raters, 1), dtype=bool), np.zeros(1, dtype=np.int64)
-    columns = Columns(rest[:, None], table, weights, member, pool, sums.n)
-    variance, df = covariance(coded, columns).variance(np.eye(1), "items+raters")
+    columns = Columns(rest[:, None], table, weights, pool, sums.n)
+    variance, df = covariance(coded, columns, member).variance(np.eye(1), "items+raters")
     return float(variance[0]), float(df[0])
 
 

@@ -124,7 +124,7 @@ def test_several_axes_stand_side_by_side_in_one_covariance():
     for k, alone in enumerate((statistics(coded, q, first), statistics(coded, q, second))):
         names = len(alone.names)
         at = np.concatenate([s * 4 + 2 * k + np.arange(2) for s in range(names)])
-        for part in ("items", "raters", "same", "within_items"):
+        for part in ("items", "raters", "same", "own"):
             whole, own = getattr(together.covariance, part), getattr(alone.covariance, part)
             np.testing.assert_allclose(whole[np.ix_(at, at)], own, atol=1e-14)
     cross = together.covariance.raters[0, 2]  # item means of the first groups of either axis share raters

@@ -30,29 +30,30 @@ def unit(scaling: Scaling) -> float:
     return float(1 / scaling.spacing[0])
 
 
-def columns_of(
-    parts: list[Contribution], weights: np.ndarray, members: Membership, n_raters: int, n: np.ndarray | None = None
-) -> Columns:
+def columns_of(parts: list[Contribution], weights: np.ndarray, members: Membership, n: np.ndarray) -> Columns:
     s, g = len(parts), members.n_groups
-    member = np.zeros((n_raters, g), dtype=bool)
-    member[members.rater, members.group] = True
     return Columns(
         np.concatenate([p.value for p in parts], axis=1),
         np.concatenate([np.moveaxis(p.table, 1, 2) for p in parts], axis=2),
         np.tile(weights, s),
-        np.tile(member, s),
         np.tile(np.arange(g), s),
-        None if n is None else np.tile(n, s),
+        np.tile(n, s),
     )
+
+
+def general(coded: Coded, columns: Columns, members: Membership) -> Covariance:
+    """Return the covariance the way that serves any membership."""
+    member = np.zeros((coded.n_raters, members.n_groups), dtype=bool)
+    member[members.rater, members.group] = True
+    return covariance(coded, columns, np.tile(member, columns.weights.shape[1] // members.n_groups))
 
 
 def test_o3_linear_mean():
     coded = crossed(np.array([[1, 2, 3], [2, 4, 6]]) - 1)
     everyone = Membership.everyone(3)
     sums = Sums.of(count_levels(coded, everyone), Scaling.plain(coded.positions))
-    found = covariance(
-        coded, columns_of([item_mean(sums, agreement.item_weights(sums))], agreement.item_weights(sums), everyone, 3)
-    )
+    v = agreement.item_weights(sums)
+    found = general(coded, columns_of([item_mean(sums, v)], v, everyone, sums.n), everyone)
     one = np.eye(1)
     assert (found.items[0, 0], found.raters[0, 0]) == pytest.approx((1, 0.75))
     assert found.same[0, 0] == pytest.approx(0.416667, abs=1e-6)
@@ -72,8 +73,8 @@ def test_o4_divergence_with_leave_one_out():
     psi = [[0.233333, 0.233333, -0.033333, -0.433333], [0.083333, 0.083333, 0.083333, -0.25], [-0.233333, 0.033333]]
     for i, (row, ratings) in enumerate(zip(psi, [[0, 0, 2, 4], [1, 1, 1, 2], [0, 3]], strict=True)):
         np.testing.assert_allclose(part.table[i, 0, ratings] * k, row, atol=1e-6)
-    columns = columns_of([part], agreement.item_weights(sums), everyone, 4)
-    found = covariance(coded, columns)
+    columns = columns_of([part], agreement.item_weights(sums), everyone, sums.n)
+    found = general(coded, columns, everyone)
     assert columns.total[0] * k == pytest.approx(-0.106667, abs=1e-6)
     got = [m[0, 0] * k**2 for m in (found.items, found.raters, found.same)]
     assert got == pytest.approx([0.00401481, 0.04101852, 0.03805556], abs=1e-8)
@@ -152,7 +153,7 @@ def grouped(case: Case, pairs: list[tuple[int, int]]) -> tuple[Columns, Membersh
     sums, cdf = Sums.of(counts, Scaling.plain(case.positions)), model_cdf(case.q)
     v = agreement.item_weights(sums)
     parts = [item_mean(sums, v), divergence(sums, cdf, v), disagreement(sums, v), between(sums, v)]
-    return columns_of(parts, v, members, case.grid.shape[1], sums.n), members, counts
+    return columns_of(parts, v, members, sums.n), members, counts
 
 
 @quick
@@ -160,7 +161,7 @@ def grouped(case: Case, pairs: list[tuple[int, int]]) -> tuple[Columns, Membersh
 def test_the_fast_way_for_disjoint_groups_is_the_same(case: Case, data: st.DataObject):
     group = data.draw(st.lists(st.integers(-1, 1), min_size=case.grid.shape[1], max_size=case.grid.shape[1]))
     columns, members, counts = grouped(case, [(j, g) for j, g in enumerate(group) if g >= 0])
-    a, b = covariance(case.coded, columns), disjoint_covariance(case.coded, members, columns, counts)
+    a, b = general(case.coded, columns, members), disjoint_covariance(case.coded, members, columns, counts)
     for name in ("items", "raters", "same", "n_items", "n_raters", "own"):
         np.testing.assert_allclose(getattr(a, name), getattr(b, name), atol=1e-14, err_msg=name)
 
@@ -168,14 +169,14 @@ def test_the_fast_way_for_disjoint_groups_is_the_same(case: Case, data: st.DataO
 @quick
 @given(cases(), st.randoms())
 def test_neither_the_order_of_rows_nor_the_size_of_blocks_matters(case: Case, random):
-    columns, *_ = grouped(case, [(j, j % 2) for j in range(case.grid.shape[1])] + [(0, 1)])
-    whole, order = covariance(case.coded, columns), list(range(len(case.coded.item)))
+    columns, members, _ = grouped(case, [(j, j % 2) for j in range(case.grid.shape[1])] + [(0, 1)])
+    whole, order = general(case.coded, columns, members), list(range(len(case.coded.item)))
     random.shuffle(order)
     c = case.coded
     mixed = Coded(c.item[order], c.rater[order], c.level[order], c.n_items, c.n_raters, c.positions)
     with pytest.MonkeyPatch.context() as m:
         m.setattr("lm_plural.harness.statistics.jackknife.BLOCK", 1)
-        again = covariance(mixed, columns)
+        again = general(mixed, columns, members)
     for name in ("items", "raters", "same", "n_raters", "own"):
         np.testing.assert_allclose(getattr(whole, name), getattr(again, name), atol=1e-14, err_msg=name)
 
@@ -184,9 +185,8 @@ def test_a_rater_on_two_sides_makes_them_covary():
     coded = crossed(np.array([[0, 1, 1], [0, 0, 1], [0, 0, 1]]), [0.0, 1.0])
     members = belong([(0, 0), (1, 0), (1, 1), (2, 1)])
     sums = Sums.of(count_levels(coded, members), Scaling.plain(coded.positions))
-    found = covariance(
-        coded, columns_of([item_mean(sums, agreement.item_weights(sums))], agreement.item_weights(sums), members, 3)
-    )
+    v = agreement.item_weights(sums)
+    found = general(coded, columns_of([item_mean(sums, v)], v, members, sums.n), members)
     r = np.array([[-1 / 6, 1 / 6, 0], [0, -1 / 3, 1 / 3]])  # mean over items of (x - mean) / (n - 1)
     np.testing.assert_allclose(found.raters, r @ r.T / 2, atol=1e-12)
     gap = np.array([[1.0, -1.0]])
@@ -194,7 +194,9 @@ def test_a_rater_on_two_sides_makes_them_covary():
 
 
 def test_degrees_of_freedom_are_those_of_the_scarcer_factor():
-    v = Covariance(np.eye(1), np.eye(1) * 4, np.eye(1), np.zeros(1, dtype=int), np.array([11.0]), np.array([4.0]))
+    v = Covariance(
+        np.eye(1), np.eye(1) * 4, np.eye(1), np.zeros(1, dtype=int), np.array([11.0]), np.array([4.0]), np.eye(1)
+    )
     variance, df = v.variance(np.eye(1), "items+raters")
     assert variance[0] == 4
     assert df[0] == pytest.approx(16 / (1 / 10 + 9 / 3))
@@ -206,9 +208,8 @@ def test_without_ratings_alike_nothing_varies():
     coded = crossed(np.zeros((3, 4), dtype=int), [0.0, 1.0])
     everyone = Membership.everyone(4)
     sums = Sums.of(count_levels(coded, everyone), Scaling.plain(coded.positions))
-    found = covariance(
-        coded, columns_of([item_mean(sums, agreement.item_weights(sums))], agreement.item_weights(sums), everyone, 4)
-    )
+    v = agreement.item_weights(sums)
+    found = general(coded, columns_of([item_mean(sums, v)], v, everyone, sums.n), everyone)
     variance, df = found.variance(np.eye(1), "items+raters")
     assert variance[0] == 0
     assert df[0] == np.inf
@@ -223,8 +224,8 @@ def test_with_two_raters_an_item_raters_alone_vary_a_mean_as_much_as_they_do():
     everyone = Membership.everyone(60)
     sums = Sums.of(count_levels(coded, everyone), Scaling.plain(FIVE))
     v = agreement.item_weights(sums)
-    found = covariance(coded, columns_of([item_mean(sums, v)], v, everyone, 60, sums.n))
-    assert found.within_items[0, 0] == pytest.approx(2 / 800, rel=0.15)
+    found = general(coded, columns_of([item_mean(sums, v)], v, everyone, sums.n), everyone)
+    assert found.own[0, 0] == pytest.approx(2 / 800, rel=0.15)
     assert found.same[0, 0] == pytest.approx(4 / 800, rel=0.15)
     assert found.variance(np.eye(1), "raters")[0][0] < 1.4 * found.variance(np.eye(1), "items")[0][0]
 
@@ -240,7 +241,7 @@ def test_on_item_centred_ratings_the_cross_part_is_two_way_cluster_robust():
     coded, everyone = crossed(grid, FIVE), Membership.everyone(12)
     sums = Sums.of(count_levels(coded, everyone), Scaling.plain(FIVE))
     v = agreement.item_weights(sums)
-    found = covariance(coded, columns_of([item_mean(sums, v)], v, everyone, 12, sums.n))
+    found = general(coded, columns_of([item_mean(sums, v)], v, everyone, sums.n), everyone)
     y = (grid - grid.mean(axis=1, keepdims=True))[coded.item, coded.rater]
     data = pd.DataFrame({"y": y, "item": coded.item, "rater": coded.rater})
     plain = pf.ssc(k_adj=False, G_adj=False)
