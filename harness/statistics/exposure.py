@@ -22,7 +22,7 @@ from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.agreement import weighted_mean
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, count_levels
 from lm_plural.harness.statistics.family import Family, family
-from lm_plural.harness.statistics.groups import GroupStatistics, joint
+from lm_plural.harness.statistics.groups import GroupStatistics, covariance_of, stack
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.leave_one_out import Contribution
 from lm_plural.harness.statistics.sides import Sides, support
@@ -139,7 +139,8 @@ def exposure_statistics(
         weights.append(v * _felt(concerns, counts, v))
         parts.append(exposure_part(concerns, counts, s, weights[-1]))
         value.append(exposure(concerns.mean(counts), s, weights[-1]))
-    _, found = joint(concerns.coded, members, counts, parts, weights, counts.sum(axis=2).astype(np.float64))
+    columns = stack(parts, weights, counts.sum(axis=2).astype(np.float64))
+    found = covariance_of(concerns.coded, members, columns, counts)
     return GroupStatistics((CONCERN, *badness), np.array(value), found, inference)
 
 

@@ -174,45 +174,45 @@ def group_statistics(
     inference : {"items+raters", "raters", "items", "none"}
     """
     sums = Sums.of(counts, scaling)
+    names, columns = _base(sums, q, weights)
+    value = columns.total.reshape(len(names), -1)
+    value[names.index("signal")] = agreement.signal(coded, members, sums, weights.pair)
+    return _with_rps(GroupStatistics(names, value, covariance_of(coded, members, columns, counts), inference))
+
+
+def _base(sums: Sums, q: npt.ArrayLike | None, weights: Weighting) -> tuple[tuple[str, ...], Columns]:
+    """Return the base statistics but rps; their parts, as large as the columns, end here."""
     parts = {n: p for n, p in parts_of(sums, q, weights).items() if n != "rps"}
-    value, cov = joint(coded, members, counts, parts.values(), [weights.by_name(n) for n in parts], sums.n)
-    value[list(parts).index("signal")] = agreement.signal(coded, members, sums, weights.pair)
-    return _with_rps(GroupStatistics(tuple(parts), value, cov, inference))
+    return tuple(parts), stack(parts.values(), [weights.by_name(n) for n in parts], sums.n)
 
 
-def joint(
-    coded: Coded,
-    members: Membership,
-    counts: npt.ArrayLike,
-    parts: Iterable[leave_one_out.Contribution],
-    weights: Sequence[Floats],
-    n: Floats,
-) -> tuple[Floats, Covariance]:
-    """Return means of S statistics of every group, shape (S, G), and their covariance, columns ``statistic x group``.
+def stack(parts: Iterable[leave_one_out.Contribution], weights: Sequence[Floats], n: Floats) -> Columns:
+    """Return columns ``statistic x group``, group fastest.
 
     Parameters
     ----------
-    coded : Coded
-    members : Membership
-    counts : array_like, shape (I, G, K_fine)
     parts : iterable of Contribution, S of them
     weights : sequence of ndarray, shape (I, G)
         Of items, for each statistic.
     n : ndarray, shape (I, G)
         Raters.
     """
-    parts, s, g = list(parts), len(weights), members.n_groups
-    columns = Columns(
+    parts, s = list(parts), len(weights)
+    return Columns(
         np.concatenate([p.value for p in parts], axis=1),
         np.concatenate([np.moveaxis(p.table, 1, 2) for p in parts], axis=2),
         np.hstack(weights),
-        np.tile(np.arange(g), s),
+        np.tile(np.arange(n.shape[1]), s),
         np.tile(n, s),
     )
-    value = columns.total.reshape(s, g)
+
+
+def covariance_of(coded: Coded, members: Membership, columns: Columns, counts: npt.ArrayLike) -> Covariance:
+    """Return the covariance of stacked columns, the fast way where no rater is in two groups."""
     if members.disjoint:
-        return value, disjoint_covariance(coded, members, columns, counts)
-    return value, covariance(coded, columns, np.tile(membership_matrix(members, coded.n_raters), s))
+        return disjoint_covariance(coded, members, columns, counts)
+    s = columns.weights.shape[1] // members.n_groups
+    return covariance(coded, columns, np.tile(membership_matrix(members, coded.n_raters), s))
 
 
 def _with_rps(found: GroupStatistics) -> GroupStatistics:

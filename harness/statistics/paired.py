@@ -15,7 +15,7 @@ from lm_plural.harness.statistics import agreement, leave_one_out
 from lm_plural.harness.statistics.changes import Changes, critical_one_sided
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
 from lm_plural.harness.statistics.family import simultaneous
-from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, joint
+from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, covariance_of, stack
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.intervals import NEAR_ZERO
 from lm_plural.harness.statistics.leave_one_out import Contribution
@@ -97,9 +97,10 @@ def _joint(
     pair = {"change": change, "of_a": of_a, "of_b": of_b, "signal": leave_one_out.between(sums, weights.pair)}
     parts = single | pair
     of_items = [weights.single] * len(single) + [weights.pair] * len(pair)
-    value, cov = joint(coded, members, counts, parts.values(), of_items, sums.n)
+    columns = stack(parts.values(), of_items, sums.n)
+    value = columns.total.reshape(len(parts), -1)
     value[-1] = agreement.signal(coded, members, sums, weights.pair)
-    return GroupStatistics(tuple(parts), value, cov, inference)
+    return GroupStatistics(tuple(parts), value, covariance_of(coded, members, columns, counts), inference)
 
 
 def _functions(found: GroupStatistics) -> dict[str, tuple[Floats, dict[str, Floats | float]]]:
