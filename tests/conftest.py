@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,21 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests read and fetch out of the user's cache; only the embedded model's weights are shared with it."""
+    from lm_plural.harness.files import cache_dir
+    from lm_plural.harness.model.embedded import embedded_model
+
+    weights = embedded_model()
+    own = tmp_path_factory.mktemp("cache")
+    if weights.parent == cache_dir():
+        (own / weights.name).symlink_to(weights)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LM_PLURAL_CACHE", str(own))
+        yield
 
 
 @pytest.fixture(scope="session")

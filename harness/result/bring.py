@@ -13,7 +13,7 @@ from lm_plural.harness.ratings.clean import Rules, build_table
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable
 from lm_plural.harness.result.options import Predictions
-from lm_plural.harness.task.datafile import locate, read_any, read_columns
+from lm_plural.harness.task.datafile import columns_of, locate, read_columns
 from lm_plural.harness.task.dataset import levels
 
 KEYS = ("item_id", "rater_id")
@@ -39,7 +39,7 @@ def read_ratings(
     if taken := [n for n in names if n in (*KEYS, "rating", "weight", "row")]:
         raise UsageError(f"axis {taken[0]!r}: expected a column that says something of raters")
     called = {name: (columns or {}).get(name, name) for name in (*KEYS, "rating", "weight")}
-    weight = ["weight"] if called["weight"] in read_any(path).columns or "weight" in (columns or {}) else []
+    weight = ["weight"] if called["weight"] in columns_of(path) or "weight" in (columns or {}) else []
     wanted = {called[name]: name for name in (*KEYS, "rating", *weight)}
     if twice := [n for n in names if n in wanted]:
         raise UsageError(f"axis {twice[0]!r}: expected a column that says something of raters")
@@ -70,7 +70,7 @@ def read_predictions(path: Path, scale: Scale) -> Predictions:
         is not on the scale.
     """
     columns = [f"p{k}" for k in range(1, scale.size + 1)]
-    header = read_any(path).columns
+    header = columns_of(path)
     if (one_more := f"p{scale.size + 1}") in header:
         raise PluralError(f"{at(path, 1, '')}column {one_more!r}; expected p1..p{scale.size}, one for each level")
     if "prediction" in header and not set(columns) & set(header):

@@ -59,7 +59,7 @@ def respond_result(
         "seed": options.seed,
         "notes": [
             *map(str, table.exclusions),
-            *work.loaded.unrated,
+            *work.loaded.notes,
             *([NO_RATERS] if options.inference == "raters" else []),
         ],
         "overall": {

@@ -1,4 +1,4 @@
-"""Finding a recipe's files, checking their bytes and reading them as text columns."""
+"""Reading data files of any kind as one: cells as text, in a stream where the kind allows it."""
 
 from __future__ import annotations
 
@@ -6,116 +6,164 @@ import csv
 import gzip
 import io
 import json
-import os
 import zlib
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from lm_plural.harness.errors import PluralError, at, did_you_mean
-from lm_plural.harness.files import is_file, sha256_file
-from lm_plural.harness.task.recipe import DataFile, Recipe
+from lm_plural.harness.errors import PluralError, at
+from lm_plural.harness.files import is_file
+from lm_plural.harness.task.apply import FAULT, MARKS, ROW, RULE, need, unnested
 
 #: First bytes of a gzipped file, whatever its name.
 GZIP = b"\x1f\x8b"
-MIRROR = "LM_PLURAL_DATA_MIRROR"
+#: Bits of a row number; above them the number of the file.
+FILE_BITS = 40
 
 
-class MissingFileError(PluralError):
-    """A data file that is not at hand."""
+def scan(path: Path, records: str | None = None, key: str | None = None) -> pl.LazyFrame:
+    """Return a file's rows: scalars as text, an empty one as null, nested records as columns with dotted names.
 
-
-def find_file(recipe: Recipe, name: str, folder: Path) -> Path:
-    """Return the path of a recipe's file, its checksum verified.
-
-    It is looked for beside the recipe, then in ``$LM_PLURAL_DATA_MIRROR/<dataset>/``.
-
-    Raises
-    ------
-    PluralError
-        If it is nowhere, or its bytes are not the ones the recipe was written for.
-    """
-    spec: DataFile = recipe.files[name]
-    places = [folder / spec.path]
-    if mirror := os.environ.get(MIRROR):
-        places += [Path(mirror) / recipe.dataset / spec.path, Path(mirror) / spec.path]
-    for path in places:
-        if is_file(path):
-            return _checked(path, spec)
-    source = f" (published at {spec.url})" if spec.url else ""
-    looked = ", ".join(map(str, places))
-    raise MissingFileError(
-        f"data set {recipe.dataset!r}: no file {spec.path}{source}; looked for {looked}; set {MIRROR}"
-    )
-
-
-def _checked(path: Path, spec: DataFile) -> Path:
-    try:
-        found = sha256_file(path)
-    except OSError as e:
-        raise PluralError(f"{path}: cannot read: {e.strerror}") from e
-    if found != spec.sha256:
-        raise PluralError(f"{path}: sha256 is {found}, expected {spec.sha256}: not the file the recipe describes")
-    return path
-
-
-def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
-    """Read columns of a CSV (also .gz), JSON lines or Parquet file as text, empty cells as null, plus ``row``.
-
-    Rows in which all of them are empty are left out.
-
-    Raises
-    ------
-    PluralError
-        If the file is not of its kind, is empty, or lacks a column.
-    """
-    frame = read_any(path)
-    if missing := [c for c in columns if c not in frame.columns]:
-        hint = did_you_mean(missing[0], frame.columns)
-        raise PluralError(f"{at(path, 1, '')}no column {missing[0]!r}{hint}; there are {', '.join(frame.columns)}")
-    for column in columns:
-        if f"{column}_duplicated_0" in frame.columns:  # polars' name for the second of two
-            raise PluralError(f"{at(path, 1, '')}column {column!r} stands twice; expected once")
-        if (kind := frame.schema[column]).is_nested() or kind.is_object() or kind == pl.Binary:
-            raise PluralError(f"{at(path, 1, '')}column {column!r} holds {kind}; expected text or numbers")
-    text = [pl.col(c).cast(pl.String).str.strip_chars().replace("", None) for c in dict.fromkeys(columns)]
-    if "row" in columns:
-        raise PluralError(f"{at(path, 1, '')}column 'row' needs another name")
-    return frame.select(text).with_row_index("row").filter(~pl.all_horizontal(pl.col(columns).is_null()))
-
-
-def read_any(path: Path) -> pl.DataFrame:
-    """Read a CSV (also .gz), TSV, JSON lines or Parquet file, told by its ending; CSV cells stay text.
+    Parameters
+    ----------
+    path : Path
+        CSV or TSV (also .gz), JSON, JSON lines or Parquet, told by its ending.
+    records : str, optional
+        Of a JSON file: dotted path to the list or mapping of records, ``.`` for the whole file.
+    key : str, optional
+        Column for the keys of a mapping of records.
 
     Raises
     ------
     PluralError
         If it is not there or not of its kind.
     """
+    with reading(path):
+        frame = _records_frame(path, records, key) if path.suffix == ".json" else _scan(path)
+        there = frame.collect_schema().names()
+        frame = frame.drop(c for c in MARKS if c in there)  # see need()
+        empty = pl.lit(None, pl.String)
+        return unnested(frame.with_row_index(ROW).with_columns(empty.alias(RULE), empty.alias(FAULT)))
+
+
+def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
+    """Read columns of a file as text, empty cells as null, plus ``row``; rows that are empty there are left out.
+
+    Raises
+    ------
+    PluralError
+        If the file is not of its kind, is empty, or lacks a column.
+    """
+    with reading(path):
+        return chosen(scan(path), columns).select(ROW, *dict.fromkeys(columns)).collect()
+
+
+def chosen(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
+    """Return the rows in which some columns are not all empty; each must be there and hold text or numbers."""
+    need(frame, columns)
+    schema = frame.collect_schema()
+    for column in columns:
+        if schema[column] != pl.String:
+            raise PluralError(f"column {column!r} holds {schema[column]}; expected text or numbers")
+    return frame.filter(~pl.all_horizontal(pl.col(c).is_null() for c in dict.fromkeys(columns)))
+
+
+def columns_of(path: Path) -> list[str]:
+    """Return the names of a file's columns."""
+    return [c for c in scan(path).collect_schema().names() if c not in MARKS]
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong in reading a file into one line that names it, with the line where it can be known."""
     try:
-        return _read(path)
-    except (pl.exceptions.PolarsError, OSError) as e:
+        yield
+    except PluralError as e:
+        text = str(e)
+        raise (e if text.startswith(str(path)) else type(e)(f"{at(path, 1, '')}{text}")) from e
+    except (pl.exceptions.PolarsError, OSError, ValueError, EOFError, RecursionError, zlib.error) as e:
         reason = str(e).splitlines()[0] if str(e) else type(e).__name__
-        line = _broken_line(path) if is_file(path) and path.suffix != ".parquet" else None
+        line = _broken_line(path) if is_file(path) and path.suffix not in (".parquet", ".json") else None
         raise PluralError(at(path, line, f"cannot read: {reason}")) from e
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _scan(path: Path) -> pl.LazyFrame:
     name = path.name.removesuffix(".gz")
+    if not is_file(path):
+        raise FileNotFoundError("no such file")
     if name.endswith(".parquet"):
-        return pl.read_parquet(path, glob=False)
+        return pl.scan_parquet(path, glob=False)
     if name.endswith((".jsonl", ".ndjson")):
-        return pl.read_ndjson(path.read_bytes(), infer_schema_length=None)
-    return pl.read_csv(path, infer_schema=False, separator="\t" if name.endswith(".tsv") else ",", glob=False)
+        return _scan_lines(_plain(path))
+    separator = "\t" if name.endswith(".tsv") else ","
+    if name == path.name:
+        return pl.scan_csv(path, infer_schema=False, separator=separator, glob=False)
+    return pl.read_csv(_plain(path), infer_schema=False, separator=separator).lazy()
+
+
+def _scan_lines(text: bytes) -> pl.LazyFrame:
+    """Read JSON lines; what polars refuses, Python may read (NaN, cells of mixed kinds)."""
+    try:
+        return pl.read_ndjson(text, infer_schema_length=None).lazy()
+    except pl.exceptions.PolarsError:
+        rows = [_as_text(json.loads(line)) for line in text.decode().split("\n") if line.strip()]
+        if not rows or not all(isinstance(r, dict) for r in rows):
+            raise
+        return pl.from_dicts(rows, infer_schema_length=None).lazy()
+
+
+def _plain(path: Path) -> bytes:
+    raw = path.read_bytes()
+    return gzip.decompress(raw) if raw[:2] == GZIP else raw
+
+
+def _records_frame(path: Path, where: str | None, key: str | None) -> pl.LazyFrame:
+    """Read a JSON file's records; whatever is no list or mapping in them becomes text."""
+    value = json.loads(_plain(path))
+    for part in (where or ".").split("."):
+        if part and not (isinstance(value, dict) and part in value):
+            raise PluralError(f"{path}: no {part!r} on the way to the records {where!r}")
+        value = value[part] if part else value
+    if isinstance(value, dict):
+        rows = [{**({key: str(k)} if key else {}), **v} for k, v in value.items() if isinstance(v, dict)]
+    else:
+        rows = [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+    if not rows or len(rows) != len(value):
+        raise PluralError(f"{path}: expected a list or mapping of records at {where or '.'!r}")
+    return pl.from_dicts([_as_text(r) for r in rows], infer_schema_length=None).lazy()
+
+
+def _as_text(value: Any) -> Any:
+    """Return JSON with all scalars as text, so that a column that mixes kinds is one of text."""
+    if isinstance(value, dict):
+        return {k: _as_text(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_as_text(v) for v in value]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None or value != value else str(value)
+
+
+def stacked(frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
+    """Return frames one below the other, each row still knowing its file (see :func:`place`)."""
+    if len(frames) == 1:
+        return frames[0]
+    numbered = [f.with_columns(pl.col(ROW).cast(pl.UInt64) + (k << FILE_BITS)) for k, f in enumerate(frames)]
+    return pl.concat(numbered, how="diagonal")
+
+
+def place(paths: Sequence[Path], row: int) -> str:
+    """Return ``file:line`` of a row of the files that were stacked."""
+    return locate(paths[row >> FILE_BITS], row & ((1 << FILE_BITS) - 1))
 
 
 def locate(path: Path, row: int) -> str:
     """Return ``file:line`` of a 0-based data row; cells may hold line breaks, so CSV records are counted."""
     name = path.name.removesuffix(".gz")
-    if name.endswith(".parquet"):
+    if name.endswith((".parquet", ".json")):
         return f"{path}: row {row + 1}"
     line = 1
     for n, (line, _) in enumerate(_records(path)):
@@ -126,9 +174,8 @@ def locate(path: Path, row: int) -> str:
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield the records of a CSV (the first is the header) or JSON lines file and the line each begins on."""
-    raw = path.read_bytes()
     name = path.name.removesuffix(".gz")
-    text = (gzip.decompress(raw) if raw[:2] == GZIP else raw).decode("utf-8", errors="replace")
+    text = _plain(path).decode("utf-8", errors="replace")
     if not name.endswith((".csv", ".tsv")):
         yield from ((n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip())
         return

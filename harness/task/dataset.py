@@ -2,32 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
-from lm_plural.harness.ratings.clean import build_table
+from lm_plural.harness.hashing import digest
+from lm_plural.harness.ratings.clean import Compact, clean
+from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import UNDECLARED, RatingTable
-from lm_plural.harness.task.datafile import find_file, locate, read_columns
+from lm_plural.harness.task.apply import FAULT, ROW, RULE, apply_steps, holds, left_out, need
+from lm_plural.harness.task.archive import extracted
+from lm_plural.harness.task.datafile import chosen, place, reading, scan, stacked
+from lm_plural.harness.task.find import fetched_folder, find_file, sha256_of
+from lm_plural.harness.task.normal import Cache
 from lm_plural.harness.task.recipe import Recipe
+
+#: Rows of ratings that are checked at once.
+BATCH = 1_000_000
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Items and ratings of a recipe, read when first asked for."""
+    """Items and ratings of a recipe, read when first asked for.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    folder : Path
+        Of the recipe.
+    filters : mapping of str to bool
+        Quality filters of the recipe to switch on or off.
+    """
 
     recipe: Recipe
     folder: Path
+    filters: Mapping[str, bool] = field(default_factory=dict)
 
-    @property
+    def __post_init__(self) -> None:
+        for name in self.filters:
+            if name not in self.recipe.filters:
+                known = ", ".join(self.recipe.filters) or "none"
+                hint = did_you_mean(name, self.recipe.filters)
+                raise UsageError(f"data set {self.recipe.dataset!r} has no filter {name!r}{hint}; there are {known}")
+
+    @cached_property
     def data_hash(self) -> str:
-        """Identity of the data: what the recipe says of the bytes and of reading them."""
-        from lm_plural.harness.hashing import digest
+        """Identity of the data: what the recipe says of the bytes and of reading them, and the filters that are on.
 
-        return digest(self.recipe.model_dump(mode="json"))
+        The bytes themselves, where the recipe does not know their checksum.
+        """
+        unchecked = {n: sha256_of(self.path(n)) for n, f in self.recipe.files.items() if f.sha256 is None}
+        on = [n for n, f in self.recipe.filters.items() if self.filters.get(n, f.on)]
+        return digest([self.recipe.model_dump(mode="json"), unchecked, on])
 
     def path(self, name: str) -> Path:
         """Return a file of the recipe, checked."""
@@ -42,17 +72,7 @@ class Dataset:
         PluralError
             If an id is missing, or stands twice with different fields.
         """
-        spec = self.recipe.items
-        path = self.path(spec.file)
-        rows = read_columns(path, [spec.id, *spec.fields]).with_columns(item_id=pl.col(spec.id))
-        if (empty := rows.filter(pl.col("item_id").is_null())).height:
-            raise PluralError(f"{locate(path, empty['row'][0])}: an item without {spec.id}")
-        items = rows.select("row", "item_id", *(f for f in spec.fields if f != "item_id"))
-        items = items.unique(subset=items.columns[1:], keep="first", maintain_order=True)
-        if (twice := items.filter(~pl.col("item_id").is_first_distinct())).height:
-            at = twice.row(0, named=True)
-            raise PluralError(f"{locate(path, at['row'])}: item {at['item_id']!r} stands twice with different fields")
-        return items.drop("row")
+        return self._cache.items(self._read_items)
 
     def table(self, dimension: str) -> RatingTable:
         """Return the rating table of one dimension, troublesome rows treated by the recipe's rules.
@@ -64,26 +84,111 @@ class Dataset:
         PluralError
             For trouble in the files that no rule covers.
         """
+        known = self.recipe.ratings.dimensions
+        if dimension not in known:
+            raise UsageError(
+                f"data set {self.recipe.dataset!r} has no ratings on {dimension!r}{did_you_mean(dimension, known)}; "
+                f"there are {', '.join(known)}"
+            )
         if dimension not in self._tables:
-            self._tables[dimension] = self._build(dimension)
+            found = self._cache.ratings(dimension, lambda: self._read_ratings(dimension))
+            self._tables[dimension] = found.table(self._scales)
         return self._tables[dimension]
 
     @cached_property
     def _tables(self) -> dict[str, RatingTable]:
         return {}
 
-    def _build(self, dimension: str) -> RatingTable:
-        recipe, spec = self.recipe, self.recipe.ratings
-        if dimension not in spec.dimensions:
-            known = spec.dimensions
-            raise UsageError(
-                f"data set {recipe.dataset!r} has no ratings on {dimension!r}{did_you_mean(dimension, known)}; "
-                f"there are {', '.join(known)}"
-            )
-        path, rated = self.path(spec.file), spec.dimensions[dimension]
+    @cached_property
+    def _cache(self) -> Cache:
+        return Cache(self.recipe.dataset, self.data_hash)
+
+    @property
+    def _scales(self) -> dict[str, Scale]:
+        return {name: s.scale() for name, s in self.recipe.scales.items()}
+
+    def _source(self, name: str) -> tuple[pl.LazyFrame, list[Path]]:
+        """Return a file or table by name, and the files its rows come from."""
+        if spec := self.recipe.files.get(name):
+            path = self.path(name)
+            if spec.member:
+                path = extracted(path, spec.member, fetched_folder(self.recipe.dataset))
+            return scan(path, spec.records, spec.key), [path]
+        table = self.recipe.tables[name]
+        found = [self._source(source) for source in table.sources]
+        paths = [path for _, some in found for path in some]
+        with reading(paths[0]):
+            frame = stacked([frame for frame, _ in found])
+            return apply_steps(frame, table.steps, lambda other: self._source(other)[0]), paths
+
+    def _read_items(self) -> pl.DataFrame:
+        spec = self.recipe.items
+        frame, paths = self._source(spec.file)
+        with reading(paths[0]):
+            fields = [f for f in spec.fields if f != "item_id"]
+            rows = chosen(_left(frame), [spec.id, *spec.fields]).with_columns(item_id=pl.col(spec.id))
+            once = rows.group_by("item_id", *fields).agg(pl.col(ROW).min(), pl.col(FAULT).first())
+            items = once.select(ROW, FAULT, "item_id", *fields).sort(ROW).collect(engine="streaming")
+        _stop(items, paths)
+        if (empty := items.filter(pl.col("item_id").is_null())).height:
+            raise PluralError(f"{place(paths, empty[ROW][0])}: an item without {spec.id}")
+        if (twice := items.filter(~pl.col("item_id").is_first_distinct())).height:
+            at = twice.row(0, named=True)
+            raise PluralError(f"{place(paths, at[ROW])}: item {at['item_id']!r} stands twice with different fields")
+        return items.drop(ROW, FAULT)
+
+    def _read_raters(self) -> pl.DataFrame:
+        spec = self.recipe.raters
+        frame, paths = self._source(spec.file)
+        with reading(paths[0]):
+            columns = list(dict.fromkeys(spec.axes.values()))
+            need(frame, [spec.id, *columns])
+            rows = _left(frame).filter(pl.col(spec.id).is_not_null())
+            once = rows.group_by(spec.id, *(c for c in columns if c != spec.id))
+            found = once.agg(pl.col(ROW).min(), pl.col(FAULT).first()).sort(ROW).collect(engine="streaming")
+        _stop(found, paths)
+        axes = [levels(pl.col(c), spec.separator, spec.undeclared).alias(axis) for axis, c in spec.axes.items()]
+        return found.select(pl.col(spec.id).alias("rater_id"), *axes)
+
+    def _read_ratings(self, dimension: str) -> Compact:
+        frame, paths = self._source(self.recipe.ratings.dimensions[dimension].file or self.recipe.ratings.file)
+        return clean(
+            self._batches(frame, paths, dimension),
+            self._read_raters(),
+            self._scales,
+            items=self.items["item_id"],
+            rules=self.recipe.rules,
+            locate=lambda row: place(paths, row),
+        )
+
+    def _batches(self, frame: pl.LazyFrame, paths: Sequence[Path], dimension: str) -> Iterator[pl.DataFrame]:
+        """Yield the raw ratings of a dimension, a million rows at a time."""
+        spec, n = self.recipe.ratings, 0
+        with reading(paths[0]):
+            rows = self._raw(frame, dimension)
+            for batch in rows.collect_batches(chunk_size=BATCH, maintain_order=True, engine="streaming"):
+                n += len(batch)
+                _refuse(batch, pl.col("item_id").is_null(), "item_id", f"no item in column {spec.item!r}", paths)
+                _refuse(batch, pl.col("rater_id").is_null(), "rater_id", f"no rater in column {spec.rater!r}", paths)
+                strange = ~pl.col("scale").is_in(list(self.recipe.scales), nulls_equal=True)
+                known = f"unknown scale; there are {', '.join(self.recipe.scales)}"
+                _refuse(batch, strange & pl.col("value").is_not_null(), "scale", known, paths)
+                yield batch
+        if spec.rows and n != spec.rows:
+            raise PluralError(f"{paths[0]}: {n} ratings; expected the {spec.rows} that were published")
+
+    def _raw(self, frame: pl.LazyFrame, dimension: str) -> pl.LazyFrame:
+        spec = self.recipe.ratings
+        rated = spec.dimensions[dimension]
         columns = [spec.item, spec.rater, rated.column, *filter(None, (spec.scale_column, spec.weight))]
-        rows = read_columns(path, columns).select(
-            "row",
+        for name, f in self.recipe.filters.items():
+            if self.filters.get(name, f.on):
+                need(frame, f.where)
+                frame = left_out(frame, holds(f.where), f"filter {name}")
+        return chosen(frame, columns).select(
+            ROW,
+            RULE,
+            FAULT,
             item_id=pl.col(spec.item),
             rater_id=pl.col(spec.rater),
             dimension=pl.lit(dimension),
@@ -91,35 +196,25 @@ class Dataset:
             value=pl.col(rated.column),
             **({"weight": pl.col(spec.weight)} if spec.weight else {}),
         )
-        _refuse(rows, pl.col("item_id").is_null(), "item_id", f"no item in column {spec.item!r}", path)
-        _refuse(rows, pl.col("rater_id").is_null(), "rater_id", f"no rater in column {spec.rater!r}", path)
-        strange = pl.col("value").is_not_null() & ~pl.col("scale").is_in(list(recipe.scales), nulls_equal=True)
-        _refuse(rows, strange, "scale", f"unknown scale; there are {', '.join(recipe.scales)}", path)
-        return build_table(
-            rows,
-            self._raters(),
-            {name: s.scale() for name, s in recipe.scales.items()},
-            items=self.items["item_id"],
-            rules=recipe.rules,
-            locate=lambda row: locate(path, row),
-        )
-
-    def _raters(self) -> pl.DataFrame:
-        spec = self.recipe.raters
-        rows = read_columns(self.path(spec.file), [spec.id, *spec.axes.values()]).filter(pl.col(spec.id).is_not_null())
-        axes = [
-            levels(pl.col(column), spec.separator, spec.undeclared).alias(axis) for axis, column in spec.axes.items()
-        ]
-        return rows.select(pl.col(spec.id).alias("rater_id"), *axes)
 
 
-def _refuse(rows: pl.DataFrame, bad: pl.Expr, column: str, message: str, path: Path) -> None:
-    for row, value in rows.filter(bad).select("row", column).head(1).iter_rows():
+def _left(frame: pl.LazyFrame) -> pl.LazyFrame:
+    return frame.filter(pl.col(RULE).is_null())
+
+
+def _stop(rows: pl.DataFrame, paths: Sequence[Path]) -> None:
+    for row, fault in rows.filter(pl.col(FAULT).is_not_null()).select(ROW, FAULT).head(1).iter_rows():
+        raise PluralError(f"{place(paths, row)}: {fault}")
+
+
+def _refuse(rows: pl.DataFrame, bad: pl.Expr, column: str, message: str, paths: Sequence[Path]) -> None:
+    bad = bad & pl.col(RULE).is_null() & pl.col(FAULT).is_null()
+    for row, value in rows.filter(bad).select(ROW, column).head(1).iter_rows():
         found = "" if value is None else f", found {value!r}"
-        raise PluralError(f"{locate(path, row)}: {message}{found}")
+        raise PluralError(f"{place(paths, row)}: {message}{found}")
 
 
-def levels(column: pl.Expr, separator: str | None, undeclared: list[str]) -> pl.Expr:
+def levels(column: pl.Expr, separator: str | None, undeclared: Sequence[str]) -> pl.Expr:
     """Return cells as lists of different levels; an empty or `undeclared` cell is ``["undeclared"]``."""
     known = column.replace(dict.fromkeys(undeclared, UNDECLARED)).fill_null(UNDECLARED)
     if not separator:

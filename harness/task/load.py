@@ -13,8 +13,9 @@ import polars as pl
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.ratings.table import RatingTable
+from lm_plural.harness.ratings.table import RatingTable, axis_name
 from lm_plural.harness.task.dataset import Dataset
+from lm_plural.harness.task.find import at_hand
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.recipe import Recipe
 from lm_plural.harness.task.schema import Task
@@ -45,6 +46,7 @@ class LoadedTask:
     task: Task
     dataset: Dataset
     document: Document
+    lacks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -87,10 +89,14 @@ class LoadedTask:
         return items
 
     @property
-    def unrated(self) -> list[str]:
-        """A note on items that cannot be asked about because nobody rated them; empty without any."""
-        lost = self._items.height - self.table.ratings["item_id"].n_unique()
-        return [f"{lost} of {self._items.height} items left out: no rating on {self.task.dimension}"] if lost else []
+    def notes(self) -> list[str]:
+        """What a reader of results must know of the data: unrated items, and what the recipe says."""
+        lost, recipe = self._items.height - self.table.ratings["item_id"].n_unique(), self.dataset.recipe
+        out = [f"{lost} of {self._items.height} items left out: no rating on {self.task.dimension}"] if lost else []
+        if not recipe.raters.known:
+            out.append("who gave which rating is not known: raters cannot be counted, intervals speak of items only")
+        out += [f"{f.path}: no checksum is known for this file" for f in recipe.files.values() if not f.sha256]
+        return [*out, *self.lacks, *recipe.notes]
 
     def docs(self, limit: Limit = None) -> list[Doc]:
         """Return what to ask, in file order: all, the first `limit` (a share below 1), or the ones at some places.
@@ -147,4 +153,27 @@ def load_task(document: Document, index: Index) -> LoadedTask:
         recipe_path = index.recipe_path(task.dataset, document.path)
     except UsageError as e:
         raise UsageError(document.at(("dataset",), str(e))) from e
-    return LoadedTask(task, Dataset(load_recipe(recipe_path), recipe_path.parent), document)
+    recipe, folder = load_recipe(recipe_path), recipe_path.parent
+    if recipe.stand_in and not at_hand(recipe, folder):
+        other = index.recipes().get(recipe.stand_in)
+        if other and at_hand(found := load_recipe(other), other.parent):
+            return _standing_in(task, recipe, Dataset(found, other.parent), document)
+    return LoadedTask(task, _dataset(task, recipe, folder, document), document)
+
+
+def _dataset(task: Task, recipe: Recipe, folder: Path, document: Document) -> Dataset:
+    try:
+        return Dataset(recipe, folder, task.filters)
+    except UsageError as e:
+        raise UsageError(document.at(("filters",), str(e))) from e
+
+
+def _standing_in(task: Task, recipe: Recipe, dataset: Dataset, document: Document) -> LoadedTask:
+    """Return the task on another copy of its data, without the axes and filters that copy lacks."""
+    there = set(dataset.recipe.raters.axes)
+    kept = [a for a in task.groups.axes if there >= ({a} if isinstance(a, str) else set(a))]
+    lost = ", ".join(axis_name(a) for a in task.groups.axes if a not in kept)
+    note = f"data set {dataset.recipe.dataset!r} stands in for {recipe.dataset!r}, whose files are not at hand"
+    groups = task.groups.model_copy(update={"axes": kept})
+    task = task.model_copy(update={"groups": groups, "filters": {}})
+    return LoadedTask(task, dataset, document, (note + (f": it has no {lost}" if lost else ""),))

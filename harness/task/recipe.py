@@ -2,59 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.ratings.clean import Rules
 from lm_plural.harness.ratings.scale import Direction, Scale
-from lm_plural.harness.task.yamlfile import Loc, MisfitError, stays_inside
-
-
-class Strict(BaseModel):
-    """A model that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def _inside(path: str) -> str:
-    if not stays_inside(path):
-        raise ValueError("must be a relative path that stays in its folder")
-    return path
-
-
-def _no_truth_value(value: Any) -> Any:
-    """YAML reads yes, no, on and off as truth values, which would become the levels 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError('YAML reads this as true or false: write it in quotes, like "yes"')
-    return value
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    if twice := [v for n, v in enumerate(values) if v in values[:n]]:
-        raise ValueError(f"{twice[0]!s} stands twice")
-    return values
-
-
-def _filled(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must say something")
-    return text
-
-
-RelativePath = Annotated[str, AfterValidator(_inside)]
-NotTruth = BeforeValidator(_no_truth_value)
-Distinct = AfterValidator(_distinct)
-Filled = Annotated[str, AfterValidator(_filled)]
+from lm_plural.harness.task.base import Distinct, Filled, NotTruth, RelativePath, Strict
+from lm_plural.harness.task.steps import Step, Where
+from lm_plural.harness.task.yamlfile import Loc, MisfitError
 
 
 class DataFile(Strict):
-    """One file of the data set: CSV (also gzipped), JSON lines or Parquet, told by its ending."""
+    """One file of the data set: CSV or TSV (also gzipped), JSON, JSON lines or Parquet, told by its ending."""
 
-    path: RelativePath = Field(description="Beside the recipe, or in $LM_PLURAL_DATA_MIRROR/<dataset>/.")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file's bytes.")
+    path: RelativePath = Field(description="Beside the recipe, in a mirror folder, or fetched into the cache.")
+    sha256: str | None = Field(
+        pattern=r"^[0-9a-f]{64}$", description="Of the file's bytes; null: not known, so they are not checked."
+    )
+    size: int | None = Field(None, ge=1, description="Bytes.")
     url: str | None = Field(None, pattern=r"^https://", description="Where the file is published, at a fixed commit.")
+    member: RelativePath | None = Field(None, description="Of a tar or zip archive: the file in it, by its last name.")
+    how: str | None = Field(None, description="How to get a file that cannot be fetched: a form, a password, ...")
+    records: str | None = Field(
+        None, description="JSON: dotted path to the list or mapping of records; '.' is the whole file."
+    )
+    key: str | None = Field(None, description="JSON mapping of records: new column with their keys.")
+
+
+class Table(Strict):
+    """A table made from a file, another table, or several one below the other, by steps."""
+
+    file: str | Annotated[list[str], Distinct, Field(min_length=1)] = Field(description="A file, or a table above.")
+    steps: list[Step] = Field([])
+
+    @property
+    def sources(self) -> list[str]:
+        """What it is made from."""
+        return [self.file] if isinstance(self.file, str) else self.file
 
 
 class ScaleSpec(Strict):
@@ -83,7 +70,7 @@ class ScaleSpec(Strict):
 class ItemsSpec(Strict):
     """Where the items are."""
 
-    file: str
+    file: str = Field(description="A file or a table.")
     id: str = Field(description="Column with the item id.")
     fields: Annotated[list[str], Distinct] = Field(min_length=1, description="Columns that templates may use.")
 
@@ -91,11 +78,14 @@ class ItemsSpec(Strict):
 class RatersSpec(Strict):
     """Where the raters' profiles are."""
 
-    file: str
+    file: str = Field(description="A file or a table.")
     id: str = Field(description="Column with the rater id.")
-    axes: dict[str, str] = Field(min_length=1, description="Axis name to column.")
+    axes: dict[str, str] = Field(description="Axis name to column; none: nothing is known of the raters.")
     separator: str | None = Field(None, min_length=1, description="Between several values in one cell.")
     undeclared: list[str] = Field([], description="Cells, beside empty ones, that mean undeclared.")
+    known: bool = Field(
+        True, description="False: who gave which rating was not published, each rating has an id of its own."
+    )
 
 
 class RatedDimension(Strict):
@@ -103,17 +93,27 @@ class RatedDimension(Strict):
 
     column: str
     scale: str
+    file: str | None = Field(None, description="A file or a table, if not that of all ratings.")
 
 
 class RatingsSpec(Strict):
     """Where the ratings are, one row per (item, rater)."""
 
-    file: str
+    file: str = Field(description="A file or a table.")
     item: str = Field(description="Column with the item id.")
     rater: str = Field(description="Column with the rater id.")
     dimensions: dict[str, RatedDimension] = Field(min_length=1)
     weight: str | None = Field(None, description="Column with a weight per rating, for reference: weighted.")
     scale_column: str | None = Field(None, description="Column naming each row's scale, if it changes inside the file.")
+    rows: int | None = Field(None, ge=1, description="Rows of ratings as published, before any rule; asserted.")
+
+
+class Filter(Strict):
+    """A quality filter that a task can switch by name; what it leaves out is counted and printed."""
+
+    about: Filled = Field(description="What is left out and why somebody would.")
+    on: bool = False
+    where: Where = Field(description="Leave out the ratings whose columns hold these cells.")
 
 
 class Recipe(Strict):
@@ -122,37 +122,65 @@ class Recipe(Strict):
     dataset: str = Field(pattern=r"^[a-z0-9_]+$")
     title: str
     licence: Filled = Field(description='As stated by its authors, or "none stated".')
+    redistribution: Literal["allowed", "forbidden"] = Field(
+        "forbidden", description="Whether the licence lets others publish the texts and ratings again."
+    )
     citation: Filled
+    homepage: str | None = Field(None, pattern=r"^https://", description="Where a person reads about the data.")
     warning: str | None = Field(None, description="Content warning shown with the task.")
     simulated: bool = Field(False, description="The raters are simulated; said wherever results show.")
+    stand_in: str | None = Field(
+        None, description="Data set with the same items to use, and to say so, where these files are not at hand."
+    )
+    notes: list[str] = Field([], description="What everyone who reads a result must know.")
     files: dict[str, DataFile] = Field(min_length=1)
+    tables: dict[str, Table] = Field({})
     scales: dict[str, ScaleSpec] = Field(min_length=1)
     items: ItemsSpec
     raters: RatersSpec
     ratings: RatingsSpec
+    filters: dict[str, Filter] = Field({})
     rules: Rules = Field(default_factory=Rules, description="What to do with troublesome rows.")
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        misfits: list[tuple[Loc, str]] = [
-            ((part, "file"), f"no file {name!r}{did_you_mean(name, self.files)}; there are {', '.join(self.files)}")
-            for part, name in (
-                ("items", self.items.file),
-                ("raters", self.raters.file),
-                ("ratings", self.ratings.file),
-            )
-            if name not in self.files
-        ]
-        misfits += [
-            (
-                ("ratings", "dimensions", dimension, "scale"),
-                f"no scale {d.scale!r}{did_you_mean(d.scale, self.scales)}; there are {', '.join(self.scales)}",
-            )
-            for dimension, d in self.ratings.dimensions.items()
-            if d.scale not in self.scales
-        ]
+        misfits = [*self._unknown_sources(), *self._unknown_scales()]
+        if twice := sorted(set(self.files) & set(self.tables)):
+            misfits.append((("tables", twice[0]), f"{twice[0]!r} is also a file; expected another name"))
         if "rater_id" in self.raters.axes:
             misfits.append((("raters", "axes", "rater_id"), "an axis needs another name"))
         if misfits:
             raise MisfitError(*misfits)
         return self
+
+    def _unknown_sources(self) -> Iterator[tuple[Loc, str]]:
+        everything = [*self.files, *self.tables]
+        named: list[tuple[Loc, str, list[str]]] = [
+            ((part, "file"), getattr(self, part).file, everything) for part in ("items", "raters", "ratings")
+        ]
+        named += [
+            (("ratings", "dimensions", name, "file"), d.file, everything)
+            for name, d in self.ratings.dimensions.items()
+            if d.file
+        ]
+        for n, (name, table) in enumerate(self.tables.items()):
+            above = [*self.files, *list(self.tables)[:n]]
+            named += [(("tables", name, "file"), file, above) for file in table.sources]
+            named += [
+                (("tables", name, "steps", k), step.join.table, above)
+                for k, step in enumerate(table.steps)
+                if step.join
+            ]
+        for loc, name, known in named:
+            if name not in known:
+                kind = "table" if loc[0] == "tables" else "file"
+                yield loc, f"no {kind} {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
+
+    def _unknown_scales(self) -> Iterator[tuple[Loc, str]]:
+        for dimension, d in self.ratings.dimensions.items():
+            if d.scale not in self.scales:
+                hint = did_you_mean(d.scale, self.scales)
+                yield (
+                    ("ratings", "dimensions", dimension, "scale"),
+                    f"no scale {d.scale!r}{hint}; there are {', '.join(self.scales)}",
+                )

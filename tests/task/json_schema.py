@@ -26,6 +26,7 @@ RULES: dict[str, Callable[[Any, Any], bool]] = {
     "minItems": lambda v, wanted: len(v) >= wanted,
     "minLength": lambda v, wanted: len(v) >= wanted,
     "minProperties": lambda v, wanted: len(v) >= wanted,
+    "maxProperties": lambda v, wanted: len(v) <= wanted,
 }
 
 

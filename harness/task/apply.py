@@ -1,0 +1,283 @@
+"""What the steps of a recipe do: each turns a lazy frame into another, so that a file is read in a stream.
+
+Rows are never removed here. A row left out by a rule keeps the rule's name in the column ``_rule``, and one with a cell
+that nobody foresaw says so in ``_fault``; who reads the table counts the first and stops at the second, with its line.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import polars as pl
+
+from lm_plural.harness.errors import PluralError, did_you_mean
+from lm_plural.harness.task import steps
+from lm_plural.harness.task.steps import Step
+
+ROW, RULE, FAULT = "row", "_rule", "_fault"
+MARKS = (ROW, RULE, FAULT)
+#: How published files write true.
+TRUE = ("true", "True", "TRUE", "1", "1.0")
+
+#: Returns another table by name.
+Tables = Callable[[str], pl.LazyFrame]
+
+
+def apply_steps(frame: pl.LazyFrame, todo: Iterable[Step], tables: Tables) -> pl.LazyFrame:
+    """Return a table after its steps.
+
+    Parameters
+    ----------
+    frame : LazyFrame
+        Cells as text, or lists of it, with the columns ``row``, ``_rule`` and ``_fault``.
+    todo : iterable of Step
+    tables : callable
+        Finds the table that a step joins.
+
+    Raises
+    ------
+    PluralError
+        If a step needs a column that is not there, or makes one that is (without a place: the caller knows the file).
+    """
+    for step in todo:
+        frame = _join(frame, step.join, tables(step.join.table)) if step.join else DO[step.name](frame, step.what)
+    return frame
+
+
+def need(frame: pl.LazyFrame, columns: Iterable[str]) -> list[str]:
+    """Return all columns, after checking that some are there.
+
+    Raises
+    ------
+    PluralError
+        If one is not (with a suggestion).
+    """
+    there = frame.collect_schema().names()
+    for column in columns:
+        if column in MARKS:
+            raise PluralError(f"column {column!r} needs another name")
+        if column not in there:
+            shown = [c for c in there if c not in MARKS]
+            raise PluralError(f"no column {column!r}{did_you_mean(column, shown)}; there are {', '.join(shown)}")
+        if f"{column}_duplicated_0" in there:  # polars' name for the second of two
+            raise PluralError(f"column {column!r} stands twice; expected once")
+    return there
+
+
+def spelled(column: str) -> pl.Expr:
+    """Return cells in the one spelling of levels: ``3`` and ``3.0`` are ``3`` (as ``ratings.scale.canonical``)."""
+    cell = pl.col(column)
+    number = cell.cast(pl.Float64, strict=False)
+    whole = number.is_finite() & (number == number.round()) & (number.abs() < 2**53)
+    return (
+        pl.when(whole)
+        .then(number.cast(pl.Int64, strict=False).cast(pl.String))
+        .when(number.is_finite())
+        .then(number.cast(pl.String))
+        .otherwise(cell)
+    )
+
+
+def holds(where: dict[str, list[Any]]) -> pl.Expr:
+    """Return whether every column holds one of its cells."""
+    parts = []
+    for column, cells in where.items():
+        part = spelled(column).is_in([c for c in cells if c is not None]).fill_null(value=False)
+        parts.append(part | pl.col(column).is_null() if None in cells else part)
+    return pl.all_horizontal(parts)
+
+
+def _new(there: list[str], *columns: str | None) -> None:
+    for column in columns:
+        if column and column in there:
+            raise PluralError(f"a step makes a column {column!r}, which is there; expected another name")
+
+
+def _fault(when: pl.Expr, text: pl.Expr) -> pl.Expr:
+    return pl.coalesce(FAULT, pl.when(when).then(text)).alias(FAULT)
+
+
+def _split(frame: pl.LazyFrame, s: steps.Split) -> pl.LazyFrame:
+    need(frame, s.columns)
+    part = pl.element().str.strip_chars()
+    return frame.with_columns(pl.col(c).str.split(s.separator).list.eval(part.replace("", None)) for c in s.columns)
+
+
+def _explode(frame: pl.LazyFrame, s: steps.Explode) -> pl.LazyFrame:
+    there = need(frame, s.columns)
+    lengths = [pl.col(c).list.len() for c in s.columns]
+    uneven = pl.any_horizontal(pl.lit(False), *(n != lengths[0] for n in lengths[1:])).fill_null(value=True)
+    text = pl.format("lists of different lengths: " + ", ".join(f"{c} {{}}" for c in s.columns), *lengths)
+    frame = frame.with_columns(_fault(uneven, text), *([lengths[0].alias("_n")] if s.position else []))
+    frame = frame.with_columns(pl.when(~uneven).then(pl.col(c)).alias(c) for c in s.columns)
+    if s.position:
+        _new(there, s.position)
+        places = pl.when(~uneven & (pl.col("_n") > 0)).then(pl.int_ranges(pl.col("_n")))
+        frame = frame.with_columns(places.alias(s.position)).drop("_n")
+        return unnested(frame.explode(*s.columns, s.position).with_columns(pl.col(s.position).cast(pl.String)))
+    return unnested(frame.explode(s.columns))
+
+
+def _unpivot(frame: pl.LazyFrame, s: steps.Unpivot) -> pl.LazyFrame:
+    there = need(frame, s.columns)
+    index = [c for c in there if c not in s.columns]
+    _new(index, s.names, s.values)
+    return frame.unpivot(s.columns, index=index, variable_name=s.names, value_name=s.values)
+
+
+def _literal(frame: pl.LazyFrame, s: steps.Literal) -> pl.LazyFrame:
+    there = need(frame, [s.column])
+    _new([c for c in there if c != s.column], s.names, s.values)
+    kind = pl.Struct({"names": pl.List(pl.String), "values": pl.List(pl.String)})
+    read = pl.col(s.column).map_elements(_written_out, return_dtype=kind, skip_nulls=True)
+    frame = frame.with_columns(_read=read)
+    bad = pl.col(s.column).is_not_null() & pl.col("_read").struct.field("values").is_null()
+    frame = frame.with_columns(_fault(bad, pl.format(f"{s.column} is no Python list or dict: {{}}", s.column)))
+    made = {"values": s.values} | ({"names": s.names} if s.names else {})
+    return frame.with_columns(pl.col("_read").struct.field(k).alias(v) for k, v in made.items()).drop("_read")
+
+
+def _written_out(text: str) -> dict[str, Any]:
+    """Read a Python list or dict; lists inside become cells separated by ``|``."""
+    inner = re.sub(r"^defaultdict\(<class '\w+'>, (.*)\)$", r"\1", text.strip(), flags=re.DOTALL)
+    try:
+        value = ast.literal_eval(inner)
+        values = list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, list) else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        values = None
+    if values is None:
+        return {"names": None, "values": None}
+    names = [str(k) for k in value] if isinstance(value, dict) else None
+    return {"names": names, "values": [_cell(v) for v in values]}
+
+
+def _cell(value: Any) -> str:
+    return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _recode(frame: pl.LazyFrame, s: steps.Recode) -> pl.LazyFrame:
+    there = need(frame, [s.column])
+    _new(there, s.into)
+    key = spelled(s.column)
+    levels = s.levels
+    if s.fold:
+        key = key.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
+        levels = {re.sub(r"[\W_]", "", k.lower()): v for k, v in levels.items()}
+    known = key.is_in(list(levels)) | pl.col(s.column).is_null()
+    new = key.replace_strict(levels, default=None, return_dtype=pl.String)
+    rest = {"keep": pl.col(s.column)}.get(s.other, pl.lit(s.other[1:] if s.other.startswith("=") else None, pl.String))
+    out = pl.when(known).then(new).otherwise(rest).alias(s.into or s.column)
+    if s.other != "error":
+        return frame.with_columns(out)
+    expected = ", ".join(s.levels).replace("{", "{{").replace("}", "}}")
+    text = pl.format(f"unknown level '{{}}' of {s.column}; expected one of {expected}", pl.col(s.column))
+    return frame.with_columns(out, _fault(~known, text))
+
+
+def _bin(frame: pl.LazyFrame, s: steps.Bin) -> pl.LazyFrame:
+    there = need(frame, [s.column])
+    _new(there, s.into)
+    number = pl.col(s.column).cast(pl.Float64, strict=False)
+    band: Any = pl.when(number.is_null()).then(None)
+    for edge, label in zip(s.edges, s.labels, strict=False):
+        band = band.when(number < edge).then(pl.lit(label))
+    out = band.otherwise(pl.lit(s.labels[-1])).alias(s.into or s.column)
+    bad = pl.col(s.column).is_not_null() & ~number.is_finite().fill_null(value=False)
+    return frame.with_columns(out, _fault(bad, pl.format(f"{s.column} '{{}}' is no number", pl.col(s.column))))
+
+
+def _one_hot(frame: pl.LazyFrame, s: steps.OneHot) -> pl.LazyFrame:
+    _new(need(frame, s.columns), s.into)
+    parts = [pl.when(pl.col(c).is_in(TRUE)).then(pl.lit(level)) for c, level in s.columns.items()]
+    return frame.with_columns(_joined(parts, "|").alias(s.into))
+
+
+def _concat(frame: pl.LazyFrame, s: steps.Concat) -> pl.LazyFrame:
+    _new(need(frame, s.columns), s.into)
+    return frame.with_columns(_joined([pl.col(c) for c in s.columns], s.separator).alias(s.into))
+
+
+def _joined(parts: Sequence[pl.Expr], separator: str) -> pl.Expr:
+    return pl.concat_str(parts, separator=separator, ignore_nulls=True).replace("", None)
+
+
+def _digest(frame: pl.LazyFrame, s: steps.Digest) -> pl.LazyFrame:
+    _new(need(frame, s.columns), s.into)
+    text = pl.concat_str([pl.col(c).fill_null("") for c in s.columns], separator="\x1f")
+    short = text.map_elements(lambda t: hashlib.sha256(t.encode()).hexdigest()[:16], return_dtype=pl.String)
+    return frame.with_columns(short.alias(s.into))
+
+
+def _drop(frame: pl.LazyFrame, s: steps.Drop) -> pl.LazyFrame:
+    need(frame, s.where)
+    return left_out(frame, holds(s.where), s.rule)
+
+
+def _keep(frame: pl.LazyFrame, s: steps.Drop) -> pl.LazyFrame:
+    need(frame, s.where)
+    return left_out(frame, ~holds(s.where), s.rule)
+
+
+def left_out(frame: pl.LazyFrame, when: pl.Expr, rule: str) -> pl.LazyFrame:
+    """Mark rows that a rule leaves out; the first rule counts."""
+    return frame.with_columns(pl.coalesce(RULE, pl.when(when).then(pl.lit(rule))).alias(RULE))
+
+
+def _once(frame: pl.LazyFrame, s: steps.Once) -> pl.LazyFrame:
+    need(frame, s.columns)
+    return left_out(frame, ~pl.struct(RULE, *s.columns).is_first_distinct(), s.rule)
+
+
+def _fill(frame: pl.LazyFrame, s: steps.Fill) -> pl.LazyFrame:
+    _new(need(frame, []), s.into)
+    return frame.with_columns(pl.lit(str(s.value)).alias(s.into))
+
+
+def _join(frame: pl.LazyFrame, s: steps.Join, other: pl.LazyFrame) -> pl.LazyFrame:
+    need(other, [*s.on, *s.columns])
+    _new(need(frame, s.on), *s.columns)
+    rows = other.filter(pl.col(RULE).is_null()).select(*s.on, *s.columns).unique()
+    return frame.join(rows, on=s.on, how="left", validate="m:1", maintain_order="left")
+
+
+def unnested(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Return nested records as columns with dotted names, and all scalars as text, an empty one as null."""
+    schema = frame.collect_schema()
+    while structs := [(c, t) for c, t in schema.items() if isinstance(t, pl.Struct)]:
+        fields = [pl.col(c).struct.field(f.name).alias(f"{c}.{f.name}") for c, t in structs for f in t.fields]
+        frame = frame.with_columns(fields).drop(c for c, _ in structs)
+        schema = frame.collect_schema()
+    texts = [_text(c, t) for c, t in schema.items() if c not in MARKS]
+    return frame.with_columns(t for t in texts if t is not None)
+
+
+def _text(column: str, kind: pl.DataType) -> pl.Expr | None:
+    if isinstance(kind, pl.List | pl.Array):
+        inner = kind.inner
+        if isinstance(inner, pl.Struct | pl.List | pl.Array):
+            return None
+        return pl.col(column).cast(pl.List(pl.String))
+    if kind in (pl.Binary, pl.Object):
+        return None
+    return pl.col(column).cast(pl.String).str.strip_chars().replace("", None)
+
+
+DO: dict[str, Callable[[pl.LazyFrame, Any], pl.LazyFrame]] = {
+    "split": _split,
+    "explode": _explode,
+    "unpivot": _unpivot,
+    "literal": _literal,
+    "recode": _recode,
+    "bin": _bin,
+    "one_hot": _one_hot,
+    "concat": _concat,
+    "digest": _digest,
+    "drop": _drop,
+    "keep": _keep,
+    "once": _once,
+    "fill": _fill,
+}
