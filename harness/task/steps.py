@@ -30,6 +30,8 @@ def _listed(value: Any) -> Any:
 
 
 def _cells(value: list[Cell]) -> list[Cell]:
+    if not value:
+        raise ValueError("expected at least one cell")
     return [None if v is None else canonical(v) for v in value]
 
 
@@ -43,7 +45,11 @@ def _spelled(value: Any) -> Any:
 
 #: Old level to new one, null for an empty cell.
 Levels = Annotated[dict[str, str | None], BeforeValidator(_spelled)]
-Cells = Annotated[list[Cell], BeforeValidator(_listed), AfterValidator(_cells), Field(min_length=1)]
+Cells = Annotated[
+    list[Cell],
+    BeforeValidator(_listed, json_schema_input_type=Cell | list[Cell]),
+    AfterValidator(_cells),
+]
 #: Column to the cells it must hold one of; all columns must agree.
 Where = Annotated[dict[Column, Cells], Field(min_length=1)]
 
