@@ -19,7 +19,8 @@ HELP = """List what there is.
 
   lm-plural ls tasks
   lm-plural ls axes                     # groups of every data set that is at hand, with counts
-  lm-plural ls models --json"""
+  lm-plural ls models --json
+  lm_eval --tasks plural_demo --include_path "$(lm-plural ls --lm-eval-path)" ..."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", default="tasks", choices=sorted(LISTS))
     add_include_path(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
+    path = "print a folder with the tasks for lm-eval's --include_path instead"
+    parser.add_argument("--lm-eval-path", action="store_true", help=path)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -34,8 +37,20 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.task.index import Index
 
     index = Index(args.include_path)
-    rows = LISTS[args.what](index)
-    if args.json:
+    if args.lm_eval_path:
+        from lm_plural.harness.lm_eval_tasks.folder import folder
+
+        print(folder(index, _warn))
+    else:
+        show(LISTS[args.what](index), as_json=args.json)
+    for error in index.broken.values():
+        _warn(error)
+    return 0
+
+
+def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows as a table, or as JSON."""
+    if as_json:
         import json
 
         print(json.dumps(rows, indent=2))
@@ -43,9 +58,6 @@ def execute(args: argparse.Namespace) -> int:
         from tabulate import tabulate
 
         print(tabulate([r.values() for r in rows], rows[0] if rows else [], tablefmt="simple", disable_numparse=True))
-    for error in index.broken.values():
-        _warn(error)
-    return 0
 
 
 def _warn(error: PluralError) -> None:

@@ -12,8 +12,9 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from lm_plural import __version__
@@ -26,6 +27,7 @@ VERBS = {
     "disaggregate": "compare your own predictions with groups of raters, no model needed",
     "plan": "raters and items that a gap needs, from a pilot or stated components",
     "ls": "list tasks, scorers, axes, datasets, models",
+    "data": "list, fetch and look into data sets; bring your own",
     "validate": "check task files and their data",
     "schema": "print the JSON Schema of task or dataset files, for editors",
 }
@@ -139,10 +141,28 @@ def parse(name: str, words: Sequence[str]) -> tuple[argparse.Namespace, Any]:
     return args, module
 
 
+@contextlib.contextmanager
+def _mirror(folder: Path | None) -> Iterator[None]:
+    """Let a folder named on the command line stand where the environment would name one."""
+    before = os.environ.get("LM_PLURAL_DATA_MIRROR")
+    if folder:
+        if not folder.is_dir():
+            raise UsageError(f"--mirror {folder}: no such folder")
+        os.environ["LM_PLURAL_DATA_MIRROR"] = str(folder)
+    try:
+        yield
+    finally:
+        if folder and before is None:
+            del os.environ["LM_PLURAL_DATA_MIRROR"]
+        elif before is not None:
+            os.environ["LM_PLURAL_DATA_MIRROR"] = before
+
+
 def _execute(name: str, words: Sequence[str]) -> int:
     try:
         args, module = parse(name, words)
-        code: int = module.execute(args)
+        with _mirror(getattr(args, "mirror", None)):
+            code: int = module.execute(args)
     except PluralError as e:
         print(f"lm-plural {name}: error: {e}", file=sys.stderr)
         return e.exit_code

@@ -62,7 +62,7 @@ def inference_options(args: argparse.Namespace) -> Options:
 
 
 def add_include_path(parser: Any) -> None:
-    """Add ``--include_path``."""
+    """Add ``--include_path`` and ``--mirror``."""
     parser.add_argument(
         "--include_path",
         action="append",
@@ -71,6 +71,8 @@ def add_include_path(parser: Any) -> None:
         metavar="DIR",
         help="folder with more tasks (repeatable)",
     )
+    mirror = "folder with data files, looked into before the cache (default $LM_PLURAL_DATA_MIRROR)"
+    parser.add_argument("--mirror", type=Path, metavar="DIR", help=mirror)
 
 
 def parse_axes(words: Sequence[str] | None) -> list[str | tuple[str, ...]] | None:

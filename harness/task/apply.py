@@ -187,13 +187,42 @@ def _bin(frame: pl.LazyFrame, s: steps.Bin) -> pl.LazyFrame:
         band = band.when(number < edge).then(pl.lit(label))
     out = band.otherwise(pl.lit(s.labels[-1])).alias(s.into or s.column)
     bad = pl.col(s.column).is_not_null() & ~number.is_finite().fill_null(value=False)
-    return frame.with_columns(out, _fault(bad, pl.format(f"{s.column} '{{}}' is no number", pl.col(s.column))))
+    expected = "is no number"
+    if s.within:
+        bad |= ~number.is_between(*s.within)
+        expected = f"is no number from {s.within[0]:g} to {s.within[1]:g}"
+    return frame.with_columns(out, _fault(bad, pl.format(f"{s.column} '{{}}' {expected}", pl.col(s.column))))
 
 
 def _one_hot(frame: pl.LazyFrame, s: steps.OneHot) -> pl.LazyFrame:
     _new(need(frame, s.columns), s.into)
     parts = [pl.when(pl.col(c).is_in(TRUE)).then(pl.lit(level)) for c, level in s.columns.items()]
     return frame.with_columns(_joined(parts, "|").alias(s.into))
+
+
+def _pairs(frame: pl.LazyFrame, s: steps.Pairs) -> pl.LazyFrame:
+    new = {"first": s.first, "second": s.second, "preferred": s.preferred}
+    _new(need(frame, [s.chosen, *s.columns.values()]), *new.values())
+    chosen, texts = pl.col(s.chosen), pl.struct(pl.col(c).alias(cell) for cell, c in s.columns.items())
+    kind = pl.List(pl.Struct(dict.fromkeys(new, pl.String)))
+    pairs = pl.struct(chosen.alias("chosen"), texts.alias("texts")).map_elements(_against_others, return_dtype=kind)
+    strange = ~chosen.is_in(list(s.columns)).fill_null(value=True)
+    expected = ", ".join(s.columns).replace("{", "{{").replace("}", "}}")
+    text = pl.format(f"unknown choice '{{}}' of {s.chosen}; expected one of {expected}", chosen)
+    frame = frame.with_columns(_fault(strange, text), _pair=pairs)
+    frame = left_out(frame, ~strange & pl.col("_pair").is_null(), s.rule)
+    parts = [pl.col("_pair").struct.field(part).alias(c) for part, c in new.items()]
+    return frame.explode("_pair").with_columns(parts).drop("_pair")
+
+
+def _against_others(row: dict[str, Any]) -> list[dict[str, str]] | None:
+    """Return the pairs of the chosen text and each different one, ordered by their hashes; None if there is none."""
+    best = row["texts"].get(row["chosen"])
+    out = []
+    for other in dict.fromkeys(t for t in row["texts"].values() if best and t and t != best):
+        first, second = sorted((best, other), key=lambda t: hashlib.sha256(t.encode()).digest())
+        out.append({"first": first, "second": second, "preferred": "first" if first == best else "second"})
+    return out or None
 
 
 def _concat(frame: pl.LazyFrame, s: steps.Concat) -> pl.LazyFrame:
@@ -274,6 +303,7 @@ DO: dict[str, Callable[[pl.LazyFrame, Any], pl.LazyFrame]] = {
     "recode": _recode,
     "bin": _bin,
     "one_hot": _one_hot,
+    "pairs": _pairs,
     "concat": _concat,
     "digest": _digest,
     "drop": _drop,

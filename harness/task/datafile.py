@@ -24,7 +24,9 @@ GZIP = b"\x1f\x8b"
 FILE_BITS = 40
 
 
-def scan(path: Path, records: str | None = None, key: str | None = None) -> pl.LazyFrame:
+def scan(
+    path: Path, records: str | None = None, key: str | None = None, entries: Sequence[str] = ()
+) -> pl.LazyFrame:
     """Return a file's rows: scalars as text, an empty one as null, nested records as columns with dotted names.
 
     Parameters
@@ -35,6 +37,9 @@ def scan(path: Path, records: str | None = None, key: str | None = None) -> pl.L
         Of a JSON file: dotted path to the list or mapping of records, ``.`` for the whole file.
     key : str, optional
         Column for the keys of a mapping of records.
+    entries : sequence of str
+        Fields of a JSON record that map names to values: each becomes two parallel lists, ``<field>.keys`` and
+        ``<field>.values``, instead of one column per name.
 
     Raises
     ------
@@ -42,7 +47,7 @@ def scan(path: Path, records: str | None = None, key: str | None = None) -> pl.L
         If it is not there or not of its kind.
     """
     with reading(path):
-        frame = _records_frame(path, records, key) if path.suffix == ".json" else _scan(path)
+        frame = _records_frame(path, records, key, entries) if path.suffix == ".json" else _scan(path)
         there = frame.collect_schema().names()
         frame = frame.drop(c for c in MARKS if c in there)  # see need()
         empty = pl.lit(None, pl.String)
@@ -120,7 +125,7 @@ def _plain(path: Path) -> bytes:
     return gzip.decompress(raw) if raw[:2] == GZIP else raw
 
 
-def _records_frame(path: Path, where: str | None, key: str | None) -> pl.LazyFrame:
+def _records_frame(path: Path, where: str | None, key: str | None, entries: Sequence[str]) -> pl.LazyFrame:
     """Read a JSON file's records; whatever is no list or mapping in them becomes text."""
     value = json.loads(_plain(path))
     for part in (where or ".").split("."):
@@ -133,7 +138,19 @@ def _records_frame(path: Path, where: str | None, key: str | None) -> pl.LazyFra
         rows = [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
     if not rows or len(rows) != len(value):
         raise PluralError(f"{path}: expected a list or mapping of records at {where or '.'!r}")
-    return pl.from_dicts([_as_text(r) for r in rows], infer_schema_length=None).lazy()
+    paired = [_paired(r, entries, f"{path}: row {n}") for n, r in enumerate(rows, 1)]
+    return pl.from_dicts([_as_text(r) for r in paired], infer_schema_length=None).lazy()
+
+
+def _paired(record: dict[str, Any], entries: Sequence[str], where: str) -> dict[str, Any]:
+    """Return a record whose `entries` are two parallel lists each; nothing there gives empty ones."""
+    for name in entries:
+        pairs = record.get(name) or {}
+        if not isinstance(pairs, dict):
+            raise PluralError(f"{where}: {name} is {pairs!r:.50}; expected names with values")
+        rest = {k: v for k, v in record.items() if k != name}
+        record = {**rest, f"{name}.keys": list(pairs), f"{name}.values": list(pairs.values())}
+    return record
 
 
 def _as_text(value: Any) -> Any:

@@ -91,9 +91,12 @@ class Dataset:
                 f"there are {', '.join(known)}"
             )
         if dimension not in self._tables:
-            found = self._cache.ratings(dimension, lambda: self._read_ratings(dimension))
-            self._tables[dimension] = found.table(self._scales)
+            self._tables[dimension] = self.prepare(dimension).table(self._scales)
         return self._tables[dimension]
+
+    def prepare(self, dimension: str) -> Compact:
+        """Return the ratings of a dimension as codes, read and cached if they were not; errors as in :meth:`table`."""
+        return self._cache.ratings(dimension, lambda: self._read_ratings(dimension))
 
     @cached_property
     def _tables(self) -> dict[str, RatingTable]:
@@ -113,7 +116,7 @@ class Dataset:
             path = self.path(name)
             if spec.member:
                 path = extracted(path, spec.member, fetched_folder(self.recipe.dataset))
-            return scan(path, spec.records, spec.key), [path]
+            return scan(path, spec.records, spec.key, spec.entries), [path]
         table = self.recipe.tables[name]
         found = [self._source(source) for source in table.sources]
         paths = [path for _, some in found for path in some]

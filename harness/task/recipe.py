@@ -30,6 +30,9 @@ class DataFile(Strict):
         None, description="JSON: dotted path to the list or mapping of records; '.' is the whole file."
     )
     key: str | None = Field(None, description="JSON mapping of records: new column with their keys.")
+    entries: list[Filled] = Field(
+        [], description="JSON: fields that map names to values; each becomes two lists, `<field>.keys` and `.values`."
+    )
 
 
 class Table(Strict):

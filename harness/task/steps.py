@@ -107,6 +107,7 @@ class Bin(Strict):
     edges: list[float] = Field(min_length=1)
     labels: list[str]
     into: str | None = Field(None, description="New column; default: the same.")
+    within: tuple[float, float] | None = Field(None, description="Numbers below or above are an error.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -122,6 +123,20 @@ class OneHot(Strict):
 
     columns: Annotated[dict[Column, str], Field(min_length=1, description="Column to level.")]
     into: Column
+
+
+class Pairs(Strict):
+    """The choice of one text among several becomes one row per pair: the chosen text and one of the others.
+
+    Which of the two comes first depends on the texts alone, so it neither tells the choice nor differs between raters.
+    """
+
+    columns: dict[Filled, Column] = Field(min_length=2, description="Cell of `chosen` to the column with that text.")
+    chosen: Column
+    first: Column = Field(description="New column with a text.")
+    second: Column = Field(description="New column with the other text.")
+    preferred: Column = Field(description="New column: first or second.")
+    rule: Filled = Field(description="Leaves out rows in which no text is chosen over a different one.")
 
 
 class Concat(Strict):
@@ -180,6 +195,7 @@ class Step(Strict):
     recode: Recode | None = None
     bin: Bin | None = None
     one_hot: OneHot | None = None
+    pairs: Pairs | None = None
     concat: Concat | None = None
     digest: Digest | None = None
     drop: Drop | None = None
