@@ -25,7 +25,7 @@ FILE_BITS = 40
 
 
 def scan(
-    path: Path, records: str | None = None, key: str | None = None, entries: Sequence[str] = ()
+    path: Path, records: str | None = None, key: str | list[str] | None = None, entries: Sequence[str] = ()
 ) -> pl.LazyFrame:
     """Return a file's rows: scalars as text, an empty one as null, nested records as columns with dotted names.
 
@@ -35,8 +35,9 @@ def scan(
         CSV or TSV (also .gz), JSON, JSON lines or Parquet, told by its ending.
     records : str, optional
         Of a JSON file: dotted path to the list or mapping of records, ``.`` for the whole file.
-    key : str, optional
-        Column for the keys of a mapping of records.
+    key : str or list of str, optional
+        Column for the keys of a mapping of records; several for mappings inside mappings, whose values at the bottom
+        are then the rows, in a column ``value``.
     entries : sequence of str
         Fields of a JSON record that map names to values: each becomes two parallel lists, ``<field>.keys`` and
         ``<field>.values``, instead of one column per name.
@@ -125,31 +126,41 @@ def _plain(path: Path) -> bytes:
     return gzip.decompress(raw) if raw[:2] == GZIP else raw
 
 
-def _records_frame(path: Path, where: str | None, key: str | None, entries: Sequence[str]) -> pl.LazyFrame:
+def _records_frame(path: Path, where: str | None, key: str | list[str] | None, entries: Sequence[str]) -> pl.LazyFrame:
     """Read a JSON file's records; whatever is no list or mapping in them becomes text."""
     value = json.loads(_plain(path))
     for part in (where or ".").split("."):
         if part and not (isinstance(value, dict) and part in value):
             raise PluralError(f"{path}: no {part!r} on the way to the records {where!r}")
         value = value[part] if part else value
+    if isinstance(key, list):
+        value, key = list(_bottom(value, key)), None
     if isinstance(value, dict):
         rows = [{**({key: str(k)} if key else {}), **v} for k, v in value.items() if isinstance(v, dict)]
     else:
         rows = [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
     if not rows or len(rows) != len(value):
         raise PluralError(f"{path}: expected a list or mapping of records at {where or '.'!r}")
-    paired = [_paired(r, entries, f"{path}: row {n}") for n, r in enumerate(rows, 1)]
-    return pl.from_dicts([_as_text(r) for r in paired], infer_schema_length=None).lazy()
+    texts = [_as_text(_paired(r, entries, f"{path}: row {n}")) for n, r in enumerate(rows, 1)]
+    lists = {f"{name}.{part}": pl.List(pl.String) for name in entries for part in ("keys", "values")}
+    return pl.from_dicts(texts, infer_schema_length=None, schema_overrides=lists).lazy()
+
+
+def _bottom(value: Any, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each value at the bottom of mappings inside mappings; what ends earlier is no row."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        rows = _bottom(inner, keys[1:]) if keys[1:] else [{"value": inner}]
+        yield from ({keys[0]: str(name), **row} for row in rows)
 
 
 def _paired(record: dict[str, Any], entries: Sequence[str], where: str) -> dict[str, Any]:
-    """Return a record whose `entries` are two parallel lists each; nothing there gives empty ones."""
+    """Return a record whose `entries` are two parallel lists each, null where nothing is there."""
     for name in entries:
         pairs = record.get(name) or {}
         if not isinstance(pairs, dict):
             raise PluralError(f"{where}: {name} is {pairs!r:.50}; expected names with values")
         rest = {k: v for k, v in record.items() if k != name}
-        record = {**rest, f"{name}.keys": list(pairs), f"{name}.values": list(pairs.values())}
+        record = {**rest, f"{name}.keys": list(pairs) or None, f"{name}.values": list(pairs.values()) or None}
     return record
 
 

@@ -13,6 +13,7 @@ from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.clean import Compact, clean
 from lm_plural.harness.ratings.scale import Scale
+from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import UNDECLARED, RatingTable
 from lm_plural.harness.task.apply import FAULT, ROW, RULE, apply_steps, holds, left_out, need
 from lm_plural.harness.task.archive import extracted
@@ -20,6 +21,7 @@ from lm_plural.harness.task.datafile import chosen, place, reading, scan, stacke
 from lm_plural.harness.task.find import fetched_folder, find_file, sha256_of
 from lm_plural.harness.task.normal import Cache
 from lm_plural.harness.task.recipe import Recipe
+from lm_plural.harness.task.shares import read_shares
 
 #: Rows of ratings that are checked at once.
 BATCH = 1_000_000
@@ -56,7 +58,7 @@ class Dataset:
         The bytes themselves, where the recipe does not know their checksum.
         """
         unchecked = {n: sha256_of(self.path(n)) for n, f in self.recipe.files.items() if f.sha256 is None}
-        on = [n for n, f in self.recipe.filters.items() if self.filters.get(n, f.on)]
+        on = [n for n, f in self.recipe.filters.items() if self.filters.get(n, f.active)]
         return digest([self.recipe.model_dump(mode="json"), unchecked, on])
 
     def path(self, name: str) -> Path:
@@ -97,6 +99,22 @@ class Dataset:
     def prepare(self, dimension: str) -> Compact:
         """Return the ratings of a dimension as codes, read and cached if they were not; errors as in :meth:`table`."""
         return self._cache.ratings(dimension, lambda: self._read_ratings(dimension))
+
+    @cached_property
+    def shares(self) -> ShareTable:
+        """Shares of answers by group, of a data set that publishes those and no ratings.
+
+        Raises
+        ------
+        UsageError
+            If it has ratings.
+        PluralError
+            For a fault in the files.
+        """
+        if self.recipe.shares is None:
+            raise UsageError(f"data set {self.recipe.dataset!r} has ratings, not shares of answers by group")
+        on = {name: f.where for name, f in self.recipe.filters.items() if self.filters.get(name, f.active)}
+        return read_shares(self.recipe.shares, self._source, on)
 
     @cached_property
     def _tables(self) -> dict[str, RatingTable]:
@@ -185,7 +203,7 @@ class Dataset:
         rated = spec.dimensions[dimension]
         columns = [spec.item, spec.rater, rated.column, *filter(None, (spec.scale_column, spec.weight))]
         for name, f in self.recipe.filters.items():
-            if self.filters.get(name, f.on):
+            if self.filters.get(name, f.active):
                 need(frame, f.where)
                 frame = left_out(frame, holds(f.where), f"filter {name}")
         return chosen(frame, columns).select(

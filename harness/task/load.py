@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,9 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from lm_plural.harness.errors import UsageError
+from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.scale import Scale
+from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import RatingTable, axis_name
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.find import at_hand
@@ -24,6 +26,8 @@ from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yam
 #: Which docs: the first so many, a share below 1, or places.
 Limit = int | float | Sequence[int] | None
 
+#: Files without a checksum that are named one by one.
+FEW = 3
 #: Keys of a task that change what a model is asked.
 ASKED = {"mode", "doc_to_text", "doc_to_choice", "gen_prefix", "target_delimiter", "description", "doc_id"}
 ASKED |= {"generation_kwargs"}
@@ -62,7 +66,7 @@ class LoadedTask:
     def ask_hash(self) -> str:
         """Identity of what a model is asked: scorers, groups and references may change without asking again."""
         asked = self.task.model_dump(mode="json", include=ASKED)
-        labels = self.scale.labels if self.task.mode == "rate" else ()
+        labels = self.scale.labels if self.task.mode == "rate" and not self.by_shares else ()
         return digest([self.name, asked, labels])
 
     @cached_property
@@ -70,10 +74,35 @@ class LoadedTask:
         """Ratings on the task's dimension, of the items it asks about."""
         return self.dataset.table(self.task.dimension).select(self._items["item_id"])
 
-    @property
+    @cached_property
     def scale(self) -> Scale:
         """The scale of the task's dimension."""
         return self.table.scale
+
+    @property
+    def by_shares(self) -> bool:
+        """Whether groups are known by their shares of answers, without raters."""
+        return self.dataset.recipe.shares is not None
+
+    @cached_property
+    def shares(self) -> ShareTable:
+        """Shares of answers to the items the task asks about.
+
+        Raises
+        ------
+        UsageError
+            If the task names another dimension, or the data set has ratings.
+        """
+        spec, dimension = self.dataset.recipe.shares, self.task.dimension
+        if spec and dimension != spec.dimension:
+            hint = did_you_mean(dimension, [spec.dimension])
+            known = f"data set {self.dataset.recipe.dataset!r} has no shares on {dimension!r}{hint}"
+            raise UsageError(f"{known}; there is {spec.dimension}")
+        return self.dataset.shares.select(self._items["item_id"])
+
+    def scale_of(self, doc: Doc) -> Scale:
+        """Return the levels a model chooses from: the scale, or the item's own options."""
+        return self.shares.scale(doc.id) if self.by_shares else self.scale
 
     @cached_property
     def _items(self) -> pl.DataFrame:
@@ -89,13 +118,24 @@ class LoadedTask:
         return items
 
     @property
+    def _rated(self) -> pl.DataFrame:
+        """Items of which people said something."""
+        known = self.shares.options["item_id"] if self.by_shares else self.table.ratings["item_id"]
+        return self._items.filter(pl.col("item_id").is_in(known.unique().implode()))
+
+    @property
     def notes(self) -> list[str]:
         """What a reader of results must know of the data: unrated items, and what the recipe says."""
-        lost, recipe = self._items.height - self.table.ratings["item_id"].n_unique(), self.dataset.recipe
-        out = [f"{lost} of {self._items.height} items left out: no rating on {self.task.dimension}"] if lost else []
-        if not recipe.raters.known:
+        lost, recipe = self._items.height - self._rated.height, self.dataset.recipe
+        out = list(self.dataset.shares.notes) if self.by_shares else []
+        what = "shares of answers" if self.by_shares else f"rating on {self.task.dimension}"
+        out += [f"{lost} of {self._items.height} items left out: no {what}"] if lost else []
+        if not self.by_shares and not recipe.raters.known:
             out.append("who gave which rating is not known: raters cannot be counted, intervals speak of items only")
-        out += [f"{f.path}: no checksum is known for this file" for f in recipe.files.values() if not f.sha256]
+        unchecked = [f.path for f in recipe.files.values() if not f.sha256]
+        if len(unchecked) > FEW:
+            unchecked = [f"{len(unchecked)} files, {unchecked[0]} to {unchecked[-1]}"]
+        out += [f"{path}: no checksum is known for this file" for path in unchecked]
         return [*out, *self.lacks, *recipe.notes]
 
     def docs(self, limit: Limit = None) -> list[Doc]:
@@ -103,13 +143,12 @@ class LoadedTask:
 
         Items without a rating on the dimension are left out: nothing could be said of them.
         """
-        rated = self.table.ratings["item_id"].unique().implode()
-        items = self._items.filter(pl.col("item_id").is_in(rated))
+        items = self._rated
         key = self.task.doc_id or "item_id"
         if key not in items.columns:
             raise UsageError(self.document.at(("doc_id",), f"items have no field {key!r}; there are {items.columns}"))
         grouped = items.group_by(key, maintain_order=True).agg(pl.all().exclude(key).first(), ids=pl.col("item_id"))
-        docs = [_doc(n, str(row[key]), row) for n, row in enumerate(grouped.iter_rows(named=True))]
+        docs = [self._doc(n, str(row[key]), row) for n, row in enumerate(grouped.iter_rows(named=True))]
         if limit is None:
             return docs
         if isinstance(limit, Sequence):
@@ -118,10 +157,13 @@ class LoadedTask:
             return [docs[n] for n in sorted(set(limit))]
         return docs[: max(1, int(limit * len(docs)) if 0 < limit < 1 else int(limit))]
 
-
-def _doc(index: int, key: str, row: dict[str, Any]) -> Doc:
-    ids = tuple(row.pop("ids"))
-    return Doc(index, key, {k: "" if v is None else str(v) for k, v in row.items()}, ids)
+    def _doc(self, index: int, key: str, row: dict[str, Any]) -> Doc:
+        """Return a doc; options of its own stand among its fields, so that other ones are another question."""
+        ids = tuple(row.pop("ids"))
+        fields = {k: "" if v is None else str(v) for k, v in row.items()}
+        if self.by_shares:
+            fields["options"] = json.dumps(self.shares.scale(key).labels, ensure_ascii=False)
+        return Doc(index, key, fields, ids)
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -156,7 +198,7 @@ def load_task(document: Document, index: Index) -> LoadedTask:
     recipe, folder = load_recipe(recipe_path), recipe_path.parent
     if recipe.stand_in and not at_hand(recipe, folder):
         other = index.recipes().get(recipe.stand_in)
-        if other and at_hand(found := load_recipe(other), other.parent):
+        if other and at_hand(found := load_recipe(other), other.parent) and _serves(task, found):
             return _standing_in(task, recipe, Dataset(found, other.parent), document)
     return LoadedTask(task, _dataset(task, recipe, folder, document), document)
 
@@ -168,12 +210,19 @@ def _dataset(task: Task, recipe: Recipe, folder: Path, document: Document) -> Da
         raise UsageError(document.at(("filters",), str(e))) from e
 
 
+def _serves(task: Task, recipe: Recipe) -> bool:
+    """Return whether another copy of a task's data has what the task cannot do without."""
+    steerable = task.steer is None or task.steer.axis in recipe.raters.axes
+    return steerable and task.dimension in recipe.ratings.dimensions
+
+
 def _standing_in(task: Task, recipe: Recipe, dataset: Dataset, document: Document) -> LoadedTask:
     """Return the task on another copy of its data, without the axes and filters that copy lacks."""
     there = set(dataset.recipe.raters.axes)
     kept = [a for a in task.groups.axes if there >= ({a} if isinstance(a, str) else set(a))]
-    lost = ", ".join(axis_name(a) for a in task.groups.axes if a not in kept)
+    gone = [axis_name(a) for a in task.groups.axes if a not in kept]
+    lost = ", ".join([*gone, *(f"filter {name}" for name, on in task.filters.items() if on)])
     note = f"data set {dataset.recipe.dataset!r} stands in for {recipe.dataset!r}, whose files are not at hand"
     groups = task.groups.model_copy(update={"axes": kept})
-    task = task.model_copy(update={"groups": groups, "filters": {}})
+    task = task.model_copy(update={"dataset": dataset.recipe.dataset, "groups": groups, "filters": {}})
     return LoadedTask(task, dataset, document, (note + (f": it has no {lost}" if lost else ""),))

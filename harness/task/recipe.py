@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -11,8 +11,11 @@ from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.ratings.clean import Rules
 from lm_plural.harness.ratings.scale import Direction, Scale
 from lm_plural.harness.task.base import Distinct, Filled, NotTruth, RelativePath, Strict
+from lm_plural.harness.task.shares_spec import SharesSpec
 from lm_plural.harness.task.steps import Step, Where
 from lm_plural.harness.task.yamlfile import Loc, MisfitError
+
+Spec = TypeVar("Spec")
 
 
 class DataFile(Strict):
@@ -29,7 +32,11 @@ class DataFile(Strict):
     records: str | None = Field(
         None, description="JSON: dotted path to the list or mapping of records; '.' is the whole file."
     )
-    key: str | None = Field(None, description="JSON mapping of records: new column with their keys.")
+    key: str | Annotated[list[Filled], Distinct, Field(min_length=2)] | None = Field(
+        None,
+        description="JSON mapping of records: new column with their keys. Several: of mappings inside mappings, each "
+        "value at the bottom a row with its keys and itself in the column `value`; what ends earlier is no row.",
+    )
     entries: list[Filled] = Field(
         [], description="JSON: fields that map names to values; each becomes two lists, `<field>.keys` and `.values`."
     )
@@ -115,8 +122,8 @@ class Filter(Strict):
     """A quality filter that a task can switch by name; what it leaves out is counted and printed."""
 
     about: Filled = Field(description="What is left out and why somebody would.")
-    on: bool = False
-    where: Where = Field(description="Leave out the ratings whose columns hold these cells.")
+    active: bool = Field(False, description="Unless the task says otherwise.")
+    where: Where = Field(description="Leave out the ratings (with shares: the options) whose columns hold these cells.")
 
 
 class Recipe(Strict):
@@ -138,19 +145,53 @@ class Recipe(Strict):
     notes: list[str] = Field([], description="What everyone who reads a result must know.")
     files: dict[str, DataFile] = Field(min_length=1)
     tables: dict[str, Table] = Field({})
-    scales: dict[str, ScaleSpec] = Field(min_length=1)
+    scales: dict[str, ScaleSpec] = Field({})
     items: ItemsSpec
-    raters: RatersSpec
-    ratings: RatingsSpec
+    given_raters: RatersSpec | None = Field(None, alias="raters")
+    given_ratings: RatingsSpec | None = Field(None, alias="ratings")
+    shares: SharesSpec | None = Field(None, description="Instead of scales, raters and ratings.")
     filters: dict[str, Filter] = Field({})
     rules: Rules = Field(default_factory=Rules, description="What to do with troublesome rows.")
+
+    #: What a recipe must have: people's ratings, or the shares of groups.
+    KINDS: ClassVar = (("scales", "raters", "ratings"), ("shares",))
+
+    @property
+    def raters(self) -> RatersSpec:
+        """Where the raters' profiles are.
+
+        Raises
+        ------
+        UsageError
+            If the data set publishes shares of groups, not raters.
+        """
+        return self._people(self.given_raters)
+
+    @property
+    def ratings(self) -> RatingsSpec:
+        """Where the ratings are; raises as `raters`."""
+        return self._people(self.given_ratings)
+
+    def _people(self, given: Spec | None) -> Spec:
+        if given is None:
+            raise UsageError(f"data set {self.dataset!r} has no raters: it publishes shares of answers by group")
+        return given
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        known = {"scales": self.scales, "raters": self.given_raters, "ratings": self.given_ratings}
+        if not self.shares and (missing := [name for name, given in known.items() if not given]):
+            raise MisfitError(*(((), f"missing key {name!r}") for name in missing))
+        if self.shares and (extra := [name for name, given in known.items() if given]):
+            raise MisfitError(*(((name,), "shares of answers have none; expected one or the other") for name in extra))
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         misfits = [*self._unknown_sources(), *self._unknown_scales()]
         if twice := sorted(set(self.files) & set(self.tables)):
             misfits.append((("tables", twice[0]), f"{twice[0]!r} is also a file; expected another name"))
-        if "rater_id" in self.raters.axes:
+        if self.given_raters and "rater_id" in self.given_raters.axes:
             misfits.append((("raters", "axes", "rater_id"), "an axis needs another name"))
         if misfits:
             raise MisfitError(*misfits)
@@ -158,14 +199,7 @@ class Recipe(Strict):
 
     def _unknown_sources(self) -> Iterator[tuple[Loc, str]]:
         everything = [*self.files, *self.tables]
-        named: list[tuple[Loc, str, list[str]]] = [
-            ((part, "file"), getattr(self, part).file, everything) for part in ("items", "raters", "ratings")
-        ]
-        named += [
-            (("ratings", "dimensions", name, "file"), d.file, everything)
-            for name, d in self.ratings.dimensions.items()
-            if d.file
-        ]
+        named: list[tuple[Loc, str, list[str]]] = [(loc, name, everything) for loc, name in self._named()]
         for n, (name, table) in enumerate(self.tables.items()):
             above = [*self.files, *list(self.tables)[:n]]
             named += [(("tables", name, "file"), file, above) for file in table.sources]
@@ -179,8 +213,21 @@ class Recipe(Strict):
                 kind = "table" if loc[0] == "tables" else "file"
                 yield loc, f"no {kind} {name!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
 
+    def _named(self) -> Iterator[tuple[Loc, str]]:
+        """Yield the files and tables that items and what people said of them are read from."""
+        yield ("items", "file"), self.items.file
+        if self.shares:
+            yield ("shares", "options", "file"), self.shares.options.file
+            yield ("shares", "file"), self.shares.file
+            return
+        yield ("raters", "file"), self.raters.file
+        yield ("ratings", "file"), self.ratings.file
+        for name, d in self.ratings.dimensions.items():
+            if d.file:
+                yield ("ratings", "dimensions", name, "file"), d.file
+
     def _unknown_scales(self) -> Iterator[tuple[Loc, str]]:
-        for dimension, d in self.ratings.dimensions.items():
+        for dimension, d in self.given_ratings.dimensions.items() if self.given_ratings else ():
             if d.scale not in self.scales:
                 hint = did_you_mean(d.scale, self.scales)
                 yield (

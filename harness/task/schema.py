@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from lm_plural.harness.ratings.coarsen import Neutral
 from lm_plural.harness.ratings.strategies import Strategy
 from lm_plural.harness.ratings.table import Axis
-from lm_plural.harness.task.recipe import Distinct, NotTruth, Strict
+from lm_plural.harness.task.base import Distinct, Filled, NotTruth, Strict
+from lm_plural.harness.task.steer import SteerLike
 from lm_plural.harness.task.yamlfile import Loc, MisfitError
 
 Coding = Literal["levels", "letters", "words"]
@@ -93,7 +94,16 @@ ScorerLike = Annotated[ScorerSpec, BeforeValidator(_scorer, json_schema_input_ty
 
 #: Keys that only one mode has.
 OWN = {
-    "rate": {"doc_to_choice", "target_delimiter", "elicitation", "reference", "coarsen", "weights"},
+    "rate": {
+        "paraphrases",
+        "doc_to_choice",
+        "target_delimiter",
+        "elicitation",
+        "steer",
+        "reference",
+        "coarsen",
+        "weights",
+    },
     "respond": {"doc_id", "doc_to_target", "generation_kwargs", "repeats", "scorers", "threshold", "k"},
 }
 
@@ -107,7 +117,9 @@ class Task(Strict):
     mode: Literal["rate", "respond"]
     dimension: str = Field(description="Rated dimension; for respond tasks the one that weights exposure.")
     items: dict[str, str] = Field({}, description="Only items whose fields have these values.")
+    filters: dict[str, bool] = Field({}, description="Quality filters of the recipe, by name, to switch on or off.")
     doc_to_text: str = Field(description="Jinja template of the prompt.")
+    paraphrases: list[Filled] = Field([], description="Rate: templates that ask the same in other words.")
     doc_to_choice: list[Annotated[str | int, NotTruth]] | None = Field(
         None, description="Rate: labels of the levels, lowest first."
     )
@@ -116,6 +128,7 @@ class Task(Strict):
     description: str = Field("", description="System prompt, or text before the prompt without a chat template.")
     num_fewshot: Literal[0] = 0
     elicitation: Elicitation = Elicitation()
+    steer: SteerLike = Field(None, description="Rate: also ask the model to answer as a member of each group.")
     doc_id: str | None = Field(None, description="Respond: field that names a prompt shared by several items.")
     doc_to_target: str | None = Field(None, description="Respond: field with the reference response.")
     generation_kwargs: dict[str, Any] = Field(
@@ -139,15 +152,34 @@ class Task(Strict):
         other = {"rate": "respond", "respond": "rate"}[self.mode]
         for key in sorted(self.model_fields_set & OWN[other]):
             misfits.append(((key,), f"a key of {other} tasks; this is a {self.mode} task"))
-        if self.mode == "rate" and not self.doc_to_choice:
+        if self.mode == "rate" and not self.doc_to_choice and self.elicitation.codings != ["letters"]:
             misfits.append((("mode",), "a rate task needs doc_to_choice"))
         if self.mode == "respond" and not self.scorers:
             misfits.append((("mode",), "a respond task needs scorers"))
         if self.mode == "respond" and self.k is not None and self.k > self.repeats:
             misfits.append((("k",), f"{self.k} needs at least as many repeats, found {self.repeats}"))
+        misfits += self._copies()
+        if self.steer and self.reference != "all":
+            misfits.append(
+                (("steer",), f"compares with all ratings only; expected reference: all, not {self.reference}")
+            )
         if misfits:
             raise MisfitError(*misfits)
         return self
+
+    def _copies(self) -> list[tuple[Loc, str]]:
+        """Return paraphrases that say what an earlier wording says, spaces apart."""
+        plain = ["".join(text.split()) for text in self.wordings]
+        return [
+            (("paraphrases", n - 1), f"the same as {f'paraphrases.{first - 1}' if first else 'doc_to_text'}")
+            for n, text in enumerate(plain)
+            if (first := plain.index(text)) < n
+        ]
+
+    @property
+    def wordings(self) -> list[str]:
+        """Templates of the question, ``doc_to_text`` first."""
+        return [self.doc_to_text, *self.paraphrases]
 
     @property
     def choices(self) -> list[str]:

@@ -91,6 +91,12 @@ class Recode(Strict):
     levels: Levels = Field(description="Old to new; null: an empty cell.")
     other: str = Field("error", description="keep, missing, error, or what every other level becomes, like: =Other")
     fold: bool = Field(False, description="Compare without case, spaces and punctuation.")
+    separators: str | None = Field(
+        None,
+        min_length=1,
+        description="Cells hold several values, as a JSON list or between any of these characters: each is recoded, "
+        "and they are joined by |.",
+    )
     into: str | None = Field(None, description="New column; default: the same.")
 
     @model_validator(mode="after")
@@ -162,10 +168,10 @@ class Drop(Strict):
 
 
 class Join(Strict):
-    """Columns of another table, where all of `on` are equal; an empty cell where it has no such row."""
+    """Columns of another table, where all of `by` are equal; an empty cell where it has no such row."""
 
     table: str
-    on: Columns
+    by: Columns
     columns: Columns
 
 

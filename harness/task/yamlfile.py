@@ -321,9 +321,10 @@ def _hints(annotation: Any) -> dict[str, Any]:
     if typing.get_origin(annotation) in (dict, list):
         return {}
     for model in _models(annotation):
-        names = getattr(model, "model_fields", None) or {f.name for f in dataclasses.fields(model)}
         hints = typing.get_type_hints(model, include_extras=True)
-        return {name: hint for name, hint in hints.items() if name in names}
+        if dataclasses.is_dataclass(model):
+            return {f.name: hints[f.name] for f in dataclasses.fields(model)}
+        return {f.alias or name: hints[name] for name, f in model.model_fields.items()}
     return {}
 
 

@@ -23,5 +23,5 @@ def invented(name: str, folder: Path, filters: Mapping[str, bool] | None = None)
     """
     recipe = load_recipe(ROOT / "tasks" / name / "dataset.yaml")
     files = {n: f.model_copy(update={"sha256": None, "size": None}) for n, f in recipe.files.items()}
-    ratings = recipe.ratings.model_copy(update={"rows": None})
-    return Dataset(recipe.model_copy(update={"files": files, "ratings": ratings}), folder, filters or {})
+    ratings = recipe.given_ratings and recipe.given_ratings.model_copy(update={"rows": None})
+    return Dataset(recipe.model_copy(update={"files": files, "given_ratings": ratings}), folder, filters or {})

@@ -1,0 +1,78 @@
+"""ArMIS on INVENTED rows in the published schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.task.dataset import Dataset
+from tests.tasks.checked import findings, with_invented
+from tests.tasks.edited import INVENTED, edited_text, excluded, levels_of
+from tests.tasks.invented import invented
+
+NAME = "lewidi_armis"
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return invented(NAME, INVENTED / NAME)
+
+
+def test_the_same_number_in_three_splits_is_three_tweets(dataset: Dataset) -> None:
+    assert dataset.items["item_id"].to_list() == ["train-1", "train-2", "train-3", "dev-1", "test-1"]
+
+
+def test_a_group_is_one_person_named_with_a_blank_in_the_key_and_around_the_commas(dataset: Dataset) -> None:
+    groups = dict(dataset.table("misogyny").groups("group").iter_rows())
+    assert groups == {"Ann1": "moderate woman", "Ann2": "liberal woman", "Ann3": "conservative man"}
+
+
+def test_annotations_are_in_the_order_of_the_annotators(dataset: Dataset) -> None:
+    assert levels_of(dataset.table("misogyny"), "train-2") == {"Ann1": "0", "Ann2": "1", "Ann3": "0"}
+
+
+def test_a_tweet_with_empty_labels_is_counted(dataset: Dataset) -> None:
+    table = dataset.table("misogyny")
+    assert excluded(table) == {"labels hidden (counted once a tweet)": 1}
+    assert table.ratings.height == 12
+
+
+def test_one_is_misogynistic_and_less_of_it_is_better(dataset: Dataset) -> None:
+    scale = dataset.table("misogyny").scale
+    assert (scale.labels[scale.index(1)], scale.direction) == ("misogynistic or sexist", "lower")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('"1,1,0"', '"1,1,-1"', "row 1: rating '-1' of misogyny is not on its scale; expected one of 0, 1"),
+        ("Cons_Male", "Cons_Female", "row 1: unknown level 'Cons_Female' of group; expected one of Mod_Female,"),
+        ('"1,1,0"', '"1,1,0,1"', "row 1: lists of different lengths: annotators 3, group 3, annotations 4"),
+        ('"1": {', '"1": 5, "2": {', "expected a list or mapping of records"),
+    ],
+)
+def test_another_file_is_one_clear_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    folder = edited_text(NAME, tmp_path, "ArMIS_train.json", old, new)
+    with pytest.raises(PluralError) as e:
+        invented(NAME, folder).table("misogyny")
+    assert f"ArMIS_train.json: {expected}" in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+def test_an_underscore_in_the_key_is_another_file(tmp_path: Path) -> None:
+    for split in ("train", "dev", "test"):
+        path = INVENTED / NAME / f"ArMIS_{split}.json"
+        (tmp_path / path.name).write_text(
+            path.read_text(encoding="utf-8").replace("Annotators group", "Annotators_group")
+        )
+    with pytest.raises(
+        PluralError, match=r"no column 'other_info.Annotators group'; did you mean '\S+Annotators_group'"
+    ):
+        invented(NAME, tmp_path).table("misogyny")
+
+
+def test_the_tasks_are_valid(tmp_path: Path) -> None:
+    found = findings(with_invented(NAME, INVENTED / NAME, tmp_path))
+    assert found == {f"{NAME}_misogyny": [], f"{NAME}_misogyny_steer_group": []}
