@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli import data_import
+from lm_plural.harness.cli import data_export, data_import
 from lm_plural.harness.cli.options import add_include_path
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 
@@ -27,7 +27,7 @@ Files are looked for beside the recipe, in --mirror (or $LM_PLURAL_DATA_MIRROR),
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verbs below this one."""
-    below = parser.add_subparsers(dest="what", required=True, metavar="ls|fetch|path|show|import")
+    below = parser.add_subparsers(dest="what", required=True, metavar="ls|fetch|path|show|import|export")
     for name, (text, add) in BELOW.items():
         one = below.add_parser(
             name, help=text, description=text, formatter_class=parser.formatter_class, allow_abbrev=False
@@ -55,6 +55,12 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
     _add_names(parser)
     most = "refuse files above this size (default 8)"
     parser.add_argument("--most", type=float, default=8.0, metavar="GIB", help=most)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs=1, metavar="DATASET", help="name of the data set")
+    add_include_path(parser)
+    data_export.add_arguments(parser)
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:
@@ -173,12 +179,20 @@ def _show(args: argparse.Namespace) -> int:
     return show(recipes(args), args.dimension, args.filter, as_json=args.json)
 
 
+def _export(args: argparse.Namespace) -> int:
+    from lm_plural.harness.task.dataset import Dataset
+
+    ((recipe, folder),) = recipes(args)
+    return data_export.export(Dataset(recipe, folder), args.dimension, args.output_path, private=args.private)
+
+
 BELOW: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "ls": ("which data sets there are, and whether their files are at hand", _add_ls),
     "fetch": ("download the files of data sets, checked; the same command goes on where it stopped", _add_fetch),
     "path": ("print where the files of data sets are", _add_names),
     "show": ("raters, ratings and agreement of every group, and the licence", _add_show),
     "import": ("make a recipe and a task of your own file of ratings", data_import.add_arguments),
+    "export": ("write a data set as one long table, where its licence lets it be passed on", _add_export),
 }
 DO: dict[str, Callable[[argparse.Namespace], int]] = {
     "ls": _ls,
@@ -186,4 +200,5 @@ DO: dict[str, Callable[[argparse.Namespace], int]] = {
     "path": _path,
     "show": _show,
     "import": data_import.execute,
+    "export": _export,
 }

@@ -37,7 +37,7 @@ def show(
 def _about(recipe: Recipe) -> dict[str, Any]:
     keys = ("dataset", "title", "licence", "redistribution", "citation", "homepage", "warning", "simulated", "notes")
     about = {key: getattr(recipe, key) for key in keys}
-    about["filters"] = {name: {"about": f.about, "on": f.on} for name, f in recipe.filters.items()}
+    about["filters"] = {name: {"about": f.about, "on": f.active} for name, f in recipe.filters.items()}
     return about
 
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.errors import UsageError
+from lm_plural.harness.errors import PluralError, UsageError
 
 if TYPE_CHECKING:
     from lm_plural.harness.result.options import Options
+    from lm_plural.harness.task.index import Index
+    from lm_plural.harness.task.load import LoadedTask
 
 
 class Words(argparse.Action):
@@ -73,6 +75,27 @@ def add_include_path(parser: Any) -> None:
     )
     mirror = "folder with data files, looked into before the cache (default $LM_PLURAL_DATA_MIRROR)"
     parser.add_argument("--mirror", type=Path, metavar="DIR", help=mirror)
+
+
+def checked_tasks(index: Index, names: Sequence[str]) -> list[LoadedTask]:
+    """Return valid tasks: what can be known to be wrong is said before a model or scorer is loaded.
+
+    Raises
+    ------
+    PluralError
+        If a data file is not at hand.
+    InvalidFileError
+        With every other finding.
+    """
+    from lm_plural.harness.run.check import check_task
+    from lm_plural.harness.task.yamlfile import InvalidFileError
+
+    reports = [check_task(document, index) for document in index.select(names)]
+    if missing := [r.findings[0] for r in reports if r.data_missing]:
+        raise PluralError(missing[0])
+    if findings := [f for r in reports for f in r.findings]:
+        raise InvalidFileError(findings)
+    return [r.loaded for r in reports if r.loaded]
 
 
 def parse_axes(words: Sequence[str] | None) -> list[str | tuple[str, ...]] | None:

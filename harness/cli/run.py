@@ -13,6 +13,7 @@ from lm_plural.harness.cli.options import (
     add_inference,
     add_tasks,
     apply_config,
+    checked_tasks,
     inference_options,
     parse_axes,
     parse_batch_size,
@@ -22,14 +23,10 @@ from lm_plural.harness.cli.options import (
     parse_samples,
     parse_seed,
 )
-from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lm_plural.harness.evaluate import Outcome
-    from lm_plural.harness.task.index import Index
-    from lm_plural.harness.task.load import LoadedTask
 
 HELP = """Evaluate a model on group-rated tasks: generate, score, aggregate.
 
@@ -105,7 +102,7 @@ def execute(args: argparse.Namespace) -> int:
         raise UsageError("no tasks: give --tasks (lm-plural ls tasks)")
     check_backend(args.model)
     index = Index(args.include_path)
-    tasks = _checked(index, args.tasks)
+    tasks = checked_tasks(index, args.tasks)
     model_args = parse_arguments(args.model_args, "--model_args")
     spec = ModelSpec(
         backend=args.model,
@@ -129,19 +126,6 @@ def execute(args: argparse.Namespace) -> int:
     )
     report(evaluate(tasks, spec, args.output_path, settings, started))
     return 0
-
-
-def _checked(index: Index, names: Sequence[str]) -> list[LoadedTask]:
-    """Return valid tasks: what can be known to be wrong is said before a model is loaded."""
-    from lm_plural.harness.run.check import check_task
-    from lm_plural.harness.task.yamlfile import InvalidFileError
-
-    reports = [check_task(document, index) for document in index.select(names)]
-    if missing := [r.findings[0] for r in reports if r.data_missing]:
-        raise PluralError(missing[0])
-    if findings := [f for r in reports for f in r.findings]:
-        raise InvalidFileError(findings)
-    return [r.loaded for r in reports if r.loaded]
 
 
 def report(outcome: Outcome) -> None:

@@ -24,9 +24,11 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.task.schema import Task
 
     model: type[Strict] = Task if args.what == "task" else Recipe
+    kinds = Recipe.KINDS if model is Recipe else ((),)
     schema = model.model_json_schema()
     schema["properties"]["include"] = {"type": "string", "description": "A file whose keys are taken over."}
     # What is missing may stand in the included file.
-    schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["include"]}]
+    always = schema.pop("required")
+    schema["anyOf"] = [*({"required": [*always, *kind]} for kind in kinds), {"required": ["include"]}]
     print(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))
     return 0

@@ -1,7 +1,8 @@
 """Drawing a distribution over a scale out of a model (methods 1.4).
 
-The labels are shown in several orders and codings and the resulting distributions averaged, because a model's
-preference for a position or a symbol would otherwise look like a severity of judgement.
+The labels are shown in several orders and codings, and the question asked in several wordings, and the resulting
+distributions averaged, because a model's preference for a position, a symbol or a phrase would otherwise look like a
+severity of judgement.
 """
 
 from __future__ import annotations
@@ -24,18 +25,40 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to show the scale."""
+    """One way to ask: how the scale is shown, in which wording, and as a member of which group, if any."""
 
     coding: Coding
     order: Order
+    wording: int = 0
+    group: str | None = None
 
-    def __str__(self) -> str:
+    @property
+    def scale(self) -> str:
+        """How the scale is shown."""
         return f"{self.coding}/{self.order}"
 
+    def __str__(self) -> str:
+        wording = f"/{self.wording}" if self.wording else ""
+        return self.scale + wording + (f"/as {self.group}" if self.group is not None else "")
 
-def variants(task: Task) -> list[Variant]:
-    """Return all combinations of a task's codings and orders."""
-    return [Variant(c, o) for c, o in product(task.elicitation.codings, task.elicitation.orders)]
+
+def variants(task: Task, group: str | None = None) -> list[Variant]:
+    """Return all combinations of a task's wordings, codings and orders; `group`: asked as one of its members."""
+    e = task.elicitation
+    return [Variant(c, o, w, group) for w, c, o in product(range(len(task.wordings)), e.codings, e.orders)]
+
+
+def steering(task: Task, group: str) -> str:
+    """Return the text that asks a model to answer as a member of a group of the task's ``steer`` axis.
+
+    Raises
+    ------
+    TemplateRenderError
+        If it does not render.
+    """
+    assert task.steer
+    values = {"axis": task.steer.axis, "group": task.steer.names.get(group, group)}
+    return render(task.steer.text, values).strip()
 
 
 def shown(task: Task, scale: Scale, variant: Variant) -> tuple[list[int], list[str]]:
@@ -72,7 +95,8 @@ def prompt(task: Task, scale: Scale, variant: Variant, fields: Mapping[str, str]
     order, labels = shown(task, scale, variant)
     words = [scale.labels[k] for k in order]
     lines = [f"({la}) {w}" if la != w else f"({la})" for la, w in zip(labels, words, strict=True)]
-    return render(task.doc_to_text, {**fields, "options": "\n".join(lines), "labels": labels})
+    text = render(task.wordings[variant.wording], {**fields, "options": "\n".join(lines), "labels": labels})
+    return text if variant.group is None else f"{steering(task, variant.group)}\n\n{text}"
 
 
 def continuations(task: Task, scale: Scale, variant: Variant) -> list[str]:

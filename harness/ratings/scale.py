@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +12,10 @@ from lm_plural.harness.errors import UsageError
 Direction = Literal["higher", "lower"]
 
 
+#: Numbers of this size, and 0, are read as such; what is smaller or larger (an id of 18 digits) stays as it is written.
+SPELLED = (1e-4, 2.0**53)
+
+
 def canonical(value: Any) -> str:
     """Return the one spelling of a level: ``3``, ``3.0`` and ``" 3 "`` are all ``"3"``, ``.5`` is ``"0.5"``."""
     text = str(value).strip()
@@ -20,7 +23,7 @@ def canonical(value: Any) -> str:
         number = float(text)
     except ValueError:
         return text
-    if not math.isfinite(number):
+    if "_" in text or not text.isascii() or not (number == 0 or SPELLED[0] <= abs(number) < SPELLED[1]):
         return text
     return str(int(number)) if number == int(number) else repr(number)
 

@@ -12,6 +12,8 @@ WIDTH = 100
 tabulate.MIN_PADDING = 0  # its only way to say it: columns as narrow as their content
 #: Groups of one axis shown; the file has them all.
 MOST_GROUPS = 12
+#: A p up to here is clear of chance.
+LEVEL = 0.05
 
 Row = list[str]
 
@@ -38,6 +40,11 @@ def number(value: float | None, digits: int, *, signed: bool = False) -> str:
         return "-"
     value = round(value, digits) + 0.0  # no -0.00
     return f"{value:{'+' if signed else ''}.{digits}f}"
+
+
+def p_value(p: float) -> str:
+    """Return a rounded p, ``< 0.001`` below that."""
+    return "< 0.001" if p < 0.001 else number(p, 3)
 
 
 def interval(estimate: dict[str, Any], digits: int, *, signed: bool = False) -> str:

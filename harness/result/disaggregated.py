@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,21 +100,7 @@ class Disaggregated:
     @property
     def families(self) -> list[dict[str, Any]]:
         """For each statistic, whether any two groups of an axis differ, with Holm's adjustment over the axes."""
-        names = dict.fromkeys(r["statistic"] for a in self.axes.values() for r in a.contrasts)
-        return [row for name in names for row in self._family(name)]
-
-    def _family(self, statistic: str) -> list[dict[str, Any]]:
-        least: dict[str, float] = {}
-        for name, axis in self.axes.items():
-            rows = [r for r in axis.contrasts if r["statistic"] == statistic and r["kind"] == "pairs"]
-            p = [r["p_adjusted"] for r in rows if r["p_adjusted"] is not None]
-            if p:
-                least[name] = min(p)
-        adjusted = holm(list(least.values()))
-        return [
-            {"statistic": statistic, "axis": axis, "p": p, "p_holm": float(h)}
-            for (axis, p), h in zip(least.items(), adjusted, strict=True)
-        ]
+        return families({name: axis.contrasts for name, axis in self.axes.items()})
 
     def to_frame(self) -> pl.DataFrame:
         """Return every statistic of every group, one row each."""
@@ -168,6 +154,25 @@ class Disaggregated:
     def _chosen(self, axis: str | None) -> list[tuple[str, AxisResult]]:
         _known("axis", axis, set(self.axes))
         return [(name, a) for name, a in self.axes.items() if axis in (None, name)]
+
+
+def families(axes: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return whether any two groups differ, for each statistic and axis, from the rows of contrasts of each axis."""
+    names = dict.fromkeys(r["statistic"] for rows in axes.values() for r in rows)
+    return [row for name in names for row in _family(name, axes)]
+
+
+def _family(statistic: str, axes: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    least: dict[str, float] = {}
+    for name, contrasts in axes.items():
+        rows = [r for r in contrasts if r["statistic"] == statistic and r["kind"] == "pairs"]
+        if p := [r["p_adjusted"] for r in rows if r["p_adjusted"] is not None]:
+            least[name] = min(p)
+    adjusted = holm(list(least.values()))
+    return [
+        {"statistic": statistic, "axis": axis, "p": p, "p_holm": float(h)}
+        for (axis, p), h in zip(least.items(), adjusted, strict=True)
+    ]
 
 
 def _turned(row: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 from lm_plural.harness.files import write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
-from lm_plural.harness.result.options import Options
+from lm_plural.harness.result.options import WITHOUT_RATERS, Options
 from lm_plural.harness.result.rate import rate_result
 from lm_plural.harness.result.respond import respond_result
+from lm_plural.harness.result.shares_compared import HIGHER_IS_BETTER as HIGHER_IS_BETTER_OF_SHARES
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
@@ -29,6 +31,7 @@ HIGHER_IS_BETTER = {
     "skill": True,
     "equivalent_raters": True,
 }
+BETTER = HIGHER_IS_BETTER | HIGHER_IS_BETTER_OF_SHARES
 
 
 def build_results(
@@ -84,14 +87,19 @@ def build_results(
         "chat_template": spec.chat_template,
         "lm_eval_version": version("lm_eval"),
         "lm_plural_version": version("lm-plural"),
-        "datasets": {w.loaded.task.dataset: _provenance(w) for w in works},
+        "datasets": {w.loaded.dataset.recipe.dataset: _provenance(w) for w in works},
         "disaggregated": blocks,
     }
 
 
 def _block(work: Work, scores: Sequence[Record], axes: Sequence[Axis] | None, options: Options) -> dict[str, Any]:
-    rate = work.loaded.task.mode == "rate"
+    rate, loaded = work.loaded.task.mode == "rate", work.loaded
+    known = not loaded.by_shares and loaded.dataset.recipe.raters.known
+    if not known:  # each rating has an id of its own, so what other raters would say cannot be told from the ids
+        options = replace(options, inference=WITHOUT_RATERS[options.inference])
     block = rate_result(work, axes, options) if rate else respond_result(work, scores, axes, options)
+    if not known:
+        block["overall"]["n_raters"] = None
     head = {"mode": work.loaded.task.mode, "simulated_raters": work.loaded.dataset.recipe.simulated}
     return {**head, **block}
 
@@ -112,7 +120,7 @@ def _flat(block: dict[str, Any], work: Work) -> dict[str, Any]:
     """Return overall numbers by metric name, as lm-eval lists them, with its stderr beside each."""
     overall = block["overall"]
     if work.loaded.task.mode == "rate":
-        values = {k: overall[k] for k in HIGHER_IS_BETTER if k in overall}
+        values = {k: overall[k] for k in BETTER if k in overall}
     else:
         values = {f"{s}.{m}": v for s, stats in overall["statistics"].items() for m, v in stats.items()}
     out: dict[str, Any] = {}
@@ -125,8 +133,8 @@ def _flat(block: dict[str, Any], work: Work) -> dict[str, Any]:
 def _better(metric: str, work: Work) -> bool | None:
     if metric.endswith("_stderr"):
         return None
-    if metric in HIGHER_IS_BETTER:
-        return HIGHER_IS_BETTER[metric]
+    if metric in BETTER:
+        return BETTER[metric]
     return work.loaded.scale.direction == "higher"
 
 

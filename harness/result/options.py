@@ -15,6 +15,13 @@ from lm_plural.harness.ratings.strategies import STRATEGIES, Strategy
 from lm_plural.harness.statistics.agreement import Weights
 from lm_plural.harness.statistics.inferences import INFERENCES, Inference
 
+#: What intervals can still speak of where nobody knows who gave which rating.
+WITHOUT_RATERS: dict[Inference, Inference] = {
+    "items+raters": "items",
+    "items": "items",
+    "raters": "none",
+    "none": "none",
+}
 #: Statistics that need a model's predictions, in the order they are shown.
 MODEL_STATISTICS = ("bias", "divergence", "disagreement", "rps", "skill", "equivalent_raters")
 #: Statistics of people alone.

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lm_plural.harness.result.cells import WIDTH, Row, grid, interval, number, short, shown
+from lm_plural.harness.result.cells import LEVEL, WIDTH, Row, grid, interval, number, p_value, short, shown
+from lm_plural.harness.result.table_asked import render_asked
 
 #: Statistic, its heading, digits and whether the sign is shown: with a model, and without.
 MODEL_COLUMNS = (("bias", "bias", 2, True), ("divergence", "divergence", 3, False))
@@ -15,7 +16,6 @@ HUMAN_COLUMNS = (("item_mean", "item mean", 2, False), ("disagreement", "within"
 MODEL_CONTRASTS, HUMAN_CONTRASTS = ("bias", "divergence"), ("item_mean", "disagreement")
 #: Differences of one axis shown.
 MOST_CONTRASTS = 6
-LEVEL = 0.05
 
 RATE_LEGEND = """\
 [low,high]: 95 % interval for other items and other raters, unless "inference" says otherwise. bias: model minus group \
@@ -42,7 +42,7 @@ def render_rate(block: dict[str, Any]) -> str:
     for axis, content in block["axes"].items():
         if content.get("contrasts"):
             text.append(_between(axis, content, MODEL_CONTRASTS if model else HUMAN_CONTRASTS))
-    return "\n\n".join(text)
+    return "\n\n".join([*text, *render_asked(block)])
 
 
 def _rows(columns: Sequence[Any], cohesion: dict[str, Any]) -> Callable[[str, Any], Row]:
@@ -50,7 +50,7 @@ def _rows(columns: Sequence[Any], cohesion: dict[str, Any]) -> Callable[[str, An
 
 
 def _row(name: str, group: dict[str, Any], columns: Sequence[Any], cohesion: dict[str, Any] | None) -> Row:
-    row = [short(name, 25), str(group["n_raters"]), number(group["mean"], 2)]
+    row = [short(name, 25), "?" if group["n_raters"] is None else str(group["n_raters"]), number(group["mean"], 2)]
     row += [interval(group[k], digits, signed=signed) for k, _, digits, signed in columns]
     if "equivalent_raters" in group:
         return [*row, number(group["skill"]["value"], 2), interval(group["equivalent_raters"], 1)]
@@ -96,7 +96,7 @@ def _some(names: Sequence[str], most: int = 4) -> str:
 def _difference(row: dict[str, Any]) -> str:
     low, high = (number(row[k], 3, signed=True) for k in ("low_simultaneous", "high_simultaneous"))
     other = "all others" if row["kind"] == "rest" else row["b"]
-    p = "< 0.001" if row["p_adjusted"] < 0.001 else number(row["p_adjusted"], 3)
+    p = p_value(row["p_adjusted"])
     return f"    {row['a']} - {other}: {number(row['value'], 3, signed=True)} [{low},{high}], p {p}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.model import elicit
 from lm_plural.harness.ratings.coarsen import to_three
 from lm_plural.harness.ratings.table import axis_name
+from lm_plural.harness.run.check_shares import axes_of_shares, share_findings
+from lm_plural.harness.run.steer import steer_findings
 from lm_plural.harness.scoring import check_options
-from lm_plural.harness.task.datafile import MissingFileError
 from lm_plural.harness.task.dataset import Dataset
+from lm_plural.harness.task.find import MissingFileError
 from lm_plural.harness.task.index import RECIPE, Index
-from lm_plural.harness.task.load import LoadedTask, load_task
+from lm_plural.harness.task.load import Doc, LoadedTask, load_task
 from lm_plural.harness.task.template import TemplateRenderError, render
 from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yaml
 
@@ -57,8 +59,10 @@ def check_task(document: Document, index: Index) -> Report:
         return Report([str(e)])
     missing, findings = check_files(loaded.dataset)
     findings = missing + findings or _readable(loaded)
-    notes = [] if findings else [f"{loaded.name}: {note}" for note in loaded.unrated]
-    findings += [f for check in (ALWAYS if findings else CHECKS) for f in check(loaded)]
+    notes = [] if findings else [f"{loaded.name}: {note}" for note in loaded.notes]
+    findings += share_findings(loaded)
+    fitting = CHECKS_OF_SHARES if loaded.by_shares else CHECKS
+    findings += [f for check in (ALWAYS if findings else fitting) for f in check(loaded)]
     return Report(findings, notes, loaded, data_missing=bool(missing))
 
 
@@ -118,28 +122,36 @@ def _shadowed(loaded: LoadedTask) -> Iterator[str]:
 
 
 def _reference(loaded: LoadedTask) -> Iterator[str]:
-    if loaded.task.reference == "weighted" and loaded.dataset.recipe.ratings.weight is None:
+    if loaded.task.reference == "weighted" and not loaded.by_shares and loaded.dataset.recipe.ratings.weight is None:
         yield loaded.document.at(("reference",), "weighted needs a column: ratings.weight in the recipe")
 
 
 def _template(loaded: LoadedTask) -> Iterator[str]:
     task = loaded.task
-    variants = elicit.variants(task) if task.mode == "rate" and len(task.choices) == loaded.scale.size else []
+    fits = loaded.by_shares or len(task.choices) == loaded.scale.size
+    variants, docs = elicit.variants(task) if task.mode == "rate" and fits else [], loaded.docs(RENDERED)
     try:
         for variant in variants:
-            elicit.shown(task, loaded.scale, variant)
+            elicit.shown(task, loaded.scale_of(docs[0]), variant)
     except UsageError as e:
         yield loaded.document.at(("elicitation", "codings"), str(e))
         return
-    for doc in loaded.docs(RENDERED):
-        try:
-            for variant in variants:
-                elicit.prompt(task, loaded.scale, variant, doc.fields)
-            if task.mode == "respond":
-                render(task.doc_to_text, dict(doc.fields))
-        except TemplateRenderError as e:
-            yield loaded.document.at(("doc_to_text",), f"{e} (item {doc.id})", e.line)
-            return
+    for n in range(len(task.wordings)):
+        place: Sequence[Hashable] = ("paraphrases", n - 1) if n else ("doc_to_text",)
+        mine = [v for v in variants if v.wording == n]
+        for doc in docs:
+            try:
+                _render(loaded, mine, doc)
+            except TemplateRenderError as e:
+                yield loaded.document.at(place, f"{e} (item {doc.id})", e.line)
+                break
+
+
+def _render(loaded: LoadedTask, variants: Sequence[elicit.Variant], doc: Doc) -> None:
+    for variant in variants:
+        elicit.prompt(loaded.task, loaded.scale_of(doc), variant, doc.fields)
+    if loaded.task.mode == "respond":
+        render(loaded.task.doc_to_text, dict(doc.fields))
 
 
 def _target(loaded: LoadedTask) -> Iterator[str]:
@@ -180,4 +192,5 @@ def _scorers(loaded: LoadedTask) -> Iterator[str]:
 Check = Callable[[LoadedTask], Iterator[str]]
 #: Checks that need no data.
 ALWAYS: tuple[Check, ...] = (_scorers, _reference)
-CHECKS: tuple[Check, ...] = (_labels, _shadowed, _template, _target, _axes, _coarsen, *ALWAYS)
+CHECKS: tuple[Check, ...] = (_labels, _shadowed, _template, _target, _axes, _coarsen, steer_findings, *ALWAYS)
+CHECKS_OF_SHARES: tuple[Check, ...] = (_shadowed, _template, axes_of_shares, steer_findings, *ALWAYS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -34,9 +34,10 @@ class Work:
 
     def __post_init__(self) -> None:
         """Refuse answers that are not of the task's kind, whoever wrote them."""
-        rate, size = self.loaded.task.mode == "rate", self.loaded.scale.size
-        for record in self.answers():
-            if not _fits(record, size if rate else 0):
+        rate = self.loaded.task.mode == "rate"
+        for request in self.requests:
+            record = self.journal.records.get(request.key)
+            if record and not _fits(record, self.loaded.scale_of(request.doc).size if rate else 0):
                 raise PluralError(f"{self.journal.path}: the answer with key {record['key']!r} is not one to this task")
 
     @property
@@ -97,7 +98,7 @@ def _ask_task(work: Work, asker: Asker, batch_size: int | None, most: int, on_ba
     room = gen_kwargs(work.loaded, asker.spec).get("max_gen_toks", 256) if work.loaded.task.mode == "respond" else 8
     asker.batch_size = batch_size or auto_batch_size(asker, max(lengths) + room, most)
     size = asker.batch_size if asker.local else max(WINDOW, asker.batch_size)
-    for batch in batches(work.requests, lengths, size):
+    for batch in _batches(work.requests, lengths, size):
         absent = [r for r in batch if r.key in missing]
         if not absent:
             continue
@@ -113,10 +114,19 @@ def _ask_task(work: Work, asker: Asker, batch_size: int | None, most: int, on_ba
         save(_answer(work.loaded, asked, contexts, asker, save))
 
 
+def _batches(requests: Sequence[Request], lengths: Sequence[int], size: int) -> Iterator[list[Request]]:
+    """Yield batches of one wording and one steering each: where one is added, those of the others stay as they were."""
+    apart: dict[tuple[int, str | None] | None, list[int]] = {}
+    for n, request in enumerate(requests):
+        apart.setdefault((v.wording, v.group) if (v := request.variant) else None, []).append(n)
+    for places in apart.values():
+        yield from batches([requests[n] for n in places], [lengths[n] for n in places], size)
+
+
 def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
     task = loaded.task
     if request.variant:
-        text = elicit.prompt(task, loaded.scale, request.variant, request.doc.fields)
+        text = elicit.prompt(task, loaded.scale_of(request.doc), request.variant, request.doc.fields)
     else:
         text = render(task.doc_to_text, dict(request.doc.fields))
     chat = asker.uses_chat(task.mode)
@@ -132,7 +142,7 @@ def _answer(
 ) -> list[Record]:
     """Return the records of a batch; `save` is told earlier of those a server has answered earlier."""
     asked = [contexts[r.key] for r in batch]
-    labels = [elicit.continuations(loaded.task, loaded.scale, r.variant) for r in batch if r.variant]
+    labels = [elicit.continuations(loaded.task, loaded.scale_of(r.doc), r.variant) for r in batch if r.variant]
     kwargs = gen_kwargs(loaded, asker.spec)
 
     def record(n: int, answer: Any) -> Record:

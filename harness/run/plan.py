@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.model.elicit import Variant, variants
+from lm_plural.harness.model.elicit import Variant, steering, variants
 from lm_plural.harness.model.spec import ModelSpec
+from lm_plural.harness.run.steer import steered_items
 from lm_plural.harness.task.load import Doc, Limit, LoadedTask
 
 
@@ -81,26 +82,38 @@ def plan(loaded: LoadedTask, spec: ModelSpec, limit: Limit = None) -> list[Reque
     UsageError
         If a respond task repeats without sampling, so that all repeats would be copies.
     """
+    return list((_rate if loaded.task.mode == "rate" else _respond)(loaded, spec, limit))
+
+
+def _rate(loaded: LoadedTask, spec: ModelSpec, limit: Limit) -> Iterator[Request]:
+    """Yield the plain variants of each item, then those as a member of each group that rated it.
+
+    A key holds the wording and what steers, not their places in the task: another wording asks no old one again.
+    """
     task = loaded.task
-    parts: list[Variant | int]
-    if task.mode == "rate":
-        parts = list(variants(task))
-    else:
-        kwargs = gen_kwargs(loaded, spec)
-        if task.repeats > 1 and not sampled(kwargs):
-            raise UsageError(
-                f"task {task.task!r}: {task.repeats} repeats without sampling would be copies; "
-                "set generation_kwargs do_sample and temperature, or repeats: 1"
-            )
-        parts = list(range(task.repeats))
-    prefix = [spec.hash, loaded.ask_hash]
-    out: list[Request] = []
+    worded = [replace(loaded, task=task.model_copy(update={"doc_to_text": w})).ask_hash for w in task.wordings]
+    plain: list[tuple[Variant, list[str]]] = [(v, []) for v in variants(task)]
+    steered = [(items, _steered(loaded, group)) for group, items in steered_items(loaded).items()]
     for doc in loaded.docs(limit):
         content = digest(dict(doc.fields))
-        for part in parts:
-            key = digest([*prefix, doc.id, content, str(part)])
-            if isinstance(part, Variant):
-                out.append(Request(key, doc, variant=part))
-            else:
-                out.append(Request(key, doc, repeat=part))
-    return out
+        for variant, said in [*plain, *(pair for items, pairs in steered if doc.id in items for pair in pairs)]:
+            key = digest([spec.hash, worded[variant.wording], doc.id, content, variant.scale, *said])
+            yield Request(key, doc, variant=variant)
+
+
+def _steered(loaded: LoadedTask, group: str) -> list[tuple[Variant, list[str]]]:
+    return [(v, [group, steering(loaded.task, group)]) for v in variants(loaded.task, group)]
+
+
+def _respond(loaded: LoadedTask, spec: ModelSpec, limit: Limit) -> Iterator[Request]:
+    task, kwargs = loaded.task, gen_kwargs(loaded, spec)
+    if task.repeats > 1 and not sampled(kwargs):
+        raise UsageError(
+            f"task {task.task!r}: {task.repeats} repeats without sampling would be copies; "
+            "set generation_kwargs do_sample and temperature, or repeats: 1"
+        )
+    asked = loaded.ask_hash
+    for doc in loaded.docs(limit):
+        content = digest(dict(doc.fields))
+        for repeat in range(task.repeats):
+            yield Request(digest([spec.hash, asked, doc.id, content, str(repeat)]), doc, repeat=repeat)

@@ -1,0 +1,175 @@
+"""``lm-plural audit``: a scorer under test."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lm_plural.harness.cli.options import (
+    Words,
+    add_axes,
+    add_include_path,
+    add_tasks,
+    checked_tasks,
+    parse_axes,
+    parse_limit,
+    parse_seed,
+)
+from lm_plural.harness.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from lm_plural.harness.result.audit_task import Question
+    from lm_plural.harness.task.load import LoadedTask
+    from lm_plural.harness.task.schema import ScorerSpec
+
+HELP = """Measure how near a scorer is to what each group of raters said of the same texts, and for whom it works worse.
+
+  lm-plural audit --scorer profanity --tasks popquorn_offensiveness,crehate_hate --output_path outputs
+  lm-plural audit --scorer detoxify:variant=unbiased --dimension toxicity --tasks popquorn_offensiveness --harmful 3
+
+The texts are scored once and kept; the same command again scores nothing."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    from lm_plural.harness.statistics.inferences import INFERENCES
+
+    add = parser.add_argument
+    add("--scorer", required=True, metavar="NAME[:K=V,...]", help="registered name and options (lm-plural ls scorers)")
+    add_tasks(parser, "names, tags, globs or YAML files")
+    add_include_path(parser)
+    add("--limit", "-L", type=parse_limit, metavar="N", help="first N texts of each task, or a share below 1")
+    words: dict[str, Any] = {"nargs": "+", "action": Words, "default": None}
+    field = "field of the items that raters judged, if it is not clear; TASK=FIELD for one task"
+    add("--text", **words, metavar="FIELD", help=field)
+    level = "this level and worse count as harmful (default: worse than the middle); TASK=LEVEL for one task"
+    add("--harmful", **words, metavar="LEVEL", help=level)
+    add("--dimension", metavar="NAME", help="dimension of the scorer, if it has several")
+    end = "which end of it is harmful (default: more; of the task's own dimension, the scale's worse end)"
+    add("--worse", choices=["more", "less"], help=end)
+    add("--thresholds", **words, metavar="T", help="of a score from 0 to 1, beside 0.5 (default 0.1 to 0.9)")
+    add_axes(parser)
+    text = "what else might have been drawn: other texts and raters (default), other raters, other texts; none: points"
+    add("--inference", choices=INFERENCES, default="items+raters", help=text)
+    least = "least raters of a group for an interval (default 10)"
+    add("--min_raters_interval", type=int, default=10, metavar="N", help=least)
+    add("--draws", type=int, default=10_000, metavar="N", help="joint draws (default 10000)")
+    add("--seed", type=parse_seed, default=0, metavar="N", help="of draws (default 0)")
+    where = "results and scores go to DIR/<scorer>/ (default outputs)"
+    add("--output_path", "-o", type=Path, default=Path("outputs"), metavar="DIR", help=where)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run."""
+    from lm_plural.harness.result.audit_task import build_audit
+    from lm_plural.harness.result.files import save_results
+    from lm_plural.harness.result.table_audit import render_audit
+    from lm_plural.harness.scoring import check_options
+    from lm_plural.harness.task.index import Index
+
+    started = datetime.now()
+    if not args.tasks:
+        raise UsageError("no tasks: give --tasks (lm-plural ls tasks)")
+    spec = parse_scorer(args.scorer)
+    check_options(spec.name, spec.options)
+    tasks = checked_tasks(Index(args.include_path), args.tasks)
+    questions = _questions(args, tasks)
+    folder = _folder(args.output_path, spec)
+    with folder.locked():
+        blocks = {t.name: _audited(t, spec, questions[t.name], args.limit, folder) for t in tasks}
+        content = build_audit(spec, tasks, blocks)
+        path, new = save_results(folder, content, started)
+    print(render_audit(content))
+    print(f"\n{'results written to' if new else 'nothing new; the same results are in'} {path}")
+    return 0
+
+
+def parse_scorer(text: str) -> ScorerSpec:
+    """Return a scorer and its options from ``NAME`` or ``NAME:option=value,option=value``.
+
+    Raises
+    ------
+    UsageError
+        If the options are not ``key=value``.
+    """
+    from lm_plural.harness.model.arguments import parse_arguments
+    from lm_plural.harness.task.schema import ScorerSpec
+
+    name, colon, options = text.partition(":")
+    return ScorerSpec(name=name, options=parse_arguments([options], f"--scorer {name}") if colon else {})
+
+
+def by_task(words: Sequence[str] | None, tasks: Sequence[str], flag: str) -> dict[str, str]:
+    """Return what was said for each task: ``VALUE`` for all, ``TASK=VALUE`` for one.
+
+    Raises
+    ------
+    UsageError
+        For a task that is not among those asked for, or two values for all.
+    """
+    own = dict(w.split("=", 1) for w in words or () if "=" in w)
+    everyone = [w for w in words or () if "=" not in w]
+    for name in own:
+        if name not in tasks:
+            raise UsageError(f"{flag}: {name!r} is not among the tasks asked for{did_you_mean(name, tasks)}")
+    if len(everyone) > 1:
+        raise UsageError(f"{flag} {' '.join(everyone)}: expected one for all tasks, or TASK=... for each")
+    return dict.fromkeys(tasks, everyone[0]) | own if everyone else own
+
+
+def _questions(args: argparse.Namespace, tasks: Sequence[LoadedTask]) -> dict[str, Question]:
+    """Return what is asked on each task; what is wrong with it is said before anything is scored."""
+    from lm_plural.harness.ratings.cut import Cut
+    from lm_plural.harness.result.audit import GRID
+    from lm_plural.harness.result.audit_task import Question
+    from lm_plural.harness.result.options import Options
+    from lm_plural.harness.run.texts import text_field
+
+    names = [t.name for t in tasks]
+    texts, levels = by_task(args.text, names, "--text"), by_task(args.harmful, names, "--harmful")
+    options = Options(
+        inference=args.inference, min_raters_interval=args.min_raters_interval, draws=args.draws, seed=args.seed
+    )
+    axes, grid = parse_axes(args.axes), _thresholds(args.thresholds) if args.thresholds else GRID
+    out = {}
+    for task in tasks:
+        for axis in axes or ():
+            task.table.groups(axis)
+        Cut.of(task.scale, levels.get(task.name))
+        field = text_field(task, texts.get(task.name))
+        out[task.name] = Question(field, args.dimension, args.worse, levels.get(task.name), axes, grid, options)
+    return out
+
+
+def _thresholds(words: Sequence[str]) -> list[float]:
+    out = []
+    for word in words:
+        try:
+            out.append(float(word))
+        except ValueError:
+            out.append(-1.0)
+        if not 0 <= out[-1] <= 1:
+            raise UsageError(f"--thresholds {word}: expected a number from 0 to 1")
+    return out
+
+
+def _folder(output_path: Path, spec: ScorerSpec) -> Any:
+    """Return the folder of a scorer with its options."""
+    import re
+
+    from lm_plural.harness.hashing import digest
+    from lm_plural.harness.run.folder import RunFolder
+
+    slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name)
+    return RunFolder(output_path / f"{slug}-{digest(spec.model_dump(mode='json'))[:8]}")
+
+
+def _audited(task: LoadedTask, spec: ScorerSpec, question: Question, limit: Any, folder: Any) -> dict[str, Any]:
+    from lm_plural.harness.result.audit_task import audit_task
+    from lm_plural.harness.run.texts import score_texts, text_pairs
+
+    records = score_texts(task, spec, text_pairs(task, question.field, limit), folder)
+    return audit_task(task, records, question)

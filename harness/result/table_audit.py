@@ -1,0 +1,94 @@
+"""An audit on a terminal: how near the scorer is to each group and, under each axis, for whom it works worse."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+from lm_plural.harness.result.cells import WIDTH, Row, grid, interval, number, short, shown
+from lm_plural.harness.result.table import SIMULATED
+from lm_plural.harness.result.table_audit_gaps import render_gaps, render_short
+
+LEGEND = """\
+[low,high]: 95 % interval for other texts and other raters, unless "inference" says otherwise. harmful: share of \
+ratings on the harmful levels. AUC: chance that a text one member called harmful gets a higher score than one another \
+member called harmless; .5 is chance. missed: share of what members called harmful that is not flagged. alarms: share \
+of what they called harmless that is flagged. member: the same for one other member of the group in the scorer's \
+place. r: correlation with the group's mean ratings, and the highest the noise in these lets any scorer reach; freed: \
+r without that noise. Differences are tested together within an axis, on texts both sides rated. A stricter group \
+usually has more missed and fewer alarms. '-': refused, the reason stands in the results file."""
+
+
+def render_audit(content: dict[str, Any]) -> str:
+    """Return all tasks of an audit as text."""
+    datasets = content["datasets"]
+    parts = [_task(name, block, datasets[block["dataset"]]) for name, block in content["audited"].items()]
+    return "\n\n".join([*parts, textwrap.fill(LEGEND, WIDTH)])
+
+
+def _task(name: str, block: dict[str, Any], dataset: dict[str, Any]) -> str:
+    head = "\n".join(textwrap.fill(line, WIDTH) for line in _head(name, block, dataset))
+    grids = [_grid(block, ORDER, _order), _grid(block, _errors_header(block), _errors)]
+    return "\n\n".join([head, *render_short(block), *grids, *render_gaps(block)])
+
+
+def _head(name: str, block: dict[str, Any], dataset: dict[str, Any]) -> list[str]:
+    scorer, harmful = block["scorer"], block["harmful"]
+    head = [f"{name}: audit of {scorer['name']}"]
+    head += [SIMULATED] if block["simulated_raters"] else []
+    head += [f"content note: {dataset['warning']}"] if dataset["warning"] else []
+    head.append(f"licence: {dataset['licence']}")
+    if block["inference"] != "none":
+        head.append(f"intervals: 95 %, for other {block['inference'].replace('+', ' and ')}")
+    head.append(
+        f"harmful: {', '.join(harmful['levels'])} on {', '.join(block['scale']['levels'])} ({harmful['rule']}); "
+        f"score: {scorer['worse']} {scorer['dimension']}, scaled to 0 to 1"
+    )
+    own, matched = (_of_kind(block, k) for k in ("default", "matched"))
+    found = f"flagged: {own['flagged_share']:.0%} of texts from {own['name']} on"
+    if matched["value"] is not None:
+        found += f"; {matched['flagged_share']:.0%} from {matched['value']:.3f} on, nearest to what raters call harmful"
+    return [*head, found, *(f"note: {note}" for note in block["notes"])]
+
+
+def _of_kind(block: dict[str, Any], kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(t for t in block["thresholds"] if t["kind"] == kind)
+    return found
+
+
+def _grid(block: dict[str, Any], header: Row, row: Callable[[str, Any], Row]) -> str:
+    rows = [row("all raters", block["overall"])]
+    for axis, content in block["axes"].items():
+        rows += [[f"[{axis}]"], *shown(content["groups"].items(), row)]
+    return grid(rows, header)
+
+
+ORDER = ["group", "raters", "harmful", "AUC", "member", "r (at most)", "freed"]
+
+
+def _order(name: str, group: dict[str, Any]) -> Row:
+    share, ranks = group["harmful_share"]["value"], group["ranks"]
+    r, ceiling = (number(ranks[k]["value"], 2) for k in ("pearson", "ceiling"))
+    return [
+        short(name, 24),
+        "?" if group["n_raters"] is None else str(group["n_raters"]),
+        "-" if share is None else f"{share:.0%}",
+        interval(group["auc"], 2),
+        number(group["one_member"]["auc"]["value"], 2),
+        "-" if r == "-" else f"{r} ({ceiling})",
+        interval(ranks["disattenuated"], 2),
+    ]
+
+
+def _errors_header(block: dict[str, Any]) -> Row:
+    own = _of_kind(block, "default")["name"]
+    return ["group", f"missed {own}", f"alarms {own}", "missed matched", "member", "alarms matched", "member"]
+
+
+def _errors(name: str, group: dict[str, Any]) -> Row:
+    own, matched, one = group["rates"]["0.5"], group["rates"]["matched"], group["one_member"]
+    row = [short(name, 24), number(own["fnr"]["value"], 2), number(own["fpr"]["value"], 2)]
+    for rate in ("fnr", "fpr"):
+        row += [interval(matched[rate], 2), number(one[rate]["value"], 2)]
+    return row

@@ -1,0 +1,89 @@
+"""Scores of a data set's own texts, those that people rated: from the items to the journal of scores."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from jinja2 import Environment
+from jinja2.meta import find_undeclared_variables
+
+from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.hashing import digest
+from lm_plural.harness.run.folder import RunFolder
+from lm_plural.harness.run.journal import Record
+from lm_plural.harness.run.score import Pair, Scoring
+from lm_plural.harness.scoring import Sample
+from lm_plural.harness.task.load import Limit, LoadedTask
+from lm_plural.harness.task.schema import ScorerSpec
+from lm_plural.harness.task.template import render
+
+#: Texts scored before they are journaled.
+BATCH = 256
+#: Field whose content a scorer sees as what was asked, where items have one.
+PROMPT = "prompt"
+
+
+def text_field(loaded: LoadedTask, asked: str | None = None) -> str:
+    """Return the field of items that raters judged: as asked, the reference response, or the only one the task shows.
+
+    Raises
+    ------
+    UsageError
+        If there is no such field, or it has to be said which of several.
+    """
+    fields, task = [c for c in loaded.dataset.items.columns if c != "item_id"], loaded.task
+    if asked is not None and asked not in fields:
+        hint = did_you_mean(asked, fields)
+        raise UsageError(f"task {task.task!r}: items have no field {asked!r}{hint}; there are {', '.join(fields)}")
+    names = find_undeclared_variables(Environment(autoescape=True).parse(task.doc_to_text))
+    shown = [f for f in fields if f in names]
+    if found := asked or task.doc_to_target or (shown[0] if len(shown) == 1 else None):
+        return found
+    raise UsageError(
+        f"task {task.task!r}: which field is the text that raters judged? --text {task.task}=FIELD, "
+        f"FIELD one of {', '.join(shown or fields)}"
+    )
+
+
+def text_pairs(loaded: LoadedTask, field: str, limit: Limit = None) -> list[Pair]:
+    """Pair each rated text with what a scorer sees, in file order; of a prompt's texts all, or none beyond the limit.
+
+    The prompt is that of a respond task, else the items' field ``prompt``, else empty.
+    """
+    wanted = {i for doc in loaded.docs(limit) for i in doc.item_ids}
+    rows = [row for row in loaded.dataset.items.iter_rows(named=True) if row["item_id"] in wanted]
+    return [
+        (_asked(loaded, row["item_id"], field, row[field]), Sample(_prompt(loaded, row, field), row[field]))
+        for row in rows
+    ]
+
+
+def _asked(loaded: LoadedTask, item_id: str, field: str, text: str | None) -> Record:
+    key = digest(["text", loaded.task.dataset, item_id, field])
+    return {"key": key, "item_id": item_id, "part": "text", "filtered_resps": [text]}
+
+
+def _prompt(loaded: LoadedTask, row: dict[str, str | None], field: str) -> str:
+    if loaded.task.mode == "respond" and field == loaded.task.doc_to_target:
+        return render(loaded.task.doc_to_text, row)
+    return row.get(PROMPT) or "" if field != PROMPT else ""
+
+
+def score_texts(loaded: LoadedTask, spec: ScorerSpec, pairs: Sequence[Pair], folder: RunFolder) -> list[Record]:
+    """Score texts and return the score of each; those the journal knows are not scored again.
+
+    Raises
+    ------
+    PluralError
+        If the scorer cannot be made or fails; what was scored before stays.
+    """
+    scoring = Scoring([spec], folder.scores(loaded.name))
+    try:
+        if not scoring.complete(pairs):
+            print(f"lm-plural audit: scoring {len(pairs)} texts of {loaded.name}", file=sys.stderr)
+            for begin in range(0, len(pairs), BATCH):
+                scoring.submit(pairs[begin : begin + BATCH])
+    finally:
+        scoring.finish()
+    return scoring.scores_of(pairs)
