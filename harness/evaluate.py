@@ -167,7 +167,7 @@ def _check_axes(works: Sequence[Work], settings: Settings) -> None:
     """Refuse an unknown axis before anything is asked."""
     for work in works:
         for axis in settings.axes or ():
-            work.loaded.table.groups(axis)
+            (work.loaded.shares if work.loaded.by_shares else work.loaded.table).groups(axis)
 
 
 def _remember(folder: RunFolder, works: Sequence[Work], spec: ModelSpec, settings: Settings) -> None:

@@ -20,7 +20,8 @@ ALLOWED = {
     "run": {"ratings", "task", "model", "scoring"},
     "result": {"ratings", "statistics", "task", "model", "run"},
     "evaluate": {"ratings", "task", "model", "run", "result"},
-    "cli": {"ratings", "statistics", "task", "model", "run", "result", "evaluate", "scoring"},
+    "lm_eval_tasks": {"ratings", "task", "model", "run", "result"},
+    "cli": {"ratings", "statistics", "task", "model", "run", "result", "evaluate", "scoring", "lm_eval_tasks"},
 }
 
 

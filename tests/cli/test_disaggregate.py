@@ -18,6 +18,7 @@ import pytest
 
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.result.table import render_legend
+from tests.tasks.figures import equal
 
 HEADER = "item_id,rater_id,rating,gender\n"
 RATINGS = HEADER + "".join(
@@ -507,56 +508,12 @@ def test_popquorn_equals_the_independent_figures_for_every_group_of_every_axis(b
             equal(block["axes"][axis]["groups"][g], known, ">=3")
 
 
-def equal(found: Mapping[str, Any], known: Mapping[str, Any], rate: str) -> None:
-    """Compare with figures of reference.json."""
-    for name in {"n_items", "n_raters", "n_ratings"} & known.keys():
-        assert found[name] == known[name]
-    assert found["mean"] == pytest.approx(known["mean"], abs=1e-5)
-    assert found["rates"][rate] == pytest.approx(known["rate"], abs=1e-5)
-    if "mean_of_item_means" in known:
-        assert value(found, "item_mean") == pytest.approx(known["mean_of_item_means"], abs=1e-5)
-    for metric, alpha in known["alpha"].items():
-        assert found["alpha"][metric] == (None if alpha is None else pytest.approx(alpha, abs=1e-5))
-
-
 def test_a_file_may_call_its_columns_otherwise(bring: Bring):
     other = RATINGS.replace("item_id,rater_id,rating", "comment,who,score")
     refused(bring(other, None, "--columns", "item=comment"), 2, "--columns item=comment", "item_id")
     refused(bring(other, None, "--columns", "item_id=coment"), 1, "no column 'coment'; did you mean 'comment'?")
     found = bring(other, None, "--columns", "item_id=comment", "rater_id=who", "rating=score")
     assert read(found) == read(bring(RATINGS))
-
-
-def test_crehate_equals_the_independent_figures(bring: Bring, mirror: Path):
-    expected = json.loads((mirror / "crehate" / "reference.json").read_text())
-    rows = pl.read_csv(mirror / "crehate" / "CREHate_raw_annotations.csv", infer_schema=False)
-    rows = rows.unique(["ID", "annotator_id"], keep="first", maintain_order=True).filter(pl.col("annotation") != "2")
-    rows = rows.rename({"ID": "item_id", "annotator_id": "rater_id", "annotation": "rating"})
-    profile = pl.col("gender").drop_nulls().first().over("rater_id")  # one annotator has a second, empty profile
-    rows = rows.with_columns(gender=profile).select("item_id", "rater_id", "rating", "gender", "nationality")
-    block = read(bring(rows.write_csv(), None, "--inference", "none", scale="0,1", axes="gender,nationality"))
-    equal(block["overall"], expected["overall"] | {k: expected[k] for k in ("n_items", "n_raters", "n_ratings")}, ">=1")
-    for g, known in expected["groups"]["nationality"].items():
-        equal(block["axes"]["nationality"]["groups"][g], known, ">=1")
-
-
-@pytest.mark.parametrize("gold", [None, "Yes", "No"])
-def test_dices_350_equals_the_independent_figures(bring: Bring, mirror: Path, gold: str | None):
-    expected = json.loads((mirror / "dices350" / "reference.json").read_text())
-    content = json.loads((mirror / "dices350" / "dices_350_crowdsourced.json").read_text())["instances"]
-    experts = json.loads((mirror / "dices350" / "dices_350_expert.json").read_text())["instances"]
-    answer = {i["id"]: i["annotations"]["safety"]["majority_human"] for i in experts}
-    lines = [
-        f"{i['id']},{rater},{int(score == 'Yes')}"
-        for i in content
-        if gold in (None, answer[i["id"]])
-        for rater, score in enumerate(i["annotations"]["safety"]["individual_human_scores"])
-        if score in ("Yes", "No")
-    ]
-    text = "item_id,rater_id,rating\n" + "\n".join(lines) + "\n"
-    block = read(bring(text, None, "--inference", "none", scale="0,1", axes=""))
-    known = expected["groups"]["gold"][gold] if gold else expected["overall"] | {"n_ratings": expected["n_ratings"]}
-    equal(block["overall"], known, ">=1")
 
 
 def test_popquorn_against_a_real_classifier_equals_the_statistics_worked_out_in_polars(bring: Bring, mirror: Path):

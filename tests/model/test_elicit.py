@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lm_plural.harness.errors import UsageError
-from lm_plural.harness.model.elicit import Variant, continuations, distribution, prompt, shown, variants
+from lm_plural.harness.model.elicit import Variant, continuations, distribution, prompt, shown, steering, variants
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_task
@@ -84,6 +84,36 @@ def test_variants_are_all_combinations_of_a_tasks_codings_and_orders() -> None:
         "letters/descending",
     ]
     assert variants(task(elicitation={"codings": ["words"], "orders": ["descending"]})) == [ALL[5]]
+
+
+def test_variants_are_of_every_wording_and_unsteered_unless_a_group_is_named() -> None:
+    asked = task(paraphrases=["a", "b"], steer="gender", elicitation={"codings": ["levels"], "orders": ["ascending"]})
+    assert [str(v) for v in variants(asked)] == ["levels/ascending", "levels/ascending/1", "levels/ascending/2"]
+    assert [(str(v), v.group) for v in variants(asked, "man")][1:] == [
+        ("levels/ascending/1/as man", "man"),
+        ("levels/ascending/2/as man", "man"),
+    ]
+
+
+def test_a_prompt_is_in_the_wording_of_its_variant_after_what_steers_it() -> None:
+    asked = task(
+        doc_to_text="A {{ text }}", paraphrases=["B {{ text }}"], steer={"axis": "gender", "names": {"m": "a man"}}
+    )
+    said = "Answer as a person would who describes their gender as: a man."
+    for variant, expected in (
+        (Variant("levels", "ascending"), "A x"),
+        (Variant("levels", "ascending", 1), "B x"),
+        (Variant("levels", "ascending", 1, "m"), f"{said}\n\nB x"),
+        (Variant("levels", "ascending", 0, "woman"), f"{said.replace('a man', 'woman')}\n\nA x"),
+    ):
+        assert prompt(asked, SCALE, variant, {"text": "x"}) == expected
+
+
+def test_a_text_that_steers_sees_axis_and_group_only_and_ends_in_one_blank_line() -> None:
+    asked = task(doc_to_text="A", steer={"axis": "gender", "text": "{{ axis }}: {{ group }}\n"})
+    assert prompt(asked, SCALE, Variant("levels", "ascending", group="m"), {"text": "x"}) == "gender: m\n\nA"
+    with pytest.raises(TemplateRenderError, match="no field 'text'"):
+        steering(task(steer={"axis": "gender", "text": "{{ text }}"}), "m")
 
 
 def test_labels_that_do_not_fit_the_scale_are_a_usage_error() -> None:

@@ -78,7 +78,7 @@ def test_an_unknown_choice_is_a_fault() -> None:
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(PluralError, match=r"no column 'text_c', did you mean 'text_a'|no column 'text_c'"):
+    with pytest.raises(PluralError, match="no column 'text_c'"):
         done([{"best": "a", "text_a": "one", "text_b": "two"}], {"pairs": PAIRS})
 
 

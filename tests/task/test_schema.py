@@ -132,6 +132,10 @@ def test_shipped_files_conform_to_the_schema_editors_get(path: Path, capsys: pyt
         {"scorers": [{"variant": "x"}]},
         {"repeats": 0},
         {"task": "a b"},
+        {"paraphrases": "{{ text }}"},
+        {"steer": 5},
+        {"steer": {"names": {}}},
+        {"steer": {"axis": "gender", "group": []}},
     ],
 )
 def test_the_schema_finds_what_validate_finds(
@@ -142,6 +146,12 @@ def test_the_schema_finds_what_validate_finds(
     suite.task |= change
     assert suite.findings()
     assert list(errors(suite.task, top, top))
+
+
+@pytest.mark.parametrize("steer", ["gender", {"axis": "gender", "names": {"man": "a man"}, "groups": ["man"]}, None])
+def test_the_schema_knows_both_ways_to_steer(suite: Suite, steer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    top = exported("task", capsys)
+    assert not list(errors(suite.task | {"steer": steer, "paraphrases": ["{{ text }}"]}, top, top))
 
 
 def test_the_schema_wants_all_keys_unless_a_file_is_included(capsys: pytest.CaptureFixture[str]) -> None:
