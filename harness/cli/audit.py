@@ -136,9 +136,14 @@ def _questions(args: argparse.Namespace, tasks: Sequence[LoadedTask]) -> dict[st
     axes, grid = parse_axes(args.axes), _thresholds(args.thresholds) if args.thresholds else GRID
     out = {}
     for task in tasks:
+        if task.by_shares:
+            raise UsageError(f"task {task.name!r} has shares of answers by group; an audit needs ratings of texts")
         for axis in axes or ():
             task.table.groups(axis)
-        Cut.of(task.scale, levels.get(task.name))
+        try:
+            Cut.of(task.scale, levels.get(task.name))
+        except UsageError as e:
+            raise UsageError(f"--harmful, task {task.name!r}: {e}") from e
         field = text_field(task, texts.get(task.name))
         out[task.name] = Question(field, args.dimension, args.worse, levels.get(task.name), axes, grid, options)
     return out

@@ -12,6 +12,7 @@ from lm_plural.harness.cli.options import add_include_path
 from lm_plural.harness.errors import PluralError
 
 if TYPE_CHECKING:
+    from lm_plural.harness.task.dataset import Dataset
     from lm_plural.harness.task.index import Index
     from lm_plural.harness.task.recipe import Recipe
 
@@ -85,8 +86,8 @@ def _datasets(index: Index) -> list[dict[str, Any]]:
             "dataset": r.dataset,
             "title": r.title,
             "licence": r.licence,
-            "dimensions": ", ".join(r.ratings.dimensions),
-            "raters": "SIMULATED" if r.simulated else "people",
+            "dimensions": ", ".join(r.dimensions),
+            "raters": "SIMULATED" if r.simulated else "not known, shares only" if r.shares else "people",
         }
         for r, _ in _recipes(index)
     ]
@@ -109,14 +110,21 @@ def _axes(index: Index) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for recipe, folder in _recipes(index):
         try:
-            table = Dataset(recipe, folder).table(next(iter(recipe.ratings.dimensions)))
+            found = _groups(Dataset(recipe, folder))
         except PluralError as e:
             _warn(e)
             continue
-        for axis in table.axes:
-            sizes = sorted(table.group_sizes(axis).items(), key=lambda gn: -gn[1])
-            rows += [{"dataset": recipe.dataset, "axis": axis, "group": g, "raters": n} for g, n in sizes]
+        rows += [{"dataset": recipe.dataset, "axis": a, "group": g, "raters": n} for a, g, n in found]
     return rows
+
+
+def _groups(dataset: Dataset) -> list[tuple[str, str, int | None]]:
+    """Return axis, group and raters, the largest group of an axis first; no raters where only shares are known."""
+    if dataset.recipe.shares:
+        return [(axis, group, None) for axis in dataset.shares.axes for group in dataset.shares.groups(axis)]
+    table = dataset.table(dataset.recipe.dimensions[0])
+    found = [(axis, group, n) for axis in table.axes for group, n in table.group_sizes(axis).items()]
+    return sorted(found, key=lambda agn: (table.axes.index(agn[0]), -agn[2]))
 
 
 def _scorers(_index: Index) -> list[dict[str, Any]]:

@@ -20,14 +20,14 @@ from lm_plural.harness.task.load import load_task
 from lm_plural.harness.task.yamlfile import Document
 
 CLASS = "lm_plural.harness.lm_eval_tasks.task.PluralTask"
-#: The same files for the built-in tasks, kept in the package for the entry point ``lm_eval.tasks``.
-SHIPPED = Path(__file__).parent / "builtin"
+#: So that the folder is a package, as lm-eval's entry point for tasks wants one.
+PACKAGE = {"__init__.py": ""}
 
 
-def folder(index: Index, warn: Callable[[PluralError], None]) -> Path:
+def folder(index: Index, warn: Callable[[PluralError], object]) -> Path:
     """Return the folder with a file for every valid task, written into the cache if it is not there.
 
-    It is called by what it holds, and renamed into place, so a running lm-eval never sees it change.
+    It lies under a hash of what it holds, and is renamed into place, so a running lm-eval never sees it change.
 
     Parameters
     ----------
@@ -40,15 +40,14 @@ def folder(index: Index, warn: Callable[[PluralError], None]) -> Path:
     PluralError
         If the cache cannot be written.
     """
-    wanted = files(index, warn)
-    place = cache_dir() / "lm_eval" / digest(wanted)
+    wanted = PACKAGE | _files(index, warn)
+    place = cache_dir() / "lm_eval" / digest(wanted) / "tasks"
     if _read(place) != wanted:
         _write(place, wanted)
     return place
 
 
-def files(index: Index, warn: Callable[[PluralError], None]) -> dict[str, str]:
-    """Return the content of each file by its name."""
+def _files(index: Index, warn: Callable[[PluralError], object]) -> dict[str, str]:
     out = {}
     for name, document in index.tasks.items():
         try:
@@ -67,7 +66,7 @@ def _content(name: str, document: Document, index: Index) -> str:
 
 
 def _read(place: Path) -> dict[str, str]:
-    return {p.name: p.read_text(encoding="utf-8") for p in place.glob("*.yaml")}
+    return {p.name: p.read_text(encoding="utf-8") for p in place.glob("*.*")}
 
 
 def _write(place: Path, content: Mapping[str, str]) -> None:

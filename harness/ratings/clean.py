@@ -48,6 +48,9 @@ class Rules:
     unknown_rater: Literal["error", "drop", "undeclared"] = "error"
 
 
+#: Columns whose cells errors show, and how many characters of one.
+CELLS, SHOWN = ("item_id", "rater_id", "value", "weight"), 60
+
 #: Rules a person with a single file of ratings can choose; the first choice is the default.
 CHOICES: dict[str, tuple[str, ...]] = {
     "duplicates": ("error", "first", "drop"),
@@ -222,7 +225,8 @@ class _Cleaning:
     def _stop(self, rows: pl.DataFrame, bad: pl.Expr, message: Callable[[dict[str, Any]], str]) -> None:
         """Raise for the first row where `bad` holds."""
         for at in rows.filter(bad).head(1).iter_rows(named=True):
-            raise PluralError(f"{self.locate(at['row'])}: {message(at)}")
+            cells = {c: v[:SHOWN] for c in CELLS if isinstance(v := at.get(c), str)}
+            raise PluralError(f"{self.locate(at['row'])}: {message(at | cells)}")
 
     def _missing(self, rows: pl.DataFrame) -> pl.DataFrame:
         empty = pl.col("value").is_null()
@@ -256,7 +260,7 @@ class _Cleaning:
         off = pl.col("level").is_null()
         if self.rules.off_scale == "error":
             self._stop(rows, off, self._off_scale)
-        detail = ", ".join(repr(v) for v in rows.filter(off)["value"].unique(maintain_order=True).head(5))
+        detail = ", ".join(repr(v[:SHOWN]) for v in rows.filter(off)["value"].unique(maintain_order=True).head(5))
         return self._drop(rows, off, "not on the scale", detail).with_columns(scale="code")
 
     def _off_scale(self, at: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.cut import Cut
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
-from lm_plural.harness.result.audit_between import between
+from lm_plural.harness.result.audit_between import between, families
 from lm_plural.harness.result.audit_group import DEFAULT, MATCHED, Grouped, Material
 from lm_plural.harness.result.audit_numbers import group
 from lm_plural.harness.result.frame import Frame
@@ -81,12 +81,14 @@ def audit(
     if lost := rated - len(score):
         notes.append(f"{lost} of {rated} rated texts left out: no score")
     everyone = Grouped.of(material, Membership.everyone(frame.coded.n_raters), ["all"])
+    by_axis = {axis_name(axis): _axis(material, scored, axis) for axis in axes}
     return _head(frame, cut, options) | {
         "n_unscored": lost,
         "thresholds": [t.to_dict(judged) for t in thresholds],
         "notes": notes,
         "overall": group(everyone, 0),
-        "axes": {axis_name(axis): _axis(material, scored, axis) for axis in axes},
+        "axes": by_axis,
+        "families": families(by_axis),
     }
 
 

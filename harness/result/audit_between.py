@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from lm_plural.harness.statistics.common_items import contrast
 from lm_plural.harness.statistics.counts import Ints, count_levels
 from lm_plural.harness.statistics.exposure import concern_part
 from lm_plural.harness.statistics.family import Family
+from lm_plural.harness.statistics.multiplicity import holm
 from lm_plural.harness.statistics.random import generator
 from lm_plural.harness.statistics.rank_agreement import rank_part
 from lm_plural.harness.statistics.sides import Kind, Sides, choose
@@ -110,3 +112,18 @@ def _worse(row: dict[str, Any]) -> dict[str, Any]:
         "high": ends[1],
         "p_adjusted": row["p_adjusted"],
     }
+
+
+def families(axes: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return for each statistic whether any two groups of an axis differ, with Holm's adjustment over the axes."""
+    least: dict[str, dict[str, float]] = {}
+    for axis, content in axes.items():
+        for row in content["contrasts"]:
+            if row["kind"] == "pairs" and (p := row["p_adjusted"]) is not None:
+                found = least.setdefault(row["statistic"], {})
+                found[axis] = min(p, found.get(axis, p))
+    return [
+        {"statistic": statistic, "axis": axis, "p": p, "p_holm": float(adjusted)}
+        for statistic, by_axis in least.items()
+        for (axis, p), adjusted in zip(by_axis.items(), holm(list(by_axis.values())), strict=True)
+    ]

@@ -101,11 +101,6 @@ class Grouped:
         ranges = {name: RANGE.get(name, (0.0, 1.0)) for name in out}
         return {name: bounded(e, *ends) if (ends := ranges[name]) else e for name, e in out.items()}
 
-    def size(self, name: str, g: int) -> tuple[int, int]:
-        """Return the raters and the items that a statistic of a group stands on."""
-        found, key = self.statistics[name]
-        return int(found.n_raters(key)[g]), int(found.n_items(key)[g])
-
     def n_raters_of_pairs(self, g: int) -> int:
         """Return how many raters of a group rated a text that another one rated, too."""
         coded, mine = self.material.frame.coded, self.members.rater[self.members.group == g]

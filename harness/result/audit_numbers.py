@@ -10,6 +10,7 @@ from lm_plural.harness.result import flags
 from lm_plural.harness.result.audit_group import AUC, DISATTENUATED, HARMFUL, MEMBER, RANKS, Grouped
 from lm_plural.harness.result.audit_people import placed
 from lm_plural.harness.result.group import Number
+from lm_plural.harness.statistics.agreement import ROUNDING
 from lm_plural.harness.statistics.ceiling import FEWEST_ITEMS
 from lm_plural.harness.statistics.classify import FNR, FPR
 from lm_plural.harness.statistics.groups import membership_matrix
@@ -40,12 +41,17 @@ def group(grouped: Grouped, g: int) -> dict[str, Any]:
 def _of_single(grouped: Grouped, g: int) -> tuple[Numbers, list[str]]:
     """Return what is about single ratings, and what is to be said of it."""
     names = [n for n in grouped.estimates if n not in RANKS and not n.startswith(MEMBER)]
-    numbers, limits = _with_limits(grouped, names, g)
-    found = []
-    if math.isnan(numbers[AUC].value):
-        ends = {0.0: "nothing was called harmful: no fnr and", 1.0: "everything was called harmful: no fpr and"}
-        found = [f"one_sided: {ends.get(numbers[HARMFUL].value, 'no two texts of two raters to compare:')} no auc"]
-    return numbers, [*found, *limits]
+    items = int((grouped.counts[:, g].sum(axis=1) > 0).sum())
+    numbers, limits = _with_limits(grouped, names, g, int(grouped.n_raters[g]), items)
+    share = numbers[HARMFUL].value
+    if not math.isnan(numbers[AUC].value):
+        return numbers, limits
+    what = "no two texts of two raters to compare: no auc"
+    if share < ROUNDING:
+        what = "nothing was called harmful: no fnr and no auc"
+    if share > 1 - ROUNDING:
+        what = "everything was called harmful: no fpr and no auc"
+    return numbers, [f"one_sided: {what}", *limits]
 
 
 def _of_pairs(grouped: Grouped, g: int) -> tuple[Numbers, list[str]]:
@@ -57,7 +63,7 @@ def _of_pairs(grouped: Grouped, g: int) -> tuple[Numbers, list[str]]:
         few = f"few_items: {texts} of at least {FEWEST_ITEMS}"
     if few:
         return dict.fromkeys(names, Number(math.nan)), [few]
-    numbers, found = _with_limits(grouped, names, g)
+    numbers, found = _with_limits(grouped, names, g, raters, texts)
     reliability = numbers["reliability"].value
     if math.isnan(reliability) or math.isnan(numbers["pearson"].value):
         found = ["no_variation: scores or mean ratings are all alike, so no correlation", *found]
@@ -67,9 +73,9 @@ def _of_pairs(grouped: Grouped, g: int) -> tuple[Numbers, list[str]]:
     return numbers, found
 
 
-def _with_limits(grouped: Grouped, names: Sequence[str], g: int) -> tuple[Numbers, list[str]]:
-    """Return numbers that stand on the same texts, and what limits them."""
-    options, (raters, items) = grouped.material.options, grouped.size(names[0], g)
+def _with_limits(grouped: Grouped, names: Sequence[str], g: int, raters: int, items: int) -> tuple[Numbers, list[str]]:
+    """Return numbers that stand on so many raters and texts, and what limits them."""
+    options = grouped.material.options
     limits = flags.of_interval(raters, items, options)
     given = flags.has_interval(limits, options)
     numbers = {name: Number.at(grouped.estimates[name], g, interval=given) for name in names}

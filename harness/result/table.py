@@ -8,6 +8,7 @@ from typing import Any
 from lm_plural.harness.result.cells import WIDTH
 from lm_plural.harness.result.table_rate import RATE_LEGEND, render_rate
 from lm_plural.harness.result.table_respond import RESPOND_LEGEND, render_respond
+from lm_plural.harness.result.table_shares import SHARES_LEGEND, render_shares
 
 SIMULATED = "SIMULATED RATERS: these ratings were drawn by a program, no person gave them"
 
@@ -18,14 +19,17 @@ def render_results(content: dict[str, Any]) -> str:
     for name, block in content["disaggregated"].items():
         dataset = content["datasets"][content["configs"][name]["dataset"]]
         parts.append(render_block(name, block, warning=dataset["warning"]))
-    modes = {b["mode"] for b in content["disaggregated"].values()}
-    parts += [render_legend(mode) for mode in sorted(modes)]
+    kinds = {b.get("kind", b["mode"]) for b in content["disaggregated"].values()}
+    parts += [render_legend(kind) for kind in sorted(kinds)]
     return "\n\n".join(parts)
 
 
-def render_legend(mode: str) -> str:
-    """Return what the columns of a mode's tables mean."""
-    return textwrap.fill({"rate": RATE_LEGEND, "respond": RESPOND_LEGEND}[mode], WIDTH)
+LEGENDS = {"rate": RATE_LEGEND, "respond": RESPOND_LEGEND, "shares": SHARES_LEGEND}
+
+
+def render_legend(kind: str) -> str:
+    """Return what the columns of a kind of table mean."""
+    return textwrap.fill(LEGENDS[kind], WIDTH)
 
 
 def render_block(name: str, block: dict[str, Any], warning: str | None = None) -> str:
@@ -38,5 +42,10 @@ def render_block(name: str, block: dict[str, Any], warning: str | None = None) -
     if block["inference"] != "none":
         head.append(f"intervals: 95 %, for other {block['inference'].replace('+', ' and ')}")
     head += [f"note: {note}" for note in block["notes"]]
-    body = render_rate(block) if "statistics" not in block["overall"] else render_respond(block)
-    return "\n".join(textwrap.fill(line, WIDTH) for line in head) + "\n\n" + body
+    return "\n".join(textwrap.fill(line, WIDTH) for line in head) + "\n\n" + _body(block)
+
+
+def _body(block: dict[str, Any]) -> str:
+    if block.get("kind") == "shares":
+        return render_shares(block)
+    return render_respond(block) if "statistics" in block["overall"] else render_rate(block)

@@ -144,7 +144,9 @@ def _explode(frame: pl.LazyFrame, s: steps.Explode) -> pl.LazyFrame:
             raise PluralError(f"column {column!r} holds no lists; expected them (see the steps split and literal)")
     lengths = [pl.col(c).list.len().fill_null(0) for c in s.columns]
     uneven = pl.any_horizontal(pl.lit(False), *(n != lengths[0] for n in lengths[1:]))
-    text = pl.concat_str([pl.concat_str(pl.lit(f"{c} "), n) for c, n in zip(s.columns, lengths, strict=True)], separator=", ")
+    text = pl.concat_str(
+        [pl.concat_str(pl.lit(f"{c} "), n) for c, n in zip(s.columns, lengths, strict=True)], separator=", "
+    )
     told = _fault(uneven, "lists of different lengths: ", text)
     frame = frame.with_columns(told, *([lengths[0].alias("_n")] if s.position else []))
     frame = frame.with_columns(pl.when(~uneven).then(pl.col(c)).alias(c) for c in s.columns)
@@ -248,9 +250,9 @@ def _bin(frame: pl.LazyFrame, s: steps.Bin) -> pl.LazyFrame:
     out = band.otherwise(pl.lit(s.labels[-1])).alias(s.into or s.column)
     bad = pl.col(s.column).is_not_null() & ~number.is_finite().fill_null(value=False)
     expected = "is no number"
-    if s.within:
-        bad |= ~number.is_between(*s.within)
-        expected = f"is no number from {s.within[0]:g} to {s.within[1]:g}"
+    for limit, word, beyond in ((s.least, "from", pl.Expr.lt), (s.most, "to", pl.Expr.gt)):
+        if limit is not None:
+            bad, expected = bad | beyond(number, limit), f"{expected} {word} {limit:g}"
     return frame.with_columns(out, _fault(bad, f"{s.column} '", _shown(s.column), f"' {expected}"))
 
 
@@ -347,6 +349,9 @@ def unnested(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Return nested records as columns with dotted names, and all scalars as text, an empty one as null."""
     schema = frame.collect_schema()
     while structs := [(c, t) for c, t in schema.items() if isinstance(t, pl.Struct)]:
+        names = [f"{c}.{f.name}" for c, t in structs for f in t.fields]
+        if twice := [n for k, n in enumerate(names) if n in schema or n in names[:k]]:
+            raise PluralError(f"column {twice[0]!r} stands twice; expected once")
         fields = [pl.col(c).struct.field(f.name).alias(f"{c}.{f.name}") for c, t in structs for f in t.fields]
         frame = frame.with_columns(fields).drop(c for c, _ in structs)
         schema = frame.collect_schema()
@@ -359,10 +364,12 @@ def _text(column: str, kind: pl.DataType) -> pl.Expr | None:
         inner = kind.inner
         if isinstance(inner, pl.Struct | pl.List | pl.Array):
             return None
-        return pl.col(column).cast(pl.List(pl.String))
+        cells = pl.col(column).cast(pl.List(inner))
+        return (cells.list.eval(pl.element().fill_nan(None)) if inner.is_float() else cells).cast(pl.List(pl.String))
     if kind in (pl.Binary, pl.Object):
         return None
-    return filled(pl.col(column).cast(pl.String).str.strip_chars()).alias(column)
+    cell = pl.col(column).fill_nan(None) if kind.is_float() else pl.col(column)
+    return filled(cell.cast(pl.String).str.strip_chars()).alias(column)
 
 
 DO: dict[str, Callable[[pl.LazyFrame, Any], pl.LazyFrame]] = {

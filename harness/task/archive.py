@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import lzma
+import os
 import shutil
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -15,6 +18,8 @@ from lm_plural.harness.hashing import digest
 
 #: Bytes a member may unpack to.
 MOST = 32 * 2**30
+#: What reading a broken, encrypted or exotic archive raises; the last two from the zip module.
+BROKEN = (OSError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, zipfile.BadZipFile, RuntimeError)
 
 
 def extracted(archive: Path, member: str, folder: Path) -> Path:
@@ -32,15 +37,17 @@ def extracted(archive: Path, member: str, folder: Path) -> Path:
     target = folder / f"{digest([str(archive.resolve()), stat.st_size, stat.st_mtime_ns, member])}-{name}"
     if target.is_file():
         return target
-    beside = target.with_name(f".{target.name}.tmp")
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _member(archive, name) as source, beside.open("wb") as out:
             shutil.copyfileobj(source, out, 2**20)
         beside.rename(target)
-    except (OSError, tarfile.TarError, zipfile.BadZipFile, EOFError) as e:
-        beside.unlink(missing_ok=True)
+    except BROKEN as e:
         raise PluralError(f"{archive}: cannot unpack {member}: {e}") from e
+    finally:
+        with suppress(OSError):
+            beside.unlink()
     return target
 
 
@@ -48,23 +55,24 @@ def extracted(archive: Path, member: str, folder: Path) -> Path:
 def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as z:
-            inside = {i.filename: i.file_size for i in z.infolist() if not i.is_dir()}
+            inside = [(i.filename, i.file_size) for i in z.infolist() if not i.is_dir()]
             with z.open(_only(archive, name, inside)) as f:
                 yield f
         return
     with tarfile.open(archive) as tar:
-        inside = {m.name: m.size for m in tar.getmembers() if m.isfile()}
+        inside = [(m.name, m.size) for m in tar.getmembers() if m.isfile()]
         found = tar.extractfile(_only(archive, name, inside))
         if found is None:
             raise PluralError(f"{archive}: {name} is no file")
         yield found
 
 
-def _only(archive: Path, name: str, inside: dict[str, int]) -> str:
-    found = [path for path in inside if PurePosixPath(path).name == name]
+def _only(archive: Path, name: str, inside: Sequence[tuple[str, int]]) -> str:
+    found = [(path, size) for path, size in inside if PurePosixPath(path).name == name]
     if len(found) != 1:
-        shown = ", ".join(list(inside)[:10])
+        shown = ", ".join(path for path, _ in inside[:10])
         raise PluralError(f"{archive}: {len(found)} files called {name!r}; expected one; there are {shown}")
-    if inside[found[0]] > MOST:
-        raise PluralError(f"{archive}: {found[0]} unpacks to {inside[found[0]]} bytes; expected at most {MOST}")
-    return found[0]
+    ((path, size),) = found
+    if size > MOST:
+        raise PluralError(f"{archive}: {path} unpacks to {size} bytes; expected at most {MOST}")
+    return path

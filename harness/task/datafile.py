@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import polars as pl
 
 from lm_plural.harness.errors import PluralError, at
 from lm_plural.harness.files import is_file
-from lm_plural.harness.task.apply import FAULT, MARKS, ROW, RULE, need, unnested
+from lm_plural.harness.task.apply import FAULT, MARKS, ROW, RULE, text_in, unnested
 
 #: First bytes of a gzipped file, whatever its name.
 GZIP = b"\x1f\x8b"
+#: First bytes of what people take for CSV.
+NO_TEXT = {b"PK": "a zip archive or spreadsheet", b"\xff\xfe": "UTF-16 text", b"\xfe\xff": "UTF-16 text"}
+BOM = b"\xef\xbb\xbf"
+#: Kinds of file by ending; any other is CSV.
+KINDS = {".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 #: Bits of a row number; above them the number of the file.
 FILE_BITS = 40
 
@@ -48,7 +52,9 @@ def scan(
         If it is not there or not of its kind.
     """
     with reading(path):
-        frame = _records_frame(path, records, key, entries) if path.suffix == ".json" else _scan(path)
+        if not is_file(path):
+            raise FileNotFoundError("a folder; expected a file" if path.is_dir() else "No such file")
+        frame = _records_frame(path, records, key, entries) if _kind(path) == "json" else _scan(path)
         there = frame.collect_schema().names()
         frame = frame.drop(c for c in MARKS if c in there)  # see need()
         empty = pl.lit(None, pl.String)
@@ -69,11 +75,7 @@ def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
 
 def chosen(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
     """Return the rows in which some columns are not all empty; each must be there and hold text or numbers."""
-    need(frame, columns)
-    schema = frame.collect_schema()
-    for column in columns:
-        if schema[column] != pl.String:
-            raise PluralError(f"column {column!r} holds {schema[column]}; expected text or numbers")
+    text_in(frame, columns)
     return frame.filter(~pl.all_horizontal(pl.col(c).is_null() for c in dict.fromkeys(columns)))
 
 
@@ -88,24 +90,30 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except PluralError as e:
-        text = str(e)
-        raise (e if text.startswith(str(path)) else type(e)(f"{at(path, 1, '')}{text}")) from e
+        placed = is_file(Path(str(e).split(":", 1)[0]))
+        raise (e if placed else type(e)(at(path, 1, str(e)))) from e
     except (pl.exceptions.PolarsError, OSError, ValueError, EOFError, RecursionError, zlib.error) as e:
         reason = str(e).splitlines()[0] if str(e) else type(e).__name__
-        line = _broken_line(path) if is_file(path) and path.suffix not in (".parquet", ".json") else None
+        line = _broken_line(path) if is_file(path) and _kind(path) not in ("parquet", "json") else None
         raise PluralError(at(path, line, f"cannot read: {reason}")) from e
 
 
+def _kind(path: Path) -> str:
+    return KINDS.get(Path(path.name.lower().removesuffix(".gz")).suffix, "csv")
+
+
 def _scan(path: Path) -> pl.LazyFrame:
-    name = path.name.removesuffix(".gz")
-    if not is_file(path):
-        raise FileNotFoundError("no such file")
-    if name.endswith(".parquet"):
+    kind = _kind(path)
+    if kind == "parquet":
         return pl.scan_parquet(path, glob=False)
-    if name.endswith((".jsonl", ".ndjson")):
-        return _scan_lines(_plain(path))
-    separator = "\t" if name.endswith(".tsv") else ","
-    if name == path.name:
+    if kind == "jsonl":
+        return _scan_lines(_plain(path).removeprefix(BOM))
+    with path.open("rb") as f:
+        head = f.read(1024)
+    if wrong := NO_TEXT.get(head[:2], "no text" if b"\0" in head and head[:2] != GZIP else None):
+        raise ValueError(f"it is {wrong}; expected UTF-8 text")
+    separator = "\t" if kind == "tsv" else ","
+    if path.suffix.lower() != ".gz":
         return pl.scan_csv(path, infer_schema=False, separator=separator, glob=False)
     return pl.read_csv(_plain(path), infer_schema=False, separator=separator).lazy()
 
@@ -137,6 +145,8 @@ def _records_frame(path: Path, where: str | None, key: str | list[str] | None, e
         value, key = list(_bottom(value, key)), None
     if isinstance(value, dict):
         rows = [{**({key: str(k)} if key else {}), **v} for k, v in value.items() if isinstance(v, dict)]
+        if key and any(isinstance(v, dict) and key in v for v in value.values()):
+            raise PluralError(f"{path}: records have a field {key!r}; expected another name for the keys")
     else:
         rows = [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
     if not rows or len(rows) != len(value):
@@ -190,37 +200,49 @@ def place(paths: Sequence[Path], row: int) -> str:
 
 def locate(path: Path, row: int) -> str:
     """Return ``file:line`` of a 0-based data row; cells may hold line breaks, so CSV records are counted."""
-    name = path.name.removesuffix(".gz")
-    if name.endswith((".parquet", ".json")):
+    kind, line = _kind(path), 1
+    if kind in ("parquet", "json"):
         return f"{path}: row {row + 1}"
-    line = 1
     for n, (line, _) in enumerate(_records(path)):
-        if n == row + name.endswith((".csv", ".tsv")):
-            return at(path, line, "")[:-2]
+        if n == row + (kind != "jsonl"):
+            return f"{path}:{line}"
     return f"{path}:{line + 1}"
 
 
 def _records(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield the records of a CSV (the first is the header) or JSON lines file and the line each begins on."""
-    name = path.name.removesuffix(".gz")
-    text = _plain(path).decode("utf-8", errors="replace")
-    if not name.endswith((".csv", ".tsv")):
-        yield from ((n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip())
-        return
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        start = 1
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if name.endswith(".tsv") else ",")
-        for record in reader:
-            yield start, record
-            start = reader.line_num + 1
-    finally:
-        csv.field_size_limit(limit)
+    kind = _kind(path)
+    with _text(path) as text:
+        if kind == "jsonl":
+            yield from ((n, line) for n, line in enumerate(text, 1) if line.strip())
+            return
+        limit = csv.field_size_limit(2**31 - 1)
+        try:
+            start, reader = 1, csv.reader(text, delimiter="\t" if kind == "tsv" else ",")
+            for record in reader:
+                yield start, record
+                start = reader.line_num + 1
+        finally:
+            csv.field_size_limit(limit)
+
+
+def _text(path: Path) -> IO[str]:
+    """Open a file of lines, gzipped or not."""
+    with path.open("rb") as f:
+        zipped = f.read(2) == GZIP
+    end = "\n" if _kind(path) == "jsonl" else ""
+    opened: IO[str] = (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig", errors="replace", newline=end)
+    return opened
 
 
 def _broken_line(path: Path) -> int | None:
-    """Return the line of the first JSON record that is no object, or CSV record that has too many cells."""
+    """Return the line of the first byte that is not UTF-8, JSON record that is no object, or CSV record too long."""
     with suppress(OSError, EOFError, zlib.error):
+        for n, raw in enumerate(_plain(path).split(b"\n"), 1):
+            try:
+                raw.decode()
+            except UnicodeDecodeError:
+                return n
         first: int | None = None
         for line, record in _records(path):
             if isinstance(record, str):

@@ -15,9 +15,9 @@ from lm_plural.harness.ratings.clean import Compact, clean
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import UNDECLARED, RatingTable
-from lm_plural.harness.task.apply import FAULT, ROW, RULE, apply_steps, holds, left_out, need
+from lm_plural.harness.task.apply import FAULT, ROW, RULE, apply_steps, holds, left_out, text_in
 from lm_plural.harness.task.archive import extracted
-from lm_plural.harness.task.datafile import chosen, place, reading, scan, stacked
+from lm_plural.harness.task.datafile import FILE_BITS, chosen, place, reading, scan, stacked
 from lm_plural.harness.task.find import fetched_folder, find_file, sha256_of
 from lm_plural.harness.task.normal import Cache
 from lm_plural.harness.task.recipe import Recipe
@@ -148,8 +148,9 @@ class Dataset:
         with reading(paths[0]):
             fields = [f for f in spec.fields if f != "item_id"]
             rows = chosen(_left(frame), [spec.id, *spec.fields]).with_columns(item_id=pl.col(spec.id))
-            once = rows.group_by("item_id", *fields).agg(pl.col(ROW).min(), pl.col(FAULT).first())
-            items = once.select(ROW, FAULT, "item_id", *fields).sort(ROW).collect(engine="streaming")
+            once = rows.group_by("item_id", *fields, FAULT).agg(pl.col(ROW).min())
+            order = [ROW, "item_id", *fields]  # a row may hold several items
+            items = once.select(FAULT, *order).sort(order).collect(engine="streaming")
         _stop(items, paths)
         if (empty := items.filter(pl.col("item_id").is_null())).height:
             raise PluralError(f"{place(paths, empty[ROW][0])}: an item without {spec.id}")
@@ -158,28 +159,30 @@ class Dataset:
             raise PluralError(f"{place(paths, at[ROW])}: item {at['item_id']!r} stands twice with different fields")
         return items.drop(ROW, FAULT)
 
-    def _read_raters(self) -> pl.DataFrame:
+    def _read_raters(self) -> tuple[pl.DataFrame, list[Path]]:
+        """Return profiles, the row where each stands first, and the files these rows are in."""
         spec = self.recipe.raters
         frame, paths = self._source(spec.file)
         with reading(paths[0]):
-            columns = list(dict.fromkeys(spec.axes.values()))
-            need(frame, [spec.id, *columns])
+            columns = list(dict.fromkeys([spec.id, *spec.axes.values()]))
+            text_in(frame, columns)
             rows = _left(frame).filter(pl.col(spec.id).is_not_null())
-            once = rows.group_by(spec.id, *(c for c in columns if c != spec.id))
-            found = once.agg(pl.col(ROW).min(), pl.col(FAULT).first()).sort(ROW).collect(engine="streaming")
+            once = rows.group_by(*columns, FAULT).agg(pl.col(ROW).min())
+            found = once.sort([ROW, *columns]).collect(engine="streaming")
         _stop(found, paths)
         axes = [levels(pl.col(c), spec.separator, spec.undeclared).alias(axis) for axis, c in spec.axes.items()]
-        return found.select(pl.col(spec.id).alias("rater_id"), *axes)
+        return found.select(pl.col(ROW).cast(pl.UInt64), pl.col(spec.id).alias("rater_id"), *axes), paths
 
     def _read_ratings(self, dimension: str) -> Compact:
         frame, paths = self._source(self.recipe.ratings.dimensions[dimension].file or self.recipe.ratings.file)
+        raters, more = self._read_raters()
         return clean(
             self._batches(frame, paths, dimension),
-            self._read_raters(),
+            raters.with_columns(pl.col(ROW) + (len(paths) << FILE_BITS)),  # as if stacked below the ratings
             self._scales,
             items=self.items["item_id"],
             rules=self.recipe.rules,
-            locate=lambda row: place(paths, row),
+            locate=lambda row: place([*paths, *more], row),
         )
 
     def _batches(self, frame: pl.LazyFrame, paths: Sequence[Path], dimension: str) -> Iterator[pl.DataFrame]:
@@ -204,7 +207,7 @@ class Dataset:
         columns = [spec.item, spec.rater, rated.column, *filter(None, (spec.scale_column, spec.weight))]
         for name, f in self.recipe.filters.items():
             if self.filters.get(name, f.active):
-                need(frame, f.where)
+                text_in(frame, list(f.where))
                 frame = left_out(frame, holds(f.where), f"filter {name}")
         return chosen(frame, columns).select(
             ROW,
@@ -231,7 +234,7 @@ def _stop(rows: pl.DataFrame, paths: Sequence[Path]) -> None:
 def _refuse(rows: pl.DataFrame, bad: pl.Expr, column: str, message: str, paths: Sequence[Path]) -> None:
     bad = bad & pl.col(RULE).is_null() & pl.col(FAULT).is_null()
     for row, value in rows.filter(bad).select(ROW, column).head(1).iter_rows():
-        found = "" if value is None else f", found {value!r}"
+        found = "" if value is None else f", found {value!r:.60}"
         raise PluralError(f"{place(paths, row)}: {message}{found}")
 
 

@@ -172,6 +172,11 @@ class Recipe(Strict):
         """Where the ratings are; raises as `raters`."""
         return self._people(self.given_ratings)
 
+    @property
+    def dimensions(self) -> list[str]:
+        """What people were asked about."""
+        return [self.shares.dimension] if self.shares else list(self.ratings.dimensions)
+
     def _people(self, given: Spec | None) -> Spec:
         if given is None:
             raise UsageError(f"data set {self.dataset!r} has no raters: it publishes shares of answers by group")
@@ -191,8 +196,8 @@ class Recipe(Strict):
         misfits = [*self._unknown_sources(), *self._unknown_scales()]
         if twice := sorted(set(self.files) & set(self.tables)):
             misfits.append((("tables", twice[0]), f"{twice[0]!r} is also a file; expected another name"))
-        if self.given_raters and "rater_id" in self.given_raters.axes:
-            misfits.append((("raters", "axes", "rater_id"), "an axis needs another name"))
+        taken = {"rater_id", "row"} & set(self.given_raters.axes if self.given_raters else ())
+        misfits += [(("raters", "axes", name), "an axis needs another name") for name in sorted(taken)]
         if misfits:
             raise MisfitError(*misfits)
         return self

@@ -113,7 +113,8 @@ class Bin(Strict):
     edges: list[float] = Field(min_length=1)
     labels: list[str]
     into: str | None = Field(None, description="New column; default: the same.")
-    within: tuple[float, float] | None = Field(None, description="Numbers below or above are an error.")
+    least: float | None = Field(None, description="Numbers below are an error.")
+    most: float | None = Field(None, description="Numbers above are an error.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

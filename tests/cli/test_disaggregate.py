@@ -193,7 +193,7 @@ def test_bad_predictions_stop_with_what_was_expected(bring: Bring, predictions: 
         (RATINGS + "i9,r1,3,woman,surplus\n", ("r.csv:74:", "cannot read", "more fields")),
         (bytes(range(256)) * 8, ("r.csv", "cannot read")),
         (RATINGS.encode() + "ié,r1,3,woman\n".encode("latin-1"), ("r.csv", "utf-8")),
-        (RATINGS.encode("utf-16"), ("r.csv:1:", "no column 'item_id'")),
+        (RATINGS.encode("utf-16"), ("r.csv", "UTF-16 text; expected UTF-8")),
         (RATINGS + '"i9,r1,3,woman\n', ("r.csv", "cannot read")),
         (HEADER + "a,r,,woman\n", ("r.csv:2:", "no ratings left", "no rating in the cell")),
     ],

@@ -39,7 +39,7 @@ RESPOND = COMMON | {
     "scorers": ["profanity"],
     "groups": {"axes": ["gender", "country"], "min_raters": 5},
 }
-LIMIT = 6
+LIMIT = 5
 #: In double precision neither batches nor the ways to compute logits matter; both then take a softmax in single.
 PRECISION = "dtype=float64,softmax_dtype=float32"
 

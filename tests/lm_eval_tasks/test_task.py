@@ -25,16 +25,16 @@ def given(results: dict[str, Any], task: str) -> dict[str, Any]:
 def test_every_number_is_that_of_lm_plural_run(task: str, ours: dict[str, Any], theirs: Theirs) -> None:
     block = ours["disaggregated"][task]
     wanted, found = numbers(block), given(theirs.results, task)
-    assert {k: v for k, v in found.items() if v == "N/A"} == {k: v for k, v in wanted.items() if k in found and v == "N/A"}
+    assert {k: v for k, v in found.items() if v == "N/A"} == {
+        k: v for k, v in wanted.items() if k in found and v == "N/A"
+    }
     known = {k: v for k, v in found.items() if v != "N/A"}
     assert len(known) > 50
     assert known == pytest.approx({k: wanted[k] for k in known}, abs=1e-6, rel=0)
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_no_number_of_a_group_is_left_out_that_could_be_given(
-    task: str, ours: dict[str, Any], theirs: Theirs
-) -> None:
+def test_no_number_of_a_group_is_left_out_that_could_be_given(task: str, ours: dict[str, Any], theirs: Theirs) -> None:
     block = ours["disaggregated"][task]
     people = {"item_mean"} | {n for n in numbers(block) if n.startswith("item_mean")}
     left_out = {n for n, v in numbers(block).items() if v != "N/A"} - given(theirs.results, task).keys() - people
@@ -65,7 +65,9 @@ def test_what_is_refused_says_why_in_the_results(theirs: Theirs) -> None:
 def test_the_results_say_what_was_run_on_what(task: str, theirs: Theirs) -> None:
     assert theirs.results["configs"][task]["metadata"]["simulated_raters"] is True
     assert theirs.results["versions"][task] == 2.0
-    assert theirs.results["n-samples"][task]["effective"] == theirs.results["results"][task]["plural_docs,none"] == LIMIT
+    assert (
+        theirs.results["n-samples"][task]["effective"] == theirs.results["results"][task]["plural_docs,none"] == LIMIT
+    )
 
 
 def test_samples_hold_prompts_answers_and_payloads(theirs: Theirs) -> None:

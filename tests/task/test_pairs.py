@@ -83,7 +83,7 @@ def test_a_missing_column_is_named() -> None:
 
 
 def test_bands_within_a_range() -> None:
-    step = {"bin": {"column": "n", "edges": [21], "labels": ["low", "high"], "within": [1, 100]}}
+    step = {"bin": {"column": "n", "edges": [21], "labels": ["low", "high"], "least": 1, "most": 100}}
     table = done([{"n": n} for n in ("1", "20", "21", "100", None, "0", "101", "x")], step)
     assert table["n"].to_list()[:5] == ["low", "low", "high", "high", None]
     faults = [None] * 5 + [f"n '{n}' is no number from 1 to 100" for n in ("0", "101", "x")]

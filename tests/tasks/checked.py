@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 
 def with_invented(name: str, files: Path, folder: Path) -> Path:
-    """Return ``folder / name``: the shipped recipe without checksums, sizes and row totals, its tasks, invented files."""
+    """Return ``folder / name``: the shipped recipe without checksums, sizes and row totals, its tasks, the files."""
     here = shutil.copytree(ROOT / "tasks" / name, folder / name)
     recipe = yaml.safe_load((here / RECIPE).read_text())
     for spec in recipe["files"].values():

@@ -98,7 +98,7 @@ def equal(found: Mapping[str, Any], known: Mapping[str, Any], rate: str) -> None
 def whole(known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the figures of all raters with their counts; raters that cannot be counted have none."""
     counts = {k: known[k] for k in ("n_items", "n_raters", "n_ratings") if known[k] is not None}
-    return known["overall"] | counts
+    return {**known["overall"], **counts}
 
 
 def share_of_worst(table: RatingTable) -> float:

@@ -133,7 +133,8 @@ def test_another_file_is_one_clear_line(tmp_path: Path, old: str, new: str, expe
     (tmp_path / FILE).write_text((ROWS / FILE).read_text().replace(old, new, 1))
     with pytest.raises(PluralError) as e:
         invented(NAME, tmp_path).table("preference")
-    assert expected in str(e.value) and "\n" not in str(e.value)
+    assert expected in str(e.value)
+    assert "\n" not in str(e.value)
 
 
 def test_the_tasks_are_valid(tasks: Path) -> None:

@@ -1,4 +1,4 @@
-"""DICES-350 in its published schema, on INVENTED rows, and the copy that stands in where it is not at hand."""
+"""DICES-350 in its published schema, on INVENTED rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError
@@ -15,9 +14,8 @@ from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
 from lm_plural.harness.task.template import render
-from tests.conftest import ROOT
 from tests.tasks.checked import findings, with_invented
-from tests.tasks.figures import NO_OR_YES, changed, described, equal, reference, unchecked
+from tests.tasks.figures import changed, unchecked
 from tests.tasks.invented import invented
 
 INVENTED = Path(__file__).parent / "invented" / "dices_350"
@@ -29,6 +27,11 @@ TASKS = ["dices_350_respond", "dices_350_safety", "dices_350_safety_steer_race"]
 @pytest.fixture
 def dataset() -> Dataset:
     return invented("dices_350", INVENTED)
+
+
+def loaded(name: str, folder: Path) -> LoadedTask:
+    index = Index([folder])
+    return load_task(index.tasks[name], index)
 
 
 def ratings(dataset: Dataset, dimension: str) -> dict[tuple[str, str], str]:
@@ -144,61 +147,3 @@ def test_a_run_on_the_authors_file_has_its_groups(tmp_path: Path, capsys: pytest
     out = capsys.readouterr().out
     assert "[race]" in out
     assert "stands in for" not in out
-
-
-# --- the copy that stands in
-
-
-@pytest.fixture
-def copied(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A mirror with the copy, without the authors' own file."""
-    if (mirror / "dices_350" / FILE).exists() or (mirror / FILE).exists():
-        pytest.skip("the authors' own file is at hand: nothing stands in for it")
-    monkeypatch.setenv("LM_PLURAL_DATA_MIRROR", str(mirror))
-    return mirror
-
-
-def loaded(name: str, folder: Path = ROOT) -> LoadedTask:
-    index = Index([folder] if folder != ROOT else [])
-    return load_task(index.select([name])[0], index)
-
-
-def written(folder: Path, **keys: object) -> str:
-    """Write the safety task with other keys and return its path."""
-    include = shutil.copy(ROOT / "tasks" / "dices_350" / "safety.yaml", folder / "_safety.yaml")
-    path = folder / "own.yaml"
-    path.write_text(yaml.safe_dump({"include": Path(include).name, "task": "own", **keys}))
-    return str(path)
-
-
-@pytest.mark.usefixtures("copied")
-def test_the_run_from_the_copy_says_so_and_gives_all_raters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--model", "dummy", "-t", "dices_350_safety", "--limit", "20", "-o", str(tmp_path)]) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    note = "data set 'dices_350_overall' stands in for 'dices_350', whose files are not at hand: it has no gender, race"
-    assert note in out
-    assert "all raters 123 0.36" in out
-    assert "[gender]" not in out
-
-
-@pytest.mark.usefixtures("copied")
-def test_axes_and_filters_that_the_copy_lacks_are_named(tmp_path: Path) -> None:
-    task = loaded(written(tmp_path, filters={FILTER: True}))
-    assert task.task.groups.axes == []
-    assert "it has no gender, race, age, education, gender & race, filter removed_raters" in task.notes[0]
-    assert len(task.docs()) == 350
-
-
-@pytest.mark.parametrize("gold", ["Yes", "No"])
-def test_a_task_can_ask_about_what_experts_call_unsafe(copied: Path, tmp_path: Path, gold: str) -> None:
-    known = reference(copied, "dices350")["groups"]["gold"][gold]
-    task = loaded(written(tmp_path, items={"safety_gold": gold}))
-    equal(described(task.table, (), NO_OR_YES)["overall"], known, ">=Yes")
-
-
-@pytest.mark.usefixtures("copied")
-@pytest.mark.parametrize("keys", [{"dimension": "unfair_bias"}, {"steer": "race"}])
-def test_what_the_copy_cannot_do_needs_the_authors_file(tmp_path: Path, keys: dict[str, object]) -> None:
-    task = loaded(written(tmp_path, **keys))
-    with pytest.raises(PluralError, match=f"no file {FILE}; .*lm-plural data fetch dices_350"):
-        _ = task.table

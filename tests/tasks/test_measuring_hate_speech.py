@@ -121,7 +121,7 @@ def test_another_header_is_one_clear_line(tmp_path: Path) -> None:
 def test_the_tasks_are_valid(folder: Path, tmp_path: Path) -> None:
     found = findings(with_invented(NAME, folder, tmp_path))
     names = [*(f"{NAME}_{d}" for d in [*RATED, "hatespeech"]), f"{NAME}_hatespeech_steer_race"]
-    assert found == dict.fromkeys(sorted(names), [])
+    assert found == {name: [] for name in sorted(names)}
 
 
 def test_the_real_file(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_a_question_without_an_answer_is_left_out_alone(folder: Path) -> None:
 
 def test_worker_ids_are_text(table: RatingTable) -> None:
     ids = table.raters["rater_id"].to_list()
-    assert FIRST in ids and FIRST[:-1] + "1" in ids, "they differ where a floating point number ends"
+    assert {FIRST, FIRST[:-1] + "1"} <= {*ids}, "they differ where a floating point number ends"
 
 
 def test_a_higher_level_is_worse(folder: Path) -> None:
@@ -113,15 +113,16 @@ def test_two_profiles(table: RatingTable) -> None:
     ("old", "new", "expected"),
     [
         (",offensiveYN,", ",offensive,", "SBIC.v2.trn.csv:1: no column 'offensiveYN'"),
-        ("woman,none,,,-587", "womyn,none,,,-587", ":2: unknown level 'womyn' of annotatorGender; expected one of woman"),
-        (",,1.0,woman", ",,0.7,woman", ":2: rating '0.7' of offensiveness is not on its scale; expected one of 0, 0.5, 1"),
+        ("woman,none,,,-587", "womyn,none,,,-587", ":2: unknown level 'womyn' of annotatorGender"),
+        (",,1.0,woman", ",,0.7,woman", ":2: rating '0.7' of offensiveness is not on its scale"),
         ("35.0", "thirty", ":2: annotatorAge 'thirty' is no number"),
     ],
 )
 def test_another_file_is_one_clear_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
     with pytest.raises(PluralError) as e:
         invented("sbic", packed(tmp_path, old, new)).table("offensiveness")
-    assert expected in str(e.value) and "\n" not in str(e.value)
+    assert expected in str(e.value)
+    assert "\n" not in str(e.value)
 
 
 def test_another_archive_is_one_clear_line(tmp_path: Path) -> None:
@@ -133,6 +134,5 @@ def test_another_archive_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_the_tasks_are_valid(folder: Path, tmp_path: Path) -> None:
     found = findings(with_invented("sbic", folder, tmp_path))
-    assert found == dict.fromkeys(
-        ["sbic_intent", "sbic_offensiveness", "sbic_offensiveness_steer_politics", "sbic_sexual"], []
-    )
+    names = ["sbic_intent", "sbic_offensiveness", "sbic_offensiveness_steer_politics", "sbic_sexual"]
+    assert found == {name: [] for name in names}

@@ -1,0 +1,100 @@
+"""Results on shares of answers on a terminal: groups, the most alike first, and which differences hold up."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from lm_plural.harness.result.cells import LEVEL, MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short
+
+#: Statistic and its heading.
+COLUMNS = (("js_similarity", "JS similarity"), ("w1_alignment", "W1 alignment"), ("tv", "TV"))
+#: Differences of one axis shown.
+MOST_CONTRASTS = 6
+
+SHARES_LEGEND = """\
+[low,high]: 95 % interval for other questions, not for other people: raters are not known. JS similarity: 1 minus the \
+Jensen-Shannon distance (base 2), 1 equal, 0 nothing in common. W1 alignment: 1 minus the earth mover's distance over \
+the longest way, for ordered options. TV: total variation, 0 equal. at random: the JS similarity of a model that holds \
+every option as likely. others: that of the average other group."""
+
+
+def render_shares(block: dict[str, Any]) -> str:
+    """Return the table of all groups and what is between them."""
+    columns = [c for c in COLUMNS if block["overall"][c[0]]["value"] is not None] or COLUMNS[:1]
+    overall = block["overall"]
+    rows = [["average group", str(overall["n_items"]), *(interval(overall[s], 3) for s, _ in columns)]]
+    for axis, content in block["axes"].items():
+        rows.append([f"[{axis}]"])
+        rows += _groups(content["groups"], [s for s, _ in columns])
+    text = [grid(rows, ["group", "items", *(heading for _, heading in columns), "at random", "others"])]
+    text += [_between(axis, content) for axis, content in block["axes"].items() if content["contrasts"]]
+    if "paraphrases" in block:
+        text.append(_wordings(block["paraphrases"]))
+    if "steered" in block:
+        text.append(_steered(block["steered"]))
+    return "\n\n".join(text)
+
+
+def _groups(groups: dict[str, Any], columns: list[str]) -> list[Row]:
+    """Return a row per group, the most alike first; of many, the ends."""
+    order = sorted(groups.items(), key=lambda gv: -(gv[1]["js_similarity"]["value"] or 0))
+    rows = [_row(name, group, columns) for name, group in order]
+    if hidden := len(rows) - MOST_GROUPS:
+        half = MOST_GROUPS // 2
+        rows = [*rows[:half], [f"({hidden} more)"], *rows[-half:]] if hidden > 0 else rows
+    return rows
+
+
+def _row(name: str, group: dict[str, Any], columns: list[str]) -> Row:
+    beside = (number(group["beside"][other]["js_similarity"], 3) for other in ("uniform", "other_groups"))
+    return [short(name, 30), str(group["n_items"]), *(interval(group[s], 3) for s in columns), *beside]
+
+
+def _between(axis: str, content: dict[str, Any]) -> str:
+    rows = [r for r in content["contrasts"] if r["statistic"] == "js_similarity" and r["p_adjusted"] is not None]
+    clear = sorted((r for r in rows if r["p_adjusted"] <= LEVEL), key=lambda r: -abs(r["value"]))
+    lines = [f"[{axis}] differences in JS similarity, other questions: {len(clear)} of {len(rows)} clear of chance"]
+    lines += [f"    {_difference(r)}" for r in clear[:MOST_CONTRASTS]]
+    if clear[MOST_CONTRASTS:]:
+        lines.append(f"    and {len(clear) - MOST_CONTRASTS} more")
+    return _fill(lines)
+
+
+def _difference(row: dict[str, Any]) -> str:
+    low, high = (number(row[k], 3, signed=True) for k in ("low_simultaneous", "high_simultaneous"))
+    other = "the average other group" if row["kind"] == "rest" else row["b"]
+    value, p = number(row["value"], 3, signed=True), p_value(row["p_adjusted"])
+    return f"{row['a']} - {other}: {value} [{low},{high}], p {p}"
+
+
+def _wordings(found: dict[str, Any]) -> str:
+    spans = [
+        group["js_similarity"]["max"] - group["js_similarity"]["min"]
+        for content in found["axes"].values()
+        for group in content["groups"].values()
+        if group["js_similarity"]["max"] is not None
+    ]
+    span = f"JS similarity of a group moves by up to {max(spans):.3f}" if spans else "nothing to compare"
+    return _fill([f"over {found['n_wordings']} wordings of the question: {span}", *(f"  {f}" for f in found["flags"])])
+
+
+def _steered(found: dict[str, Any]) -> str:
+    lines = [f"[{found['axis']}] asked to answer as a member of a group, the model's JS similarity to it changes by"]
+    lines += [f"  as {name}: {_moved(group)}" for name, group in list(found["groups"].items())[:MOST_GROUPS]]
+    more = len(found["groups"]) - MOST_GROUPS
+    return _fill([*lines, f"  ({more} more)"] if more > 0 else lines)
+
+
+def _moved(group: dict[str, Any]) -> str:
+    change = group["change"]["js_similarity"]
+    if change["value"] is None:
+        return f"refused, {group['flags'][0]}" if group["flags"] else "no item in common"
+    if change["p_adjusted"] is None:
+        return f"{number(change['value'], 3, signed=True)}, without an interval"
+    ends = {"value": change["value"], "low": change["low_simultaneous"], "high": change["high_simultaneous"]}
+    return f"{interval(ends, 3, signed=True)}, p {p_value(change['p_adjusted'])}"
+
+
+def _fill(lines: list[str]) -> str:
+    return "\n".join(textwrap.fill(x, WIDTH, subsequent_indent="      ") for x in lines)
