@@ -42,6 +42,8 @@ def extracted(archive: Path, member: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with _member(archive, name) as source, beside.open("wb") as out:
             shutil.copyfileobj(source, out, 2**20)
+            out.flush()
+            os.fsync(out.fileno())
         beside.rename(target)
     except BROKEN as e:
         raise PluralError(f"{archive}: cannot unpack {member}: {e}") from e

@@ -1,8 +1,8 @@
 """The normalised cache: what a recipe makes of its files, as Parquet that polars maps into memory.
 
 An entry is a folder, made beside and renamed, so that it is whole or not there; its name is the hash of the recipe,
-hence of the files' checksums, so that an entry is never out of date. A cache that cannot be written costs time, not
-truth.
+hence of the files' checksums, so that an entry is never out of date. One whose bytes have changed is made again. A
+cache that cannot be written costs time, not truth.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from lm_plural.harness.files import cache_dir
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.files import cache_dir, sha256_file
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.clean import Compact
 from lm_plural.harness.ratings.table import Exclusion
+from lm_plural.harness.task.find import sha256_of
 
 #: Raised when the files in an entry, or how they are made, change.
-VERSION = 1
+VERSION = 2
+#: What an entry says of itself: exclusions, and the sha256 of its tables.
+ABOUT = "entry.json"
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ class Cache:
     def items(self, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         """Return the items, made if they are not there."""
         folder = self.folder()
-        with suppress(OSError, pl.exceptions.PolarsError):
-            return _read(folder / "items.parquet")
+        if entry := _load(folder, ("items",)):
+            return entry[0]["items"]
         found = make()
         _save(folder, {"items": found})
         return found
@@ -56,30 +60,44 @@ class Cache:
     def ratings(self, dimension: str, make: Callable[[], Compact]) -> Compact:
         """Return the ratings of a dimension, made if they are not there."""
         folder = self.folder(f"dimension {dimension}")
-        with suppress(OSError, pl.exceptions.PolarsError, ValueError, TypeError):
-            out = tuple(Exclusion(**e) for e in json.loads((folder / "exclusions.json").read_text()))
-            ids, raters = _read(folder / "items.parquet")["item_id"], _read(folder / "raters.parquet")
-            return Compact(_read(folder / "ratings.parquet"), ids, raters, out)
+        if entry := _load(folder, ("items", "raters", "ratings")):
+            tables, exclusions = entry
+            return Compact(tables["ratings"], tables["items"]["item_id"], tables["raters"], exclusions)
         found = make()
         tables = {"items": found.items.to_frame("item_id"), "raters": found.raters, "ratings": found.ratings}
         _save(folder, tables, [vars(e) for e in found.exclusions])
         return found
 
 
-def _read(path: Path) -> pl.DataFrame:
-    return pl.read_parquet(path, glob=False, memory_map=True)
+def _load(folder: Path, names: tuple[str, ...]) -> tuple[dict[str, pl.DataFrame], tuple[Exclusion, ...]] | None:
+    """Return what an entry holds; one that is not as it was written is removed."""
+    try:
+        about = json.loads((folder / ABOUT).read_text())
+        paths = {name: folder / f"{name}.parquet" for name in names}
+        if all(sha256_of(path) == about["sha256"][name] for name, path in paths.items()):
+            tables = {name: pl.read_parquet(p, glob=False, memory_map=True) for name, p in paths.items()}
+            return tables, tuple(Exclusion(**e) for e in about["exclusions"])
+    except (OSError, PluralError, pl.exceptions.PolarsError, ValueError, KeyError, TypeError):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
 
 
-def _save(folder: Path, tables: dict[str, pl.DataFrame], exclusions: list[dict[str, object]] | None = None) -> None:
+def _save(folder: Path, tables: dict[str, pl.DataFrame], exclusions: list[dict[str, Any]] | None = None) -> None:
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    about: dict[str, Any] = {"exclusions": exclusions or [], "sha256": {}}
     try:
         beside.mkdir(parents=True)
         for name, table in tables.items():
-            table.write_parquet(beside / f"{name}.parquet", compression="uncompressed")
-        (beside / "exclusions.json").write_text(json.dumps(exclusions or []))
+            path = beside / f"{name}.parquet"
+            table.write_parquet(path, compression="uncompressed")
+            about["sha256"][name] = sha256_file(path)
+        (beside / ABOUT).write_text(json.dumps(about))
         for path in beside.iterdir():
             with path.open("rb") as f:
                 os.fsync(f.fileno())
         beside.rename(folder)
     except (OSError, pl.exceptions.PolarsError):
+        pass
+    finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -66,6 +66,9 @@ class Explode(Strict):
 
     columns: Columns
     position: str | None = Field(None, description="New column with the place in the list, from 0.")
+    uneven: Filled | None = Field(
+        None, description="Rule that leaves out rows whose lists differ in length; default: an error."
+    )
 
 
 class Unpivot(Strict):
