@@ -135,18 +135,21 @@ def _fetch(args: argparse.Namespace) -> int:
 
 
 def _fetch_one(recipe: Recipe, name: str, folder: Path, target: Path, most: int) -> None:
-    """Fetch a file that is not at hand yet; one in a mirror is left where it is."""
+    """Fetch a file that is not at hand, or of which another version was fetched; one in a mirror is left as it is."""
+    from lm_plural.harness.files import is_file
     from lm_plural.harness.task.fetch import fetch, within
-    from lm_plural.harness.task.find import MissingFileError, find_file
+    from lm_plural.harness.task.find import MissingFileError, find_file, places, sha256_of
 
-    spec = recipe.files[name]
+    spec, path = recipe.files[name], within(target, recipe.files[name].path)
+    there = next((p for p in places(recipe, spec, folder) if is_file(p)), None)
+    stale = there == path and spec.url and spec.sha256 and sha256_of(path) != spec.sha256
     try:
-        print(f"  {spec.path}: at hand, {find_file(recipe, name, folder)}")
-        return
+        if not stale:
+            print(f"  {spec.path}: at hand, {find_file(recipe, name, folder)}")
+            return
     except MissingFileError as e:
         if not spec.url:
             raise PluralError(f"{recipe.dataset}: {spec.path} cannot be fetched: {spec.how or e}") from e
-    path = within(target, spec.path)
     with _bar(spec.path) as progress:
         found = fetch(spec.url, path, sha256=spec.sha256, size=spec.size, most=most, progress=progress)
     checked = "checked" if spec.sha256 else f"no checksum is known; sha256 {found}"

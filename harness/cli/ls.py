@@ -123,8 +123,8 @@ def _groups(dataset: Dataset) -> list[tuple[str, str, int | None]]:
     if dataset.recipe.shares:
         return [(axis, group, None) for axis in dataset.shares.axes for group in dataset.shares.groups(axis)]
     table = dataset.table(dataset.recipe.dimensions[0])
-    found = [(axis, group, n) for axis in table.axes for group, n in table.group_sizes(axis).items()]
-    return sorted(found, key=lambda agn: (table.axes.index(agn[0]), -agn[2]))
+    sizes = {axis: sorted(table.group_sizes(axis).items(), key=lambda gn: -gn[1]) for axis in table.axes}
+    return [(axis, group, n) for axis, found in sizes.items() for group, n in found]
 
 
 def _scorers(_index: Index) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ def _filled(lines: list[str]) -> str:
 
 def _short(scorer: str, axes: dict[str, Any]) -> list[str]:
     """Return who is served worse than whom, by which measures."""
-    lines, alike = [], []
+    lines, unclear = [], []
     for axis, content in axes.items():
         by_side: dict[tuple[str | None, str | None], list[str]] = {}
         for w in sorted(content["worse"], key=lambda w: w["p_adjusted"]):
@@ -52,9 +52,11 @@ def _short(scorer: str, axes: dict[str, Any]) -> list[str]:
         pairs = [f"{_compared(*sides)} ({', '.join(dict.fromkeys(by))})" for sides, by in by_side.items()]
         more = f"; and {len(pairs) - MOST_SHORT} more" if len(pairs) > MOST_SHORT else ""
         lines += [f"  by {axis}: {'; '.join(pairs[:MOST_SHORT])}{more}"] if pairs else []
-        alike += [] if pairs else [axis]
-    if alike:
-        lines.append(f"  alike, or not clear of chance, by {', '.join(alike)}: what would have been seen stands below")
+        unclear += [] if pairs else [axis]
+    if unclear:
+        lines.append(
+            f"  no difference clear of chance by {', '.join(unclear)}; how large a one would have been seen stands below"
+        )
     return [f"In short, {scorer} works:", *lines]
 
 

@@ -20,6 +20,8 @@ from lm_plural.harness.task.load import Doc, LoadedTask, load_task
 from lm_plural.harness.task.template import TemplateRenderError, render
 from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yaml
 
+#: Missing files that are named one by one.
+FEW_FILES = 3
 #: Items a template is rendered on.
 RENDERED = 20
 
@@ -78,6 +80,8 @@ def check_files(dataset: Dataset) -> tuple[list[str], list[str]]:
             missing.append(document.at(("files", name), str(e)))
         except PluralError as e:
             findings.append(document.at(("files", name), str(e)))
+    if more := len(missing) - FEW_FILES:
+        missing = [*missing[:FEW_FILES], f"{missing[0].split(': ')[0]}: and {more} more files"] if more > 0 else missing
     return missing, findings
 
 

@@ -148,7 +148,8 @@ def _explode(frame: pl.LazyFrame, s: steps.Explode) -> pl.LazyFrame:
         [pl.concat_str(pl.lit(f"{c} "), n) for c, n in zip(s.columns, lengths, strict=True)], separator=", "
     )
     told = _fault(uneven, "lists of different lengths: ", text)
-    frame = frame.with_columns(told, *([lengths[0].alias("_n")] if s.position else []))
+    frame = left_out(frame, uneven, s.uneven) if s.uneven else frame.with_columns(told)
+    frame = frame.with_columns(lengths[0].alias("_n")) if s.position else frame
     frame = frame.with_columns(pl.when(~uneven).then(pl.col(c)).alias(c) for c in s.columns)
     if s.position:
         _new(there, s.position)
