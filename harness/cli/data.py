@@ -138,18 +138,17 @@ def _fetch_one(recipe: Recipe, name: str, folder: Path, target: Path, most: int)
     """Fetch a file that is not at hand, or of which another version was fetched; one in a mirror is left as it is."""
     from lm_plural.harness.files import is_file
     from lm_plural.harness.task.fetch import fetch, within
-    from lm_plural.harness.task.find import MissingFileError, find_file, places, sha256_of
+    from lm_plural.harness.task.find import MIRROR, find_file, places, sha256_of
 
     spec, path = recipe.files[name], within(target, recipe.files[name].path)
     there = next((p for p in places(recipe, spec, folder) if is_file(p)), None)
     stale = there == path and spec.url and spec.sha256 and sha256_of(path) != spec.sha256
-    try:
-        if not stale:
-            print(f"  {spec.path}: at hand, {find_file(recipe, name, folder)}")
-            return
-    except MissingFileError as e:
-        if not spec.url:
-            raise PluralError(f"{recipe.dataset}: {spec.path} cannot be fetched: {spec.how or e}") from e
+    if there and not stale:
+        print(f"  {spec.path}: at hand, {find_file(recipe, name, folder)}")
+        return
+    if not spec.url:
+        how = spec.how or f"no address is known; set {MIRROR} to a folder that has it"
+        raise PluralError(f"{recipe.dataset}: {spec.path} cannot be fetched: {how}")
     with _bar(spec.path) as progress:
         found = fetch(spec.url, path, sha256=spec.sha256, size=spec.size, most=most, progress=progress)
     checked = "checked" if spec.sha256 else f"no checksum is known; sha256 {found}"

@@ -54,9 +54,8 @@ def _short(scorer: str, axes: dict[str, Any]) -> list[str]:
         lines += [f"  by {axis}: {'; '.join(pairs[:MOST_SHORT])}{more}"] if pairs else []
         unclear += [] if pairs else [axis]
     if unclear:
-        lines.append(
-            f"  no difference clear of chance by {', '.join(unclear)}; how large a one would have been seen stands below"
-        )
+        what = "how large a one would have been seen stands below"
+        lines.append(f"  no difference clear of chance by {', '.join(unclear)}; {what}")
     return [f"In short, {scorer} works:", *lines]
 
 

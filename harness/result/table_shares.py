@@ -37,8 +37,9 @@ def render_shares(block: dict[str, Any]) -> str:
 
 
 def _groups(groups: dict[str, Any], columns: list[str]) -> list[Row]:
-    """Return a row per group, the most alike first; of many, the ends."""
-    order = sorted(groups.items(), key=lambda gv: -(gv[1]["js_similarity"]["value"] or 0))
+    """Return a row per group, the most alike first and those without an interval last; of many, the ends."""
+    found = {name: group["js_similarity"] for name, group in groups.items()}
+    order = sorted(groups.items(), key=lambda gv: (found[gv[0]]["low"] is None, -(found[gv[0]]["value"] or 0)))
     rows = [_row(name, group, columns) for name, group in order]
     if hidden := len(rows) - MOST_GROUPS:
         half = MOST_GROUPS // 2

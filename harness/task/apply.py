@@ -1,7 +1,8 @@
 """What the steps of a recipe do: each turns a lazy frame into another, so that a file is read in a stream.
 
-Rows are never removed here. A row left out by a rule keeps the rule's name in the column ``_rule``, and one with a cell
-that nobody foresaw says so in ``_fault``; who reads the table counts the first and stops at the second, with its line.
+Rows are never removed here (an empty list has none). A row left out by a rule keeps the rule's name in the column
+``_rule``, and one with a cell that nobody foresaw says so in ``_fault``; who reads the table counts the first and stops at
+the second, with its line.
 """
 
 from __future__ import annotations
@@ -149,11 +150,11 @@ def _explode(frame: pl.LazyFrame, s: steps.Explode) -> pl.LazyFrame:
     )
     told = _fault(uneven, "lists of different lengths: ", text)
     frame = left_out(frame, uneven, s.uneven) if s.uneven else frame.with_columns(told)
-    frame = frame.with_columns(lengths[0].alias("_n")) if s.position else frame
+    frame = frame.with_columns(pl.when(~uneven).then(lengths[0]).alias("_n")) if s.position else frame
     frame = frame.with_columns(pl.when(~uneven).then(pl.col(c)).alias(c) for c in s.columns)
     if s.position:
         _new(there, s.position)
-        places = pl.when(~uneven & (pl.col("_n") > 0)).then(pl.int_ranges(pl.col("_n")))
+        places = pl.when(pl.col("_n") > 0).then(pl.int_ranges(pl.col("_n")))
         frame = frame.with_columns(places.alias(s.position)).drop("_n")
         return unnested(frame.explode(*s.columns, s.position).with_columns(pl.col(s.position).cast(pl.String)))
     return unnested(frame.explode(s.columns))

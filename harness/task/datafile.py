@@ -123,10 +123,8 @@ def _scan_lines(text: bytes) -> pl.LazyFrame:
     try:
         return pl.read_ndjson(text, infer_schema_length=None).lazy()
     except pl.exceptions.PolarsError:
-        rows = [_as_text(json.loads(line)) for line in text.decode().split("\n") if line.strip()]
-        if not rows or not all(isinstance(r, dict) for r in rows):
-            raise
-        return pl.from_dicts(rows, infer_schema_length=None).lazy()
+        lines = (json.dumps(_as_text(json.loads(line))) for line in text.decode().split("\n") if line.strip())
+        return pl.read_ndjson("\n".join(lines).encode(), infer_schema_length=None).lazy()
 
 
 def _plain(path: Path) -> bytes:
@@ -185,12 +183,19 @@ def _as_text(value: Any) -> Any:
     return None if value is None or value != value else str(value)
 
 
-def stacked(frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
-    """Return frames one below the other, each row still knowing its file (see :func:`place`)."""
+def stacked(frames: Sequence[pl.LazyFrame], optional: Sequence[str] = ()) -> pl.LazyFrame:
+    """Return frames one below the other, each row still knowing its file (see :func:`place`).
+
+    A column that only some of them have is left out, so that one which was renamed is missed, unless it is `optional`.
+    """
     if len(frames) == 1:
         return frames[0]
     numbered = [f.with_columns(pl.col(ROW).cast(pl.UInt64) + (k << FILE_BITS)) for k, f in enumerate(frames)]
-    return pl.concat(numbered, how="diagonal")
+    names = [f.collect_schema().names() for f in frames]
+    kept = [c for c in dict.fromkeys(c for some in names for c in some) if c in optional or all(c in n for n in names)]
+    return pl.concat(
+        [f.select(c for c in kept if c in n) for f, n in zip(numbered, names, strict=True)], how="diagonal"
+    )
 
 
 def place(paths: Sequence[Path], row: int) -> str:

@@ -139,7 +139,7 @@ class Dataset:
         found = [self._source(source) for source in table.sources]
         paths = [path for _, some in found for path in some]
         with reading(paths[0]):
-            frame = stacked([frame for frame, _ in found])
+            frame = stacked([frame for frame, _ in found], table.optional)
             return apply_steps(frame, table.steps, lambda other: self._source(other)[0]), paths
 
     def _read_items(self) -> pl.DataFrame:
@@ -239,10 +239,12 @@ def _refuse(rows: pl.DataFrame, bad: pl.Expr, column: str, message: str, paths: 
 
 
 def levels(column: pl.Expr, separator: str | None, undeclared: Sequence[str]) -> pl.Expr:
-    """Return cells as lists of different levels; an empty or `undeclared` cell is ``["undeclared"]``."""
-    known = column.replace(dict.fromkeys(undeclared, UNDECLARED)).fill_null(UNDECLARED)
-    if not separator:
-        return pl.concat_list(known)
-    part = pl.element().str.strip_chars()
-    parts = known.str.split(separator).list.eval(part.filter(part != "").unique(maintain_order=True))
+    """Return cells as lists of different levels; one that says nothing beside `undeclared` is ``["undeclared"]``."""
+    silent = [UNDECLARED, "", *undeclared]
+    if separator:
+        part = pl.element().str.strip_chars()
+        said = part.filter(~part.is_in(silent)).unique(maintain_order=True)
+        parts = column.str.split(separator).list.eval(said)
+    else:
+        parts = pl.when(~column.is_in(silent)).then(pl.concat_list(column))
     return pl.when(parts.list.len() > 0).then(parts).otherwise(pl.concat_list(pl.lit(UNDECLARED)))

@@ -46,6 +46,7 @@ class Table(Strict):
     """A table made from a file, another table, or several one below the other, by steps."""
 
     file: str | Annotated[list[str], Distinct, Field(min_length=1)] = Field(description="A file, or a table above.")
+    optional: list[Filled] = Field([], description="Columns that not all of several files have, empty where missing.")
     steps: list[Step] = Field([])
 
     @property
