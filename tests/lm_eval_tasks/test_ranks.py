@@ -48,7 +48,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[PluralTask, list[Pa
     return task, [{"id": i, "answers": a} for i, a in answers.items()]
 
 
-@quick
+@hypothesis.settings(quick, max_examples=12)
 @hypothesis.given(data=st.data())
 def test_order_and_ranks_change_nothing(data: st.DataObject, small: tuple[PluralTask, list[Payload]]) -> None:
     task, payloads = small
