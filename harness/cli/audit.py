@@ -29,6 +29,7 @@ HELP = """Measure how near a scorer is to what each group of raters said of the 
 
   lm-plural audit --scorer profanity --tasks popquorn_offensiveness,crehate_hate --output_path outputs
   lm-plural audit --scorer detoxify:variant=unbiased --dimension toxicity --tasks popquorn_offensiveness --harmful 3
+  lm-plural audit --scorer 'hf_classifier:{"model": "org/name", "labels": {"toxic": "toxicity"}}' --tasks crehate_hate
 
 The texts are scored once and kept; the same command again scores nothing."""
 
@@ -88,7 +89,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def parse_scorer(text: str) -> ScorerSpec:
-    """Return a scorer and its options from ``NAME`` or ``NAME:option=value,option=value``.
+    """Return a scorer and its options from ``NAME``, ``NAME:option=value,option=value`` or ``NAME:{JSON}``.
 
     Raises
     ------

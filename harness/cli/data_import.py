@@ -12,7 +12,7 @@ from lm_plural.harness.cli.options import Words
 from lm_plural.harness.errors import PluralError, UsageError
 
 if TYPE_CHECKING:
-    from lm_plural.harness.task.bring import Import
+    from lm_plural.harness.task.draft import Import
 
 ROLES = ("item_id", "rater_id", "rating", "text")
 #: Rows that guesses are made from.
@@ -57,8 +57,8 @@ def _complete(args: argparse.Namespace) -> Import:
 
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.task.apply import MARKS, need, some
-    from lm_plural.harness.task.bring import Import, name_of
     from lm_plural.harness.task.datafile import reading, scan
+    from lm_plural.harness.task.draft import Import, name_of
     from lm_plural.harness.task.infer import guess, levels_of, no_answer
 
     columns = _columns(args.columns)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lm_plural.harness.errors import PluralError
 
 if TYPE_CHECKING:
+    from lm_plural.harness.ratings.shares import ShareTable
     from lm_plural.harness.task.recipe import Recipe
 
 
@@ -46,8 +47,16 @@ def _dimensions(recipe: Recipe, folder: Path, dimension: str | None, filters: Se
     from lm_plural.harness.task.dataset import Dataset
 
     dataset = Dataset(recipe, folder, dict.fromkeys(filters, True))
+    if recipe.shares:
+        name = dimension or recipe.shares.dimension
+        return {name: _shares(dataset.shares_on(name))}
     names = [dimension] if dimension else list(recipe.ratings.dimensions)
     return {name: profile(dataset.table(name)) for name in names}
+
+
+def _shares(table: ShareTable) -> dict[str, Any]:
+    groups = {axis: {g: len(items) for g, items in table.groups(axis).items()} for axis in table.axes}
+    return {"n_items": len(table.item_ids), "exclusions": list(table.notes), "items_of_groups": groups}
 
 
 def _render(about: Mapping[str, Any]) -> str:
@@ -68,6 +77,8 @@ def _render(about: Mapping[str, Any]) -> str:
 def _dimension(name: str, found: Mapping[str, Any]) -> list[str]:
     from tabulate import tabulate
 
+    if "items_of_groups" in found:
+        return _of_shares(name, found)
     overall, item, rater = found["overall"], found["ratings_per_item"], found["ratings_per_rater"]
     per = "{least} to {most} (median {median:g})".format
     levels = ", ".join(
@@ -88,6 +99,15 @@ def _dimension(name: str, found: Mapping[str, Any]) -> list[str]:
     heads = ["group", "raters", "ratings", "items", "mean", "alpha nominal", "ordinal", "interval"]
     table = tabulate(rows, heads, tablefmt="simple", disable_numparse=True, colalign=["left", *["right"] * 7])
     return [*lines, *table.splitlines()]
+
+
+def _of_shares(name: str, found: Mapping[str, Any]) -> list[str]:
+    lines = [f"{name}: shares of answers to {found['n_items']:,} items by group; raters are not known"]
+    lines += [f"note: {e}" for e in found["exclusions"]]
+    for axis, groups in found["items_of_groups"].items():
+        largest = sorted(groups.items(), key=lambda kv: -kv[1])
+        lines.append(f"{axis}, items of a group: {', '.join(f'{group} {n:,}' for group, n in largest)}")
+    return lines
 
 
 def _cells(group: Mapping[str, Any]) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lm_plural.harness.ratings.table import axis_name
-from lm_plural.harness.result.files import HIGHER_IS_BETTER
+from lm_plural.harness.ratings.table import Axis, axis_name
+from lm_plural.harness.result.files import BETTER, HIGHER_IS_BETTER
+from lm_plural.harness.result.shares_compared import HIGHER_IS_BETTER as HIGHER_IS_BETTER_OF_SHARES
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.task.load import LoadedTask
-from lm_plural.harness.task.schema import Task
 
 #: What lm-eval writes where it has no number.
 NONE = "N/A"
@@ -30,17 +30,26 @@ def names(loaded: LoadedTask, scores: Sequence[Record] = ()) -> list[str]:
     scores : sequence of Record
         Of a respond task, some: they say which scorers and dimensions there are.
     """
-    overall, exposed = _statistics(loaded.task, scores)
+    overall, exposed = _statistics(loaded, scores)
     found = list(overall)
     for axis in loaded.task.groups.axes:
-        for group, raters in loaded.table.group_sizes(axis).items():
-            if raters >= loaded.task.groups.min_raters:
-                found += [_name(s, _place(axis_name(axis), group)) for s in (*overall, *exposed)]
+        for group in _large_enough(loaded, axis):
+            found += [_name(s, _place(axis_name(axis), group)) for s in (*overall, *exposed)]
     return [name for n in found for name in (n, n + ERROR)]
 
 
-def _statistics(task: Task, scores: Sequence[Record]) -> tuple[list[str], list[str]]:
+def _large_enough(loaded: LoadedTask, axis: Axis) -> list[str]:
+    least = loaded.task.groups.min_raters
+    if loaded.by_shares:
+        return list(loaded.shares.answered(least)[0].groups(axis))
+    return [group for group, raters in loaded.table.group_sizes(axis).items() if raters >= least]
+
+
+def _statistics(loaded: LoadedTask, scores: Sequence[Record]) -> tuple[list[str], list[str]]:
     """Return the statistics of everyone and of groups, and those that only groups have."""
+    task = loaded.task
+    if loaded.by_shares:
+        return list(HIGHER_IS_BETTER_OF_SHARES), []
     if task.mode == "rate":
         return list(HIGHER_IS_BETTER), []
     prefixes = ("", "reference_") if task.doc_to_target else ("",)
@@ -56,7 +65,9 @@ def better(name: str, loaded: LoadedTask) -> bool | None:
     """Return whether more is better."""
     if name.endswith(ERROR):
         return None
-    return HIGHER_IS_BETTER.get(name.partition(":")[0], loaded.scale.direction == "higher")
+    if (statistic := name.partition(":")[0]) in BETTER:
+        return BETTER[statistic]
+    return loaded.scale.direction == "higher"
 
 
 def numbers(block: dict[str, Any]) -> dict[str, float | str]:

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property, partial
-from pathlib import Path
+from functools import cached_property, partial
 from types import SimpleNamespace
 from typing import Any
 
 from lm_eval.api.instance import Instance
-from lm_eval.api.task import Task, TaskConfig
+from lm_eval.api.task import Task
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.lm_eval_tasks import numbers
+from lm_plural.harness.lm_eval_tasks.config import config_of, load
 from lm_plural.harness.lm_eval_tasks.gathered import Payload, answered, result, score
 from lm_plural.harness.lm_eval_tasks.metrics import DOCS, plural_count
 from lm_plural.harness.model import elicit
 from lm_plural.harness.model.ask import NO_ANSWER, Asker
 from lm_plural.harness.model.spec import ModelSpec
-from lm_plural.harness.run.check import check_task
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import NEVER
 from lm_plural.harness.run.plan import Request, plan
-from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.template import render
-from lm_plural.harness.task.yamlfile import InvalidFileError
 
 LOGGER = logging.getLogger(__name__)
 FILTER = "none"
@@ -49,7 +46,7 @@ class PluralTask(Task):  # type: ignore[misc]
 
     def __init__(self, config: Mapping[str, Any]) -> None:  # not the base's, which would download a data set
         self.loaded = load(config["task"], tuple(config.get("include_path", ())))
-        self._config = _config(self.loaded, config.get("metadata") or {})
+        self._config = config_of(self.loaded, config.get("metadata") or {})
         self.VERSION = self.loaded.task.metadata["version"]
         self.OUTPUT_TYPE = self._config.output_type
         self._instances: list[Instance] | None = None
@@ -99,7 +96,7 @@ class PluralTask(Task):  # type: ignore[misc]
     def _prompt(self, request: Request) -> str:
         task, fields = self.loaded.task, request.doc.fields
         if request.variant:
-            return elicit.prompt(task, self.loaded.scale, request.variant, fields)
+            return elicit.prompt(task, self.loaded.scale_of(request.doc), request.variant, fields)
         return render(task.doc_to_text, dict(fields))
 
     def fewshot_context(
@@ -135,7 +132,7 @@ class PluralTask(Task):  # type: ignore[misc]
 
     def _labels(self, request: Request) -> list[str]:
         assert request.variant
-        return elicit.continuations(self.loaded.task, self.loaded.scale, request.variant)
+        return elicit.continuations(self.loaded.task, self.loaded.scale_of(request.doc), request.variant)
 
     def apply_filters(self) -> list[Instance]:
         """Keep what was asked for: with several ranks, lm-eval asks the last request again to fill them up."""
@@ -186,58 +183,6 @@ class PluralTask(Task):  # type: ignore[misc]
 
     def _number(self, name: str, _nones: list[None]) -> float | str:
         return self._numbers[name]
-
-
-@cache
-def _index(include_path: tuple[str, ...]) -> Index:
-    return Index([Path(p) for p in include_path])
-
-
-def load(name: str, include_path: tuple[str, ...] = ()) -> LoadedTask:
-    """Return a valid task whose data are at hand.
-
-    Raises
-    ------
-    PluralError
-        With one line that says what is missing, or what is wrong.
-    """
-    index = _index(include_path)
-    report = check_task(index.select([name])[0], index)
-    if report.data_missing:
-        raise PluralError(report.findings[0])
-    if report.findings or not report.loaded:
-        raise InvalidFileError(report.findings)
-    return report.loaded
-
-
-def _config(loaded: LoadedTask, metadata: Mapping[str, Any]) -> TaskConfig:
-    """Return what lm-eval asks about a task, and writes into its results."""
-    task, recipe = loaded.task, loaded.dataset.recipe
-    rate = task.mode == "rate"
-    return TaskConfig(
-        task=task.task,
-        task_alias=f"{task.task} (SIMULATED RATERS)" if recipe.simulated else None,
-        tag=task.tag,
-        doc_to_text=task.doc_to_text,
-        description=task.description,
-        gen_prefix=task.gen_prefix or None,
-        target_delimiter=task.target_delimiter,
-        num_fewshot=0,
-        output_type="loglikelihood" if rate else "generate_until",
-        # Without `until` lm-eval would end responses at the first empty line.
-        generation_kwargs=None if rate else {"until": [], **task.generation_kwargs},
-        repeats=1 if rate else task.repeats,
-        metadata={
-            **metadata,
-            **task.metadata,
-            "dataset": recipe.dataset,
-            "licence": recipe.licence,
-            "citation": recipe.citation,
-            "warning": recipe.warning,
-            "simulated_raters": recipe.simulated,
-            "task_hash": loaded.hash,
-        },
-    )
 
 
 def _finite(value: Any, doc: Doc, loaded: LoadedTask) -> float:

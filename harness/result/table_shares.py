@@ -54,6 +54,8 @@ def _row(name: str, group: dict[str, Any], columns: list[str]) -> Row:
 
 def _between(axis: str, content: dict[str, Any]) -> str:
     rows = [r for r in content["contrasts"] if r["statistic"] == "js_similarity" and r["p_adjusted"] is not None]
+    if not rows:
+        return f"[{axis}] differences: no comparison has an interval; the reasons stand in the results file"
     clear = sorted((r for r in rows if r["p_adjusted"] <= LEVEL), key=lambda r: -abs(r["value"]))
     lines = [f"[{axis}] differences in JS similarity, other questions: {len(clear)} of {len(rows)} clear of chance"]
     lines += [f"    {_difference(r)}" for r in clear[:MOST_CONTRASTS]]

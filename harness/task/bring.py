@@ -7,18 +7,19 @@ import shutil
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from keyword import iskeyword
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.files import sha256_file
 from lm_plural.harness.ratings.table import RatingTable
+from lm_plural.harness.task import draft
 from lm_plural.harness.task.dataset import Dataset
+from lm_plural.harness.task.draft import Import
 from lm_plural.harness.task.index import RECIPE
 from lm_plural.harness.task.load import load_recipe
+
+#: File with the data set's card.
+CARD = "README.md"
+
 
 @dataclass(frozen=True)
 class Brought:
@@ -40,40 +41,43 @@ def bring(made: Import, to: Path) -> Brought:
     PluralError
         If the folder is there, cannot be written, or the ratings cannot be read as said.
     """
-    folder, new = to / made.dataset, not to.exists()
-    if folder.exists():
-        raise UsageError(f"{folder}: is there; choose another --dataset or --to, or remove it")
+    folder, new = to / made.dataset, False
     names = [RECIPE, CARD, f"{made.dimension}.yaml"]
     if made.file.name in names or names[2] == RECIPE:
         raise UsageError(f"{made.file.name}, {names[2]}: the recipe needs the name {RECIPE}; choose another")
     try:
+        if folder.exists():
+            raise UsageError(f"{folder}: is there; choose another --dataset or --to, or remove it")
+        new = not to.exists()
         to.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{made.dataset}-", dir=to) as beside:
-            draft = Path(beside) / made.dataset
-            notes = _write(draft, made)
-            draft.rename(folder)
+            whole = Path(beside) / made.dataset
+            notes = _write(whole, made)
+            whole.rename(folder)
     except OSError as e:
         raise PluralError(f"{folder}: cannot write: {e.strerror or e}") from e
     finally:
-        if new and not folder.exists():
-            with suppress(OSError):
-                to.rmdir()
+        with suppress(OSError):
+            if new:
+                to.rmdir()  # only if it is empty
     return Brought(folder, notes, bool(made.axes))
 
 
-def _write(draft: Path, made: Import) -> list[str]:
+def _write(folder: Path, made: Import) -> list[str]:
     """Write the folder and return what is to say; errors name the user's file, not its copy."""
-    draft.mkdir()
-    shutil.copyfile(made.file, draft / made.file.name)
-    (draft / CARD).write_text(draft.card(made), encoding="utf-8")
-    draft.write_yaml(draft / RECIPE, draft.recipe(folder, made))
+    folder.mkdir()
+    recipe, copy = folder / RECIPE, folder / made.file.name
+    shutil.copyfile(made.file, copy)
+    (folder / CARD).write_text(draft.card(made), encoding="utf-8")
+    draft.write_yaml(recipe, draft.recipe(made))
     try:
-        ratings = Dataset(load_recipe(draft / RECIPE), draft).table(made.dimension)
+        ratings = Dataset(load_recipe(recipe), folder).table(made.dimension)
     except PluralError as e:
-        text = re.sub(rf"^{re.escape(str(draft / RECIPE))}:\d+: ", "", str(e))
-        raise type(e)(text.replace(str(draft / made.file.name), str(made.file))) from e
+        text = re.sub(rf"^{re.escape(str(recipe))}:\d+: ", "", str(e))
+        kind = UsageError if isinstance(e, UsageError) else PluralError
+        raise kind(text.replace(str(copy), str(made.file))) from e
     if made.axes:
-        draft.write_yaml(draft / f"{made.dimension}.yaml", draft.task(made, ratings))
+        draft.write_yaml(folder / f"{made.dimension}.yaml", draft.task(made, ratings))
     return _notes(made, ratings)
 
 

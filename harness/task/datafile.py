@@ -90,7 +90,7 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except PluralError as e:
-        placed = is_file(Path(str(e).split(":", 1)[0]))
+        placed = str(e).startswith(f"{path}:") or is_file(Path(str(e).split(":", 1)[0]))
         raise (e if placed else type(e)(at(path, 1, str(e)))) from e
     except (pl.exceptions.PolarsError, OSError, ValueError, EOFError, RecursionError, zlib.error) as e:
         reason = str(e).splitlines()[0] if str(e) else type(e).__name__

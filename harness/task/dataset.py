@@ -100,17 +100,26 @@ class Dataset:
         """Return the ratings of a dimension as codes, read and cached if they were not; errors as in :meth:`table`."""
         return self._cache.ratings(dimension, lambda: self._read_ratings(dimension))
 
-    @cached_property
-    def shares(self) -> ShareTable:
-        """Shares of answers by group, of a data set that publishes those and no ratings.
+    def shares_on(self, dimension: str) -> ShareTable:
+        """Return the shares of answers by group, of a data set that publishes those and no ratings.
 
         Raises
         ------
         UsageError
-            If it has ratings.
+            If it has no such dimension (with a suggestion), or ratings.
         PluralError
             For a fault in the files.
         """
+        if dimension not in (known := self.recipe.dimensions):
+            hint = did_you_mean(dimension, known)
+            raise UsageError(
+                f"data set {self.recipe.dataset!r} has no shares on {dimension!r}{hint}; there is {', '.join(known)}"
+            )
+        return self.shares
+
+    @cached_property
+    def shares(self) -> ShareTable:
+        """As :meth:`shares_on`, of the only dimension there is."""
         if self.recipe.shares is None:
             raise UsageError(f"data set {self.recipe.dataset!r} has ratings, not shares of answers by group")
         on = {name: f.where for name, f in self.recipe.filters.items() if self.filters.get(name, f.active)}

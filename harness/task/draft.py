@@ -14,7 +14,7 @@ from lm_plural.harness.files import sha256_file
 from lm_plural.harness.ratings.table import RatingTable
 
 #: What templates call something else.
-RESERVED = ("options", "labels", "true", "false", "none", "item_text")
+RESERVED = ("options", "labels", "true", "false", "none")
 
 
 @dataclass(frozen=True)
@@ -77,19 +77,20 @@ def name_of(text: str) -> str:
 
 
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
+    """Write YAML."""
     text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     path.write_text(text, encoding="utf-8")
 
 
-def recipe(folder: Path, made: Import) -> dict[str, Any]:
-    name = made.file.name
+def recipe(made: Import) -> dict[str, Any]:
+    """Return the recipe of the file, lying beside it."""
     scale = {"levels": list(made.levels), "direction": made.direction}
     if made.labels:
         scale["labels"] = list(made.labels)
     plain = made.field == made.text
     tables: dict[str, Any] = {}
     if not plain:  # no template can name it
-        step = {"concat": {"columns": [made.text], "into": made.field}}
+        step: dict[str, Any] = {"concat": {"columns": [made.text], "into": made.field}}
         tables["items"] = {"file": "ratings", "steps": [step]}
     if made.skipped:
         step = {"recode": {"column": made.rating, "levels": dict.fromkeys(made.skipped), "other": "keep"}}
@@ -100,7 +101,7 @@ def recipe(folder: Path, made: Import) -> dict[str, Any]:
         "title": made.dataset.replace("_", " "),
         "licence": made.licence,
         "citation": made.citation,
-        "files": {"ratings": {"path": name, "sha256": sha256_file(folder / name)}},
+        "files": {"ratings": {"path": made.file.name, "sha256": sha256_file(made.file)}},
         "scales": {made.dimension: scale},
         **({"tables": tables} if tables else {}),
         "items": {"file": "ratings" if plain else "items", "id": made.item, "fields": [made.field]},
@@ -138,6 +139,7 @@ def task(made: Import, ratings: RatingTable) -> dict[str, Any]:
 
 
 def card(made: Import) -> str:
+    """Return the data card."""
     heads = ("Origin", "Who rated, and how", "Licence and citation", "Known problems", "Must not be concluded")
     text = {"Licence and citation": f"{made.licence}; {made.citation}"}
     return "\n\n".join([f"# {made.dataset}", *(f"## {h}\n\n{text.get(h, 'Not filled in yet.')}" for h in heads)]) + "\n"

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.shares import ShareTable
@@ -86,19 +86,8 @@ class LoadedTask:
 
     @cached_property
     def shares(self) -> ShareTable:
-        """Shares of answers to the items the task asks about.
-
-        Raises
-        ------
-        UsageError
-            If the task names another dimension, or the data set has ratings.
-        """
-        spec, dimension = self.dataset.recipe.shares, self.task.dimension
-        if spec and dimension != spec.dimension:
-            hint = did_you_mean(dimension, [spec.dimension])
-            known = f"data set {self.dataset.recipe.dataset!r} has no shares on {dimension!r}{hint}"
-            raise UsageError(f"{known}; there is {spec.dimension}")
-        return self.dataset.shares.select(self._items["item_id"])
+        """Shares of answers to the items the task asks about."""
+        return self.dataset.shares_on(self.task.dimension).select(self._items["item_id"])
 
     def scale_of(self, doc: Doc) -> Scale:
         """Return the levels a model chooses from: the scale, or the item's own options."""

@@ -87,6 +87,18 @@ def test_responses_do_not_end_at_an_empty_line_that_the_task_does_not_name(their
     assert theirs.samples("asked_respond")[0]["arguments"]["gen_args_0"]["arg_1"] == {"max_gen_toks": 6}
 
 
+def test_prompts_go_through_the_chat_template_if_lm_eval_says_so(asked: Path) -> None:
+    task = PluralTask({"task": "asked_rate", "include_path": [str(asked)]})
+    doc = task.docs[0]
+    contexts = task.fewshot_context(
+        doc, 0, system_instruction="Be brief.", apply_chat_template=True, chat_template=lambda m: f"{m}<assistant>"
+    )
+    assert len(contexts) == len(task.plan[doc["id"]])
+    text = task.doc_to_text(doc).strip()
+    messages = [{"role": "system", "content": "Be brief.\n\nA survey."}, {"role": "user", "content": text}]
+    assert contexts[0] == f"{messages}<assistant>Answer: ("
+
+
 def test_a_task_without_its_data_is_one_line(suite: Suite) -> None:
     suite.recipe["files"]["ratings.csv"] = {"path": "gone.csv", "sha256": "0" * 64}
     suite.write()
