@@ -71,11 +71,12 @@ def _complete(args: argparse.Namespace) -> Import:
     asked = _Asked(sys.stdin.isatty())
     wanted = {role: found.columns.get(role) for role in ROLES[:3]} | {"text": found.text}
     roles = {r: c or asked(f"--columns {r}=", f"which column is the {r}?", text_only) for r, c in wanted.items()}
-    asked.done()
-    with reading(args.file):
-        values = frame.select(roles["rating"]).unique().collect(engine="streaming").to_series().drop_nulls()
+    values = pl.Series([], dtype=pl.String)
+    if roles["rating"]:
+        with reading(args.file):
+            values = frame.select(roles["rating"]).unique().collect(engine="streaming").to_series().drop_nulls()
     levels = _words(args.scale) or levels_of(values)
-    if not levels:
+    if roles["rating"] and not levels:
         shown = some([v[:20] for v in values.sort()])
         levels = _words(asked("--scale", f"levels of {roles['rating']}, lowest first ({shown})", None))
     direction = args.direction or asked("--direction", "which end of the scale is better", ["lower", "higher"])

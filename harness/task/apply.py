@@ -1,8 +1,8 @@
 """What the steps of a recipe do: each turns a lazy frame into another, so that a file is read in a stream.
 
 Rows are never removed here (an empty list has none). A row left out by a rule keeps the rule's name in the column
-``_rule``, and one with a cell that nobody foresaw says so in ``_fault``; who reads the table counts the first and stops at
-the second, with its line.
+``_rule``, and one with a cell that nobody foresaw says so in ``_fault``; who reads the table counts the first and stops
+at the second, with its line.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def with_invented(name: str, files: Path, folder: Path) -> Path:
     for spec in recipe["files"].values():
         spec["sha256"] = None
         spec.pop("size", None)
-    recipe["ratings"].pop("rows", None)
+    recipe.get("ratings", {}).pop("rows", None)
     (here / RECIPE).write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True))
     return Path(shutil.copytree(files, here, dirs_exist_ok=True))
 
