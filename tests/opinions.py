@@ -126,6 +126,9 @@ class Opinions:
         found = check_task(load_yaml(self.folder / "opinion.yaml"), Index([self.root]))
         return [f.replace(f"{self.folder}/", "") for f in found.findings]
 
+    def recipe_lines(self) -> list[str]:
+        return (self.folder / "dataset.yaml").read_text().splitlines()
+
     def line(self, text: str, name: str = "opinion") -> int:
         """Return the line of the task file, or another, that starts with `text`."""
         lines = (self.folder / f"{name}.yaml").read_text().splitlines()

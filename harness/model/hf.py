@@ -51,7 +51,7 @@ def label_logprobs(lm: Any, batch: Sequence[tuple[str, Sequence[str]]]) -> list[
     for r, tokens in enumerate(inputs):
         for i, j, cont in rows[tokens]:
             at = torch.tensor([place[p] for p in range(len(tokens) - len(cont), len(tokens))], device=lm.device)
-            logp = torch.log_softmax(logits[r, at].float(), dim=-1)
+            logp = torch.log_softmax(logits[r, at].to(torch.promote_types(logits.dtype, torch.float32)), dim=-1)
             wanted = torch.tensor(cont, device=lm.device)[:, None]
             out[i][j] = float(logp.gather(1, wanted).sum())
     return out

@@ -217,7 +217,7 @@ def _renamed(cell: pl.Expr, s: steps.Recode) -> tuple[pl.Expr, pl.Expr]:
     levels = s.levels
     if s.fold:
         key = key.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
-        levels = {re.sub(r"[\W_]", "", k.lower()): v for k, v in levels.items()}
+        levels = {steps.folded(k): v for k, v in levels.items()}
     known = key.is_in(list(levels)) | cell.is_null()
     new: Any = pl.lit(None, pl.String)
     for old, level in levels.items():  # not replace_strict, see filled()

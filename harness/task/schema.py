@@ -152,8 +152,9 @@ class Task(Strict):
         other = {"rate": "respond", "respond": "rate"}[self.mode]
         for key in sorted(self.model_fields_set & OWN[other]):
             misfits.append(((key,), f"a key of {other} tasks; this is a {self.mode} task"))
-        if self.mode == "rate" and not self.doc_to_choice and self.elicitation.codings != ["letters"]:
-            misfits.append((("mode",), "a rate task needs doc_to_choice"))
+        if self.mode == "rate" and not self.doc_to_choice and "levels" in self.elicitation.codings:
+            own = "where items have options of their own, elicitation: {codings: [letters]}"
+            misfits.append((("mode",), f"a rate task needs doc_to_choice; {own}"))
         if self.mode == "respond" and not self.scorers:
             misfits.append((("mode",), "a respond task needs scorers"))
         if self.mode == "respond" and self.k is not None and self.k > self.repeats:

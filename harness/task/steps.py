@@ -12,6 +12,7 @@ All cells are text. What they do is written in :mod:`~.apply`.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
@@ -33,6 +34,11 @@ def _cells(value: list[Cell]) -> list[Cell]:
     if not value:
         raise ValueError("expected at least one cell")
     return [None if v is None else canonical(v) for v in value]
+
+
+def folded(level: str) -> str:
+    """Return a level without case, spaces and punctuation."""
+    return re.sub(r"[\W_]", "", level.lower())
 
 
 def _spelled(value: Any) -> Any:
@@ -106,6 +112,13 @@ class Recode(Strict):
     def _other_is_known(self) -> Self:
         if self.other not in ("keep", "missing", "error") and not (self.other.startswith("=") and self.other[1:]):
             raise ValueError(f"other: expected keep, missing, error or =LEVEL, found {self.other!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _folds_apart(self) -> Self:
+        names = {folded(level): level for level in reversed(self.levels)} if self.fold else {}
+        if lost := [level for level in self.levels if self.fold and names[folded(level)] != level]:
+            raise ValueError(f"levels: {names[folded(lost[0])]!r} and {lost[0]!r} are one when folded")
         return self
 
 

@@ -159,7 +159,7 @@ def test_of_counts_the_number_of_answers_is_known_and_levels_that_were_folded_ad
         (["option"], None, "shares:", "missing key 'shares.option'"),
         (["optoin"], "x", "optoin", "unknown key 'shares.optoin'; did you mean 'option'"),
         (["options", "lable"], "x", "lable", "unknown key 'shares.options.lable'; did you mean 'label'?"),
-        (["counts"], "yes", "counts", "shares.counts: "),
+        (["counts"], "perhaps", "counts", "shares.counts: "),
     ],
 )
 def test_a_wrong_recipe_is_one_finding(
@@ -173,8 +173,8 @@ def test_a_wrong_recipe_is_one_finding(
     if value is None:
         del spec[last]
     (found,) = opinions.findings()
-    where = opinions.line(line, "dataset") if line != "shares:" else None
-    assert found.startswith(f"dataset.yaml:{where}: {expected}" if where else "dataset.yaml:") and expected in found
+    where = 1 + opinions.recipe_lines().index("shares:") if value is None else opinions.line(line, "dataset")
+    assert found.startswith(f"dataset.yaml:{where}: {expected}")
 
 
 def test_a_column_that_is_not_there_is_named(opinions: Opinions) -> None:
