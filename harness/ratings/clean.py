@@ -289,7 +289,7 @@ class _Cleaning:
         key = pl.col("item").cast(pl.UInt64) * len(self.raters) + pl.col("rater")
         among = ratings.with_columns(key=key, twice=key.is_in(pl.Series(repeated).implode()))
         if self.rules.duplicates == "error":
-            at = among.filter("twice").row(1, named=True)
+            at = among.filter(pl.col("twice") & ~pl.col("key").is_first_distinct()).row(0, named=True)
             item, rater = self.items.ids[at["item"]], self.raters["rater_id"][at["rater"]]
             message = f"a second rating of item {item!r} by rater {rater!r} on {self.dimension}; expected one"
             raise PluralError(f"{self.locate(at['row'])}: {message}")

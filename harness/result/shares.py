@@ -26,6 +26,7 @@ from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.bounded import bounded
 from lm_plural.harness.statistics.intervals import Estimates
 from lm_plural.harness.statistics.shares import over_items
+from lm_plural.harness.task.shares_rows import left_out_note
 
 #: What every reader of such a result must know.
 NOTES = (
@@ -68,7 +69,7 @@ def shares_result(work: Work, axes: Sequence[Axis] | None = None, options: Optio
 def _notes(work: Work, few: int, options: Options, refused: str | None) -> list[str]:
     found = [*NOTES, *work.loaded.notes]
     if few:
-        found.append(f"{few} pairs of item and group left out: fewer than {options.min_raters} answers")
+        found.append(left_out_note(few, "(item, group) pair", f"fewer than {options.min_raters} answers"))
     return found + ([f"comparison with the groups refused, {refused}"] if refused else [])
 
 

@@ -39,8 +39,9 @@ def render_rate(block: dict[str, Any]) -> str:
         cohesion = content.get("cohesion", {})
         rows += shown(content["groups"].items(), _rows(columns, cohesion))
     text = [grid(rows, header)]
+    refused = block.get("elicitation", {}).get("refused")
     for axis, content in block["axes"].items():
-        if content.get("contrasts"):
+        if content.get("contrasts") and not refused:
             text.append(_between(axis, content, MODEL_CONTRASTS if model else HUMAN_CONTRASTS))
     return "\n\n".join([*text, *render_asked(block)])
 

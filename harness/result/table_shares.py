@@ -7,7 +7,7 @@ from typing import Any
 
 from lm_plural.harness.result.cells import LEVEL, MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short
 
-#: Statistic and its heading.
+#: Statistics and their headings; the first two that are known are shown.
 COLUMNS = (("js_similarity", "JS similarity"), ("w1_alignment", "W1 alignment"), ("tv", "TV"))
 #: Differences of one axis shown.
 MOST_CONTRASTS = 6
@@ -21,7 +21,7 @@ every option as likely. others: that of the average other group."""
 
 def render_shares(block: dict[str, Any]) -> str:
     """Return the table of all groups and what is between them."""
-    columns = [c for c in COLUMNS if block["overall"][c[0]]["value"] is not None] or COLUMNS[:1]
+    columns = [c for c in COLUMNS if block["overall"][c[0]]["value"] is not None][:2] or COLUMNS[:1]
     overall = block["overall"]
     rows = [["average group", str(overall["n_items"]), *(interval(overall[s], 3) for s, _ in columns)]]
     for axis, content in block["axes"].items():

@@ -318,8 +318,9 @@ def _keep(frame: pl.LazyFrame, s: steps.Drop) -> pl.LazyFrame:
 
 
 def left_out(frame: pl.LazyFrame, when: pl.Expr, rule: str) -> pl.LazyFrame:
-    """Mark rows that a rule leaves out; the first rule counts."""
-    return frame.with_columns(pl.coalesce(RULE, pl.when(when).then(pl.lit(rule))).alias(RULE))
+    """Mark rows that a rule leaves out; the first rule counts, and a fault that was there before it stands."""
+    sound = pl.col(FAULT).is_null()
+    return frame.with_columns(pl.coalesce(RULE, pl.when(when & sound).then(pl.lit(rule))).alias(RULE))
 
 
 def _once(frame: pl.LazyFrame, s: steps.Once) -> pl.LazyFrame:

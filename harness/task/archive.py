@@ -67,6 +67,8 @@ def _member(archive: Path, name: str) -> Iterator[IO[bytes]]:
         if found is None:
             raise PluralError(f"{archive}: {name} is no file")
         yield found
+        while tar.fileobj and tar.fileobj.read(2**20):  # the checksum of what is compressed stands at its end
+            pass
 
 
 def _only(archive: Path, name: str, inside: Sequence[tuple[str, int]]) -> str:

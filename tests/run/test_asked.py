@@ -14,6 +14,7 @@ BASE = Path(__file__).parents[2] / "tasks" / "plural_demo" / "toxicity.yaml"
 PLAIN = f"include: {BASE}\ntask: asked\nelicitation: {{codings: [levels], orders: [ascending], max_off_scale: 1.0}}\n"
 PLAIN += "groups: {axes: [gender]}\n"
 WORDS = 'paraphrases: ["Is it toxic? {{ response }} {{ options }} "]\n'
+NO_WORDS = "paraphrases: []\n"
 STEER = "steer: {axis: gender, names: {non_binary: non-binary}}\n"
 JOURNAL = "samples_asked.jsonl"
 
@@ -68,7 +69,7 @@ def test_wordings_and_groups_added_one_by_one_ask_nothing_again_and_give_the_sam
     whole: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     out, grown = tmp_path / "out", [[""]]
-    for text in (PLAIN, PLAIN + WORDS, PLAIN + WORDS + STEER):
+    for text in (PLAIN + NO_WORDS, PLAIN + WORDS, PLAIN + WORDS + STEER):
         grown.append(ask(tiny_model, out, text))
         assert grown[-1][: len(grown[-2])] == grown[-2] or len(grown) == 2
     assert [len(lines) for lines in grown[1:3]] == [5, 10]

@@ -117,7 +117,7 @@ BOTH = ["rating", "group"]
         ("1,robot", [{"recode": {"column": "group", "levels": {"woman": "w", "man": "m"}}}],
          "unknown level 'robot' of group; expected one of woman, man"),
         ("1,nan", [{"bin": {"column": "group", "edges": [1], "labels": ["low", "high"]}}], "group 'nan' is no number"),
-        ("1,7", [{"bin": {"column": "group", "edges": [1], "labels": ["low", "high"], "within": [0, 5]}}],
+        ("1,7", [{"bin": {"column": "group", "edges": [1], "labels": ["low", "high"], "least": 0, "most": 5}}],
          "group '7' is no number from 0 to 5"),
         ("1,Yes", [{"one_hot": {"columns": {"group": "w"}, "into": "g"}}], "group 'Yes' is neither true nor false"),
         ("1,c", [{"pairs": USES["pairs"] | {"chosen": "group", "columns": {"a": "item", "b": "rater"}}}],

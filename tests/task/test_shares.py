@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.task.datafile import scan
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.load import load_recipe
 from tests.opinions import ITEMS, OPTIONS, SHARES, Opinions
 from tests.suite import Suite, quick
+from tests.task.json_schema import errors
 
 
 @pytest.fixture
@@ -299,8 +302,6 @@ def test_lists_of_different_length_are_left_out_by_a_rule_of_the_recipe(opinions
     )
 )
 def test_values_at_the_bottom_of_mappings_become_rows(tmp_path_factory: pytest.TempPathFactory, content: dict) -> None:
-    import json
-
     path = tmp_path_factory.getbasetemp() / "nested.json"
     path.write_text(json.dumps({**content, "text": "ends too early"}))
     expected = [(a, b, str(v)) for a, inner in content.items() for b, v in inner.items()]
@@ -310,3 +311,15 @@ def test_values_at_the_bottom_of_mappings_become_rows(tmp_path_factory: pytest.T
         return
     frame = scan(path, key=["outer", "inner"]).collect()
     assert frame.select("outer", "inner", "value").rows() == expected
+
+
+def test_the_schema_for_editors_takes_either_kind(
+    opinions: Opinions, suite: Suite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["schema", "dataset"]) == 0
+    top = json.loads(capsys.readouterr().out)
+    suite.write()
+    for recipe in (opinions.recipe, suite.recipe):
+        assert not list(errors(recipe, top, top))
+    for recipe, key in ((opinions.recipe, "shares"), (suite.recipe, "ratings")):
+        assert list(errors({k: v for k, v in recipe.items() if k != key}, top, top))
