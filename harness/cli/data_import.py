@@ -56,9 +56,9 @@ def _complete(args: argparse.Namespace) -> Import:
     import polars as pl
 
     from lm_plural.harness.ratings.scale import Scale
-    from lm_plural.harness.task.apply import MARKS, need, some
     from lm_plural.harness.task.datafile import reading, scan
     from lm_plural.harness.task.draft import Import, name_of
+    from lm_plural.harness.task.frames import MARKS, need, some
     from lm_plural.harness.task.infer import guess, levels_of, no_answer
 
     columns = _columns(args.columns)

@@ -15,7 +15,7 @@ import polars as pl
 
 from lm_plural.harness.errors import PluralError, at
 from lm_plural.harness.files import is_file
-from lm_plural.harness.task.apply import FAULT, MARKS, ROW, RULE, text_in, unnested
+from lm_plural.harness.task.frames import FAULT, MARKS, ROW, RULE, text_in, unnested
 
 #: First bytes of a gzipped file, whatever its name.
 GZIP = b"\x1f\x8b"

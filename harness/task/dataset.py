@@ -15,10 +15,11 @@ from lm_plural.harness.ratings.clean import Compact, clean
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import UNDECLARED, RatingTable
-from lm_plural.harness.task.apply import FAULT, ROW, RULE, apply_steps, holds, left_out, text_in
+from lm_plural.harness.task.apply import apply_steps
 from lm_plural.harness.task.archive import extracted
 from lm_plural.harness.task.datafile import FILE_BITS, chosen, place, reading, scan, stacked
 from lm_plural.harness.task.find import fetched_folder, find_file, sha256_of
+from lm_plural.harness.task.frames import FAULT, ROW, RULE, holds, left_out, text_in
 from lm_plural.harness.task.normal import Cache
 from lm_plural.harness.task.recipe import Recipe
 from lm_plural.harness.task.shares import read_shares

@@ -14,8 +14,8 @@ import polars as pl
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import UNDECLARED
-from lm_plural.harness.task.apply import FAULT, ROW, RULE
 from lm_plural.harness.task.datafile import chosen, reading
+from lm_plural.harness.task.frames import FAULT, ROW, RULE
 from lm_plural.harness.task.shares_options import read_options
 from lm_plural.harness.task.shares_rows import LEFT, Source, left_out_note, number, once, sound
 from lm_plural.harness.task.shares_spec import SharesSpec

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from lm_plural.harness.task.apply import FAULT, ROW, RULE, holds, left_out, need
 from lm_plural.harness.task.datafile import chosen, reading
+from lm_plural.harness.task.frames import FAULT, ROW, RULE, holds, left_out, need
 from lm_plural.harness.task.shares_rows import LEFT, Source, left_out_note, number, once, sound
 from lm_plural.harness.task.shares_spec import OptionsSpec
 from lm_plural.harness.task.steps import Where

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.scale import canonical
-from lm_plural.harness.task.apply import DO, spelled
+from lm_plural.harness.task.apply import DO
+from lm_plural.harness.task.frames import spelled
 from lm_plural.harness.task.steps import Step
 from tests.suite import quick
 from tests.task.small import done, said, small

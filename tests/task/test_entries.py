@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.apply import FAULT, ROW, RULE, apply_steps
+from lm_plural.harness.task.apply import apply_steps
 from lm_plural.harness.task.datafile import scan, stacked
+from lm_plural.harness.task.frames import FAULT, ROW, RULE
 from lm_plural.harness.task.steps import Step
 from tests.suite import quick
 
