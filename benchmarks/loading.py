@@ -3,8 +3,8 @@
     LM_PLURAL_DATA_MIRROR=... python benchmarks/loading.py                      # the data sets of the mirror
     python benchmarks/loading.py --rows 1e6 1e7                                 # generated files, one process each
 
-Prints Markdown. Times are of the call, without the start of Python (said apart). Peak memory is `ru_maxrss` of a process of
-its own, which counts the pages of the mapped file, too. Generated ratings, no person gave them.
+Prints Markdown. Load times are of the call, without the start of Python. Peak memory is `ru_maxrss` of a process of its
+own. Generated ratings, no person gave them.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,10 @@ from lm_plural.harness.cli.options import Words
 from lm_plural.harness.errors import PluralError, UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from lm_plural.harness.task.draft import Import
+    from lm_plural.harness.task.infer import Guess
 
 ROLES = ("item_id", "rater_id", "rating", "text")
 #: Rows that guesses are made from.
@@ -53,33 +56,16 @@ def execute(args: argparse.Namespace) -> int:
 
 def _complete(args: argparse.Namespace) -> Import:
     """Return the import, with what the file tells and the user says."""
-    import polars as pl
-
     from lm_plural.harness.ratings.scale import Scale
-    from lm_plural.harness.task.datafile import reading, scan
     from lm_plural.harness.task.draft import Import, name_of
-    from lm_plural.harness.task.frames import MARKS, need, some
-    from lm_plural.harness.task.infer import guess, levels_of, no_answer
+    from lm_plural.harness.task.infer import no_answer
 
-    columns = _columns(args.columns)
-    with reading(args.file):
-        frame = scan(args.file).drop(MARKS)
-        text_only = [c for c, t in frame.collect_schema().items() if t == pl.String]
-        _refuse_one(text_only)
-        need(frame, [*columns.values(), *(args.axes or [])])
-        found = guess(frame.select(text_only).head(SAMPLE).collect(), columns, args.axes)
-    asked = _Asked(sys.stdin.isatty())
-    wanted = {role: found.columns.get(role) for role in ROLES[:3]} | {"text": found.text}
-    roles = {r: c or asked(f"--columns {r}=", f"which column is the {r}?", text_only) for r, c in wanted.items()}
-    values = pl.Series([], dtype=pl.String)
-    if roles["rating"]:
-        with reading(args.file):
-            values = frame.select(roles["rating"]).unique().collect(engine="streaming").to_series().drop_nulls()
-    levels = _words(args.scale) or levels_of(values)
-    if roles["rating"] and not levels:
-        shown = some([v[:20] for v in values.sort()])
-        levels = _words(asked("--scale", f"levels of {roles['rating']}, lowest first ({shown})", None))
-    direction = args.direction or asked("--direction", "which end of the scale is better", ["lower", "higher"])
+    asked, columns = _Asked(sys.stdin.isatty()), _columns(args.columns)
+    frame = _open(args.file, [*columns.values(), *(args.axes or [])])
+    roles, found = _roles(args, frame, columns, asked)
+    values = _values(args.file, frame, roles["rating"])
+    levels = _levels(args, roles["rating"], values, asked)
+    direction: Any = args.direction or asked("--direction", "which end of the scale is better", ["lower", "higher"])
     asked.done()
     labels = _words(args.labels)
     Scale(tuple(levels), direction, tuple(labels))
@@ -105,19 +91,68 @@ def _complete(args: argparse.Namespace) -> Import:
     )
 
 
+def _open(file: Path, named: list[str]) -> pl.LazyFrame:
+    """Return the columns of text, after checking that there are several and all that the user named."""
+    import polars as pl
+
+    from lm_plural.harness.task.datafile import reading, scan
+    from lm_plural.harness.task.frames import MARKS, need
+
+    with reading(file):
+        frame = scan(file)
+        need(frame, named)
+        text = [c for c, t in frame.collect_schema().items() if t == pl.String and c not in MARKS]
+        if len(text) < 2 or any("\r" in c for c in text):
+            shown = repr(text[0])[:60] if text else "none of text"
+            message = f"found one column, {shown}; expected columns separated by commas (tabs in a .tsv), a row a line"
+            raise PluralError(message)
+    return frame.select(text)
+
+
+def _roles(
+    args: argparse.Namespace, frame: pl.LazyFrame, columns: dict[str, str], asked: _Asked
+) -> tuple[dict[str, str], Guess]:
+    """Return the column of each role, empty where nobody can tell, and what else the file says."""
+    from lm_plural.harness.task.datafile import reading
+    from lm_plural.harness.task.infer import guess
+
+    with reading(args.file):
+        sample = frame.head(SAMPLE).collect()
+
+    def which(role: str, column: str | None) -> str:
+        return column or asked(f"--columns {role}=", f"which column is the {role}?", sample.columns)
+
+    roles = {role: which(role, column) for role, column in guess(sample, columns).columns.items()}
+    found = guess(sample, columns | {role: c for role, c in roles.items() if c}, args.axes)
+    return roles | {"text": which("text", found.text)}, found
+
+
+def _values(file: Path, frame: pl.LazyFrame, rating: str) -> list[str]:
+    """Return the different ratings."""
+    from lm_plural.harness.task.datafile import reading
+
+    if not rating:
+        return []
+    with reading(file):
+        return frame.select(rating).unique().collect(engine="streaming")[rating].drop_nulls().sort().to_list()
+
+
+def _levels(args: argparse.Namespace, rating: str, values: list[str], asked: _Asked) -> list[str]:
+    """Return the levels, lowest first; asked only if the column is known."""
+    from lm_plural.harness.task.frames import some
+    from lm_plural.harness.task.infer import levels_of
+
+    levels = _words(args.scale) or levels_of(values)
+    if levels or not rating:
+        return levels
+    return _words(asked("--scale", f"levels of {rating}, lowest first ({some([v[:20] for v in values])})", None))
+
+
 def _words(text: str | None) -> list[str]:
     return [word.strip() for word in text.split(",")] if text else []
 
 
-def _refuse_one(columns: list[str]) -> None:
-    """Stop at a file that is one column: separated by something else, or no table at all."""
-    if len(columns) < 2 or any("\r" in c for c in columns):
-        shown = repr(columns[0])[:60] if columns else "none of text"
-        message = f"found one column, {shown}; expected columns separated by commas (tabs in a .tsv), a row a line"
-        raise PluralError(message)
-
-
-def _columns(words: list[str] | None) -> Mapping[str, str]:
+def _columns(words: list[str] | None) -> dict[str, str]:
     out = {}
     for word in words or []:
         role, _, column = word.partition("=")
@@ -134,7 +169,7 @@ class _Asked:
         self.terminal, self.read = terminal, read
         self.missing: list[str] = []
 
-    def __call__(self, flag: str, question: str, choices: list[str] | None) -> Any:
+    def __call__(self, flag: str, question: str, choices: list[str] | None) -> str:
         """Return the answer; empty where nobody can be asked."""
         among = f" [{', '.join(choices[:30])}]" if choices else ""
         if not self.terminal:

@@ -101,7 +101,7 @@ def _joined(parts: Sequence[pl.Expr], separator: str) -> pl.Expr:
 
 
 def digest(frame: pl.LazyFrame, s: steps.Digest) -> pl.LazyFrame:
-    """A short id made from text."""
+    """Make a short id from text."""
     fresh(text_in(frame, s.columns), s.into)
     text = pl.concat_str([pl.col(c).fill_null("") for c in s.columns], separator="\x1f")
     short = text.map_elements(lambda t: hashlib.sha256(t.encode()).hexdigest()[:16], return_dtype=pl.String)
@@ -109,6 +109,6 @@ def digest(frame: pl.LazyFrame, s: steps.Digest) -> pl.LazyFrame:
 
 
 def fill(frame: pl.LazyFrame, s: steps.Fill) -> pl.LazyFrame:
-    """A new column with one cell."""
+    """Add a column with one cell."""
     fresh(need(frame, []), s.into)
     return frame.with_columns(pl.lit(str(s.value)).alias(s.into))

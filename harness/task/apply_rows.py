@@ -99,7 +99,7 @@ def _cell(value: Any) -> str | None:
 
 
 def pairs(frame: pl.LazyFrame, s: steps.Pairs) -> pl.LazyFrame:
-    """A choice among several texts becomes one row per pair."""
+    """Make one row per pair of a choice among several texts."""
     new = {"first": s.first, "second": s.second, "preferred": s.preferred}
     fresh(text_in(frame, [s.chosen, *s.columns.values()]), *new.values())
     chosen, texts = pl.col(s.chosen), pl.struct(pl.col(c).alias(cell) for cell, c in s.columns.items())
