@@ -128,13 +128,16 @@ def _roles(
 
 
 def _values(file: Path, frame: pl.LazyFrame, rating: str) -> list[str]:
-    """Return the different ratings."""
+    """Return the different ratings; none while the column is not known."""
     from lm_plural.harness.task.datafile import reading
 
     if not rating:
         return []
     with reading(file):
-        return frame.select(rating).unique().collect(engine="streaming")[rating].drop_nulls().sort().to_list()
+        found = frame.select(rating).unique().collect(engine="streaming")[rating].drop_nulls().sort().to_list()
+    if not found:
+        raise PluralError(f"{file}: no ratings in column {rating!r}")
+    return found
 
 
 def _levels(args: argparse.Namespace, rating: str, values: list[str], asked: _Asked) -> list[str]:

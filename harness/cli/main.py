@@ -42,7 +42,8 @@ class Parser(argparse.ArgumentParser):
         """Raise instead of exiting, so that whoever asked says where the words came from."""
         if message.startswith("unrecognized arguments: "):
             word = message.split(": ", 1)[1].split()[0].split("=")[0]
-            options = [o for a in self._actions for o in a.option_strings]
+            below = [p for a in self._actions if isinstance(a.choices, dict) for p in a.choices.values()]
+            options = [o for p in [self, *below] for a in p._actions for o in a.option_strings]
             what = "unknown option" if word.startswith("-") else "one word too many:"
             message = f"{what} {word}{did_you_mean(word, options)}"
         raise UsageError(message)

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
-from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.ratings.clean import Compact, clean
-from lm_plural.harness.ratings.scale import Scale
+from lm_plural.harness.ratings.clean import Compact
 from lm_plural.harness.ratings.shares import ShareTable
-from lm_plural.harness.ratings.table import UNDECLARED, RatingTable
-from lm_plural.harness.task.apply import apply_steps
-from lm_plural.harness.task.archive import extracted
-from lm_plural.harness.task.datafile import FILE_BITS, chosen, place, reading, scan, stacked
-from lm_plural.harness.task.find import fetched_folder, find_file, sha256_of
-from lm_plural.harness.task.frames import FAULT, ROW, RULE, holds, left_out, text_in
+from lm_plural.harness.ratings.table import RatingTable
+from lm_plural.harness.task.find import find_file, sha256_of
 from lm_plural.harness.task.normal import Cache
+from lm_plural.harness.task.reader import Reader, scales_of
 from lm_plural.harness.task.recipe import Recipe
 from lm_plural.harness.task.shares import read_shares
-
-#: Rows of ratings that are checked at once.
-BATCH = 1_000_000
+from lm_plural.harness.task.steps import Where
 
 
 @dataclass(frozen=True)
@@ -59,8 +53,7 @@ class Dataset:
         The bytes themselves, where the recipe does not know their checksum.
         """
         unchecked = {n: sha256_of(self.path(n)) for n, f in self.recipe.files.items() if f.sha256 is None}
-        on = [n for n, f in self.recipe.filters.items() if self.filters.get(n, f.active)]
-        return digest([self.recipe.model_dump(mode="json"), unchecked, on])
+        return digest([self.recipe.model_dump(mode="json"), unchecked, list(self._on)])
 
     def path(self, name: str) -> Path:
         """Return a file of the recipe, checked."""
@@ -75,7 +68,7 @@ class Dataset:
         PluralError
             If an id is missing, or stands twice with different fields.
         """
-        return self._cache.items(self._read_items)
+        return self._cache.items(self._reader.items)
 
     def table(self, dimension: str) -> RatingTable:
         """Return the rating table of one dimension, troublesome rows treated by the recipe's rules.
@@ -94,12 +87,12 @@ class Dataset:
                 f"there are {', '.join(known)}"
             )
         if dimension not in self._tables:
-            self._tables[dimension] = self.prepare(dimension).table(self._scales)
+            self._tables[dimension] = self.prepare(dimension).table(scales_of(self.recipe))
         return self._tables[dimension]
 
     def prepare(self, dimension: str) -> Compact:
         """Return the ratings of a dimension as codes, read and cached if they were not; errors as in :meth:`table`."""
-        return self._cache.ratings(dimension, lambda: self._read_ratings(dimension))
+        return self._cache.ratings(dimension, lambda: self._reader.ratings(dimension, self.items["item_id"]))
 
     def shares_on(self, dimension: str) -> ShareTable:
         """Return the shares of answers by group, of a data set that publishes those and no ratings.
@@ -123,8 +116,7 @@ class Dataset:
         """As :meth:`shares_on`, of the only dimension there is."""
         if self.recipe.shares is None:
             raise UsageError(f"data set {self.recipe.dataset!r} has ratings, not shares of answers by group")
-        on = {name: f.where for name, f in self.recipe.filters.items() if self.filters.get(name, f.active)}
-        return read_shares(self.recipe.shares, self._source, on)
+        return read_shares(self.recipe.shares, self._reader.source, self._on)
 
     @cached_property
     def _tables(self) -> dict[str, RatingTable]:
@@ -135,126 +127,10 @@ class Dataset:
         return Cache(self.recipe.dataset, self.data_hash)
 
     @property
-    def _scales(self) -> dict[str, Scale]:
-        return {name: s.scale() for name, s in self.recipe.scales.items()}
+    def _reader(self) -> Reader:
+        return Reader(self.recipe, self.folder, self._on)
 
-    def _source(self, name: str) -> tuple[pl.LazyFrame, list[Path]]:
-        """Return a file or table by name, and the files its rows come from."""
-        if spec := self.recipe.files.get(name):
-            path = self.path(name)
-            if spec.member:
-                path = extracted(path, spec.member, fetched_folder(self.recipe.dataset))
-            return scan(path, spec.records, spec.key, spec.entries), [path]
-        table = self.recipe.tables[name]
-        found = [self._source(source) for source in table.sources]
-        paths = [path for _, some in found for path in some]
-        with reading(paths[0]):
-            frame = stacked([frame for frame, _ in found], table.optional)
-            return apply_steps(frame, table.steps, lambda other: self._source(other)[0]), paths
-
-    def _read_items(self) -> pl.DataFrame:
-        spec = self.recipe.items
-        frame, paths = self._source(spec.file)
-        with reading(paths[0]):
-            fields = [f for f in spec.fields if f != "item_id"]
-            rows = chosen(_left(frame), [spec.id, *spec.fields]).with_columns(item_id=pl.col(spec.id))
-            once = rows.group_by("item_id", *fields, FAULT).agg(pl.col(ROW).min())
-            order = [ROW, "item_id", *fields]  # a row may hold several items
-            items = once.select(FAULT, *order).sort(order).collect(engine="streaming")
-        _stop(items, paths)
-        if (empty := items.filter(pl.col("item_id").is_null())).height:
-            raise PluralError(f"{place(paths, empty[ROW][0])}: an item without {spec.id}")
-        if (twice := items.filter(~pl.col("item_id").is_first_distinct())).height:
-            at = twice.row(0, named=True)
-            raise PluralError(f"{place(paths, at[ROW])}: item {at['item_id']!r} stands twice with different fields")
-        return items.drop(ROW, FAULT)
-
-    def _read_raters(self) -> tuple[pl.DataFrame, list[Path]]:
-        """Return profiles, the row where each stands first, and the files these rows are in."""
-        spec = self.recipe.raters
-        frame, paths = self._source(spec.file)
-        with reading(paths[0]):
-            columns = list(dict.fromkeys([spec.id, *spec.axes.values()]))
-            text_in(frame, columns)
-            rows = _left(frame).filter(pl.col(spec.id).is_not_null())
-            once = rows.group_by(*columns, FAULT).agg(pl.col(ROW).min())
-            found = once.sort([ROW, *columns]).collect(engine="streaming")
-        _stop(found, paths)
-        axes = [levels(pl.col(c), spec.separator, spec.undeclared).alias(axis) for axis, c in spec.axes.items()]
-        return found.select(pl.col(ROW).cast(pl.UInt64), pl.col(spec.id).alias("rater_id"), *axes), paths
-
-    def _read_ratings(self, dimension: str) -> Compact:
-        frame, paths = self._source(self.recipe.ratings.dimensions[dimension].file or self.recipe.ratings.file)
-        raters, more = self._read_raters()
-        return clean(
-            self._batches(frame, paths, dimension),
-            raters.with_columns(pl.col(ROW) + (len(paths) << FILE_BITS)),  # as if stacked below the ratings
-            self._scales,
-            items=self.items["item_id"],
-            rules=self.recipe.rules,
-            locate=lambda row: place([*paths, *more], row),
-        )
-
-    def _batches(self, frame: pl.LazyFrame, paths: Sequence[Path], dimension: str) -> Iterator[pl.DataFrame]:
-        """Yield the raw ratings of a dimension, a million rows at a time."""
-        spec, n = self.recipe.ratings, 0
-        with reading(paths[0]):
-            rows = self._raw(frame, dimension)
-            for batch in rows.collect_batches(chunk_size=BATCH, maintain_order=True, engine="streaming"):
-                n += len(batch)
-                _refuse(batch, pl.col("item_id").is_null(), "item_id", f"no item in column {spec.item!r}", paths)
-                _refuse(batch, pl.col("rater_id").is_null(), "rater_id", f"no rater in column {spec.rater!r}", paths)
-                strange = ~pl.col("scale").is_in(list(self.recipe.scales), nulls_equal=True)
-                known = f"unknown scale; there are {', '.join(self.recipe.scales)}"
-                _refuse(batch, strange & pl.col("value").is_not_null(), "scale", known, paths)
-                yield batch
-        if spec.rows and n != spec.rows:
-            raise PluralError(f"{paths[0]}: {n} ratings; expected the {spec.rows} that were published")
-
-    def _raw(self, frame: pl.LazyFrame, dimension: str) -> pl.LazyFrame:
-        spec = self.recipe.ratings
-        rated = spec.dimensions[dimension]
-        columns = [spec.item, spec.rater, rated.column, *filter(None, (spec.scale_column, spec.weight))]
-        for name, f in self.recipe.filters.items():
-            if self.filters.get(name, f.active):
-                text_in(frame, list(f.where))
-                frame = left_out(frame, holds(f.where), f"filter {name}")
-        return chosen(frame, columns).select(
-            ROW,
-            RULE,
-            FAULT,
-            item_id=pl.col(spec.item),
-            rater_id=pl.col(spec.rater),
-            dimension=pl.lit(dimension),
-            scale=pl.col(spec.scale_column) if spec.scale_column else pl.lit(rated.scale),
-            value=pl.col(rated.column),
-            **({"weight": pl.col(spec.weight)} if spec.weight else {}),
-        )
-
-
-def _left(frame: pl.LazyFrame) -> pl.LazyFrame:
-    return frame.filter(pl.col(RULE).is_null())
-
-
-def _stop(rows: pl.DataFrame, paths: Sequence[Path]) -> None:
-    for row, fault in rows.filter(pl.col(FAULT).is_not_null()).select(ROW, FAULT).head(1).iter_rows():
-        raise PluralError(f"{place(paths, row)}: {fault}")
-
-
-def _refuse(rows: pl.DataFrame, bad: pl.Expr, column: str, message: str, paths: Sequence[Path]) -> None:
-    bad = bad & pl.col(RULE).is_null() & pl.col(FAULT).is_null()
-    for row, value in rows.filter(bad).select(ROW, column).head(1).iter_rows():
-        found = "" if value is None else f", found {value!r:.60}"
-        raise PluralError(f"{place(paths, row)}: {message}{found}")
-
-
-def levels(column: pl.Expr, separator: str | None, undeclared: Sequence[str]) -> pl.Expr:
-    """Return cells as lists of different levels; one that says nothing beside `undeclared` is ``["undeclared"]``."""
-    silent = [UNDECLARED, "", *undeclared]
-    if separator:
-        part = pl.element().str.strip_chars()
-        said = part.filter(~part.is_in(silent)).unique(maintain_order=True)
-        parts = column.str.split(separator).list.eval(said)
-    else:
-        parts = pl.when(~column.is_in(silent)).then(pl.concat_list(column))
-    return pl.when(parts.list.len() > 0).then(parts).otherwise(pl.concat_list(pl.lit(UNDECLARED)))
+    @property
+    def _on(self) -> dict[str, Where]:
+        """What the filters that are on leave out."""
+        return {name: f.where for name, f in self.recipe.filters.items() if self.filters.get(name, f.active)}

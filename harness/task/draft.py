@@ -59,7 +59,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    odd = re.search("[\r\x85\u2028\u2029]", text)  # ends a line, too, in YAML
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if odd else "|" if "\n" in text else None)
 
 
 def _list(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.datafile import place
 from lm_plural.harness.task.frames import FAULT, ROW, RULE
+from lm_plural.harness.task.lines import place
 
 #: Returns a file or table by name, and the files its rows come from.
 Source = Callable[[str], tuple[pl.LazyFrame, list[Path]]]

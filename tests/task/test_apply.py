@@ -168,7 +168,7 @@ def test_a_fault_is_found_whatever_row_of_the_rater_it_is_in(tmp_path: Path) -> 
     text = f"{HEAD}a,x,1,\n" + "".join(f"i{n},x,1,\n" for n in range(50)) + "b,x,1,robot\n"
     dataset = small(tmp_path, text, recode)
     with pytest.raises(PluralError, match=r"r.csv:53: unknown level 'robot' of group"):
-        dataset._read_raters()
+        dataset._reader._read_raters()
     with pytest.raises(PluralError, match=r"r.csv:53: unknown level 'robot' of group"):
         dataset.items  # noqa: B018
 
@@ -483,7 +483,7 @@ def test_items_of_one_row_stand_in_the_same_order_every_time(tmp_path: Path) -> 
     names = ",".join(f"i{n}" for n in range(200))
     steps = [{"split": {"columns": ["item"]}}, {"explode": {"columns": ["item"]}}]
     text = f'item,rater,rating,group\n"{names}",x,1,man\n'
-    orders = {tuple(small(tmp_path, text, *steps)._read_items()["item_id"]) for _ in range(5)}
+    orders = {tuple(small(tmp_path, text, *steps)._reader.items()["item_id"]) for _ in range(5)}
     assert len(orders) == 1
 
 

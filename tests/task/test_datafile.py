@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.datafile import columns_of, locate, scan, stacked
+from lm_plural.harness.task.datafile import columns_of, scan, stacked
 from lm_plural.harness.task.frames import MARKS
+from lm_plural.harness.task.lines import locate
 from tests.suite import quick
 from tests.task.small import done, said, small
 

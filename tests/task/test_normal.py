@@ -67,7 +67,7 @@ def test_the_second_load_reads_no_source_file(suite: Suite, cache: Path, monkeyp
     suite.ratings += "i1,r1,\n"
     first = read(suite)
     assert len(entries(cache)) == 2
-    monkeypatch.setattr(Dataset, "_source", never)
+    monkeypatch.setattr(Reader, "source", never)
     for name in ("items.jsonl", "raters.csv", "ratings.csv"):
         (suite.folder / name).unlink()
     loaded = dataset_without_writing(suite)
