@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.ratings.table import RatingTable
+from lm_plural.harness.ratings.clean import Compact
 from lm_plural.harness.task import draft
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.draft import Import
@@ -71,19 +71,21 @@ def _write(folder: Path, made: Import) -> list[str]:
     (folder / CARD).write_text(draft.card(made), encoding="utf-8")
     draft.write_yaml(recipe, draft.recipe(made))
     try:
-        ratings = Dataset(load_recipe(recipe), folder).table(made.dimension)
+        ratings = Dataset(load_recipe(recipe), folder).prepare(made.dimension)
     except PluralError as e:
         text = re.sub(rf"^{re.escape(str(recipe))}:\d+: ", "", str(e))
         kind = UsageError if isinstance(e, UsageError) else PluralError
         raise kind(text.replace(str(copy), str(made.file))) from e
     if made.axes:
-        draft.write_yaml(folder / f"{made.dimension}.yaml", draft.task(made, ratings))
+        draft.write_yaml(
+            folder / f"{made.dimension}.yaml", draft.task(made, ratings.raters[ratings.ratings["rater"].unique()])
+        )
     return _notes(made, ratings)
 
 
-def _notes(made: Import, ratings: RatingTable) -> list[str]:
-    items = ratings.ratings["item_id"].n_unique()
-    out = [f"{ratings.ratings.height:,} ratings of {items:,} items by {ratings.raters.height:,} raters"]
+def _notes(made: Import, ratings: Compact) -> list[str]:
+    items, raters = (ratings.ratings[of].n_unique() for of in ("item", "rater"))
+    out = [f"{ratings.ratings.height:,} ratings of {items:,} items by {raters:,} raters"]
     out.append(f"columns: item_id={made.item} rater_id={made.rater} rating={made.rating} text={made.text}")
     out.append(f"levels: {', '.join(made.levels)}; {made.direction} is better")
     out.append(f"axes: {', '.join(made.axes) or 'none found, so there is no task: name columns with --axes'}")

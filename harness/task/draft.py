@@ -8,10 +8,10 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import yaml
 
 from lm_plural.harness.files import sha256_file
-from lm_plural.harness.ratings.table import RatingTable
 
 #: What templates call something else.
 RESERVED = ("options", "labels", "true", "false", "none")
@@ -118,10 +118,13 @@ def recipe(made: Import) -> dict[str, Any]:
     }
 
 
-def task(made: Import, ratings: RatingTable) -> dict[str, Any]:
-    """Return the task; an axis whose groups are all small lowers what a group needs."""
+def task(made: Import, raters: pl.DataFrame) -> dict[str, Any]:
+    """Return the task; an axis whose groups are all small lowers what a group needs.
+
+    `raters` have one ``List[str]`` column per axis.
+    """
     question = made.question.replace("{", "{{ '{' }}")
-    largest = [max(ratings.group_sizes(axis).values()) for axis in made.axes]
+    largest = [max(raters[axis].explode().value_counts()["count"]) for axis in made.axes]
     begins = any(a != b and b.startswith(a) for a in made.levels for b in made.levels)
     return {
         "task": made.task,

@@ -28,6 +28,7 @@ import sys
 from pathlib import Path
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.load import load_recipe
+from lm_plural.harness.task.reader import Reader
 path = Path(sys.argv[1])
 dataset = Dataset(load_recipe(path), path.parent)
 table = dataset.table("harm")
