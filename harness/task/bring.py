@@ -77,9 +77,8 @@ def _write(folder: Path, made: Import) -> list[str]:
         kind = UsageError if isinstance(e, UsageError) else PluralError
         raise kind(text.replace(str(copy), str(made.file))) from e
     if made.axes:
-        draft.write_yaml(
-            folder / f"{made.dimension}.yaml", draft.task(made, ratings.raters[ratings.ratings["rater"].unique()])
-        )
+        raters = ratings.raters[ratings.ratings["rater"].unique()]
+        draft.write_yaml(folder / f"{made.dimension}.yaml", draft.task(made, raters))
     return _notes(made, ratings)
 
 

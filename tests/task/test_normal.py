@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from lm_plural.harness.ratings.clean import Compact
 from lm_plural.harness.task import normal
 from lm_plural.harness.task.dataset import Dataset
+from lm_plural.harness.task.reader import Reader
 from tests.suite import Suite, quick
 
 Rows = tuple[list[object], ...]
@@ -28,7 +29,6 @@ import sys
 from pathlib import Path
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.load import load_recipe
-from lm_plural.harness.task.reader import Reader
 path = Path(sys.argv[1])
 dataset = Dataset(load_recipe(path), path.parent)
 table = dataset.table("harm")
