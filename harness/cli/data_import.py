@@ -96,14 +96,14 @@ def _open(file: Path, named: list[str]) -> pl.LazyFrame:
     import polars as pl
 
     from lm_plural.harness.task.datafile import reading, scan
-    from lm_plural.harness.task.frames import MARKS, need
+    from lm_plural.harness.task.frames import MARKS, text_in
 
     with reading(file):
         frame = scan(file)
-        need(frame, named)
+        text_in(frame, named)
         text = [c for c, t in frame.collect_schema().items() if t == pl.String and c not in MARKS]
-        if len(text) < 2 or any("\r" in c for c in text):
-            shown = repr(text[0])[:60] if text else "none of text"
+        if len(text) < 2 or any("\r" in c.replace("\r\n", "") for c in text):
+            shown = repr(",".join(text))[:60]
             message = f"found one column, {shown}; expected columns separated by commas (tabs in a .tsv), a row a line"
             raise PluralError(message)
     return frame.select(text)

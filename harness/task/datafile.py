@@ -46,6 +46,7 @@ def scan(
     with reading(path):
         if not is_file(path):
             raise FileNotFoundError("a folder; expected a file" if path.is_dir() else "No such file")
+        str(path).encode()  # polars takes no other names
         frame = records_frame(path, records, key, entries) if kind_of(path) == "json" else _scan(path)
         there = frame.collect_schema().names()
         frame = frame.drop(c for c in MARKS if c in there)  # see need()

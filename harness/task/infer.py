@@ -94,7 +94,8 @@ def levels_of(values: Iterable[str | None]) -> list[str]:
 
 
 def _by_name(names: Sequence[str], columns: Sequence[str], given: Mapping[str, str]) -> str | None:
-    free = {re.sub(r"[\W_]", "", c.lower()): c for c in columns if c not in given.values()}
+    taken = [given.get(role) for role in NAMES]  # an item's text may be its id
+    free = {re.sub(r"[\W_]", "", c.lower()): c for c in columns if c not in taken}
     return next((free[n] for n in names if n in free), None)
 
 

@@ -250,7 +250,7 @@ NO_TABLE = "expected columns separated by commas (tabs in a .tsv), a row a line"
             GOOD.replace(",", "\t"),
             f"my.csv:1: found one column, 'item_id\\trater_id\\trating\\ttext\\tgender'; {NO_TABLE}",
         ),
-        (GOOD.replace("\n", "\r"), f"my.csv:1: found one column, 'item_id'; {NO_TABLE}"),
+        (GOOD.replace("\n", "\r"), "my.csv:1: found one column, 'item_id,rater_id,rating,text,gender\\ri0,"),
         (
             "<html><body>not found</body></html>",
             f"my.csv:1: found one column, '<html><body>not found</body></html>'; {NO_TABLE}",
@@ -299,6 +299,13 @@ def test_a_file_that_is_no_table_of_ratings_is_one_line(bring: Import, content: 
 )  # fmt: skip
 def test_a_wrong_option_is_one_line(bring: Import, words: list[str], code: int, expected: str) -> None:
     assert bring.refused(GOOD, *LOWER, *words, code=code).startswith(expected)
+
+
+@pytest.mark.parametrize("words", [["--columns", "rating=marks"], ["--axes", "marks"]])
+def test_a_column_of_lists_is_refused(bring: Import, words: list[str]) -> None:
+    content = b"".join(line[:-2] + b', "marks": ["1"]}\n' for line in json_lines(GOOD).splitlines(keepends=True))
+    line = bring.refused(content, *LOWER, *words, name="my.jsonl")
+    assert line == "my.jsonl:1: column 'marks' holds List(String); expected text or numbers"
 
 
 def test_two_profiles_are_named_with_their_line(bring: Import) -> None:

@@ -203,6 +203,12 @@ def test_a_folder_a_missing_file_and_a_circle_of_links_are_one_line(tmp_path: Pa
             scan(tmp_path / name)
 
 
+def test_a_file_whose_name_is_no_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a\udcffb.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(PluralError, match="cannot read: 'utf-8' codec can't encode"):
+        scan(tmp_path / "a\udcffb.csv")
+
+
 @pytest.mark.parametrize("name", ["r.csv", "r", "R.CSV", "r.txt", "r.csv.gz"])
 def test_lines_are_counted_in_every_file_of_cells(tmp_path: Path, name: str) -> None:
     content = b'a,b\n"1\n1",2\n3,4\n'

@@ -51,7 +51,7 @@ def test_what_the_user_says_wins_and_is_not_guessed_again() -> None:
     frame = sample(gender=GENDER).with_columns(score=pl.col("rating"), label=pl.col("rating"))
     assert guess(frame, {"rating": "score"}).columns["rating"] == "score"
     assert guess(frame, {"item_id": "rating"}).columns["rating"] == "score"
-    assert guess(frame, {"text": "gender"}).text == "gender"
+    assert guess(frame, {"text": "item_id"}).text == guess(frame, {"text": "item_id"}).columns["item_id"] == "item_id"
     assert guess(frame.rename({"item_id": "thing"}), {}).columns["item_id"] is None
 
 
