@@ -114,7 +114,7 @@ def generate(rows: int, path: Path) -> None:
                 pl.format("rater{}", "rater"),
                 "rating",
                 pl.when(pl.col("rater") % 2 == 0).then(pl.lit("woman")).otherwise(pl.lit("man")).alias("gender"),
-                pl.format("country{}", pl.col("rater") % 7),
+                pl.format("country{}", pl.col("rater") % 7).alias("country"),
             )
             f.write(part.write_csv(include_header=False).encode())
 
