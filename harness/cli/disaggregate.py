@@ -22,7 +22,7 @@ predictions: item_id and p1..pK (probabilities in scale order) or prediction (a 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    from lm_plural.harness.ratings.clean import CHOICES
+    from lm_plural.harness.ratings.rules import CHOICES
     from lm_plural.harness.ratings.strategies import STRATEGIES
 
     add = parser.add_argument
@@ -83,7 +83,7 @@ def execute(args: argparse.Namespace) -> int:
 
     from lm_plural.harness.errors import UsageError
     from lm_plural.harness.files import write_atomic
-    from lm_plural.harness.ratings.clean import CHOICES, Rules
+    from lm_plural.harness.ratings.rules import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.result.bring import read_predictions, read_ratings, read_weights
     from lm_plural.harness.result.disaggregate import disaggregate

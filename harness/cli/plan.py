@@ -27,7 +27,7 @@ OF_PILOT = ("predictions", "scale", "axes", "groups", "weights", "duplicates", "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    from lm_plural.harness.ratings.clean import CHOICES
+    from lm_plural.harness.ratings.rules import CHOICES
 
     add = parser.add_argument
     add("--gap", type=float, required=True, metavar="X", help="to be detected, in the unit of the statistic")
@@ -130,7 +130,7 @@ def _check_components(args: argparse.Namespace) -> None:
 
 
 def _from_pilot(args: argparse.Namespace, question: Question) -> list[dict[str, Any]]:
-    from lm_plural.harness.ratings.clean import CHOICES, Rules
+    from lm_plural.harness.ratings.rules import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.result.bring import read_predictions, read_ratings
     from lm_plural.harness.result.options import Options

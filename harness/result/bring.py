@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from lm_plural.harness.errors import PluralError, UsageError, at
-from lm_plural.harness.ratings.clean import Rules, build_table
+from lm_plural.harness.ratings.clean import build_table
+from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable
 from lm_plural.harness.result.options import Predictions

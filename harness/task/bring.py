@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.ratings.clean import Compact
+from lm_plural.harness.ratings.compact import Compact
 from lm_plural.harness.task import draft
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.draft import Import

@@ -11,7 +11,7 @@ import polars as pl
 
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.ratings.clean import Compact
+from lm_plural.harness.ratings.compact import Compact
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.task.find import find_file, sha256_of

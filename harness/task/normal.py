@@ -20,7 +20,7 @@ import polars as pl
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.files import cache_dir, sha256_file
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.ratings.clean import Compact
+from lm_plural.harness.ratings.compact import Compact
 from lm_plural.harness.ratings.table import Exclusion
 from lm_plural.harness.task.find import sha256_of
 

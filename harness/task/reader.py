@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.ratings.clean import Compact, clean
+from lm_plural.harness.ratings.clean import clean
+from lm_plural.harness.ratings.compact import Compact
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import UNDECLARED
 from lm_plural.harness.task.apply import apply_steps

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from lm_plural.harness.errors import UsageError, did_you_mean
-from lm_plural.harness.ratings.clean import Rules
+from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Direction, Scale
 from lm_plural.harness.task.base import Distinct, Filled, NotTruth, RelativePath, Strict
 from lm_plural.harness.task.shares_spec import SharesSpec

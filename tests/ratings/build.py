@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from lm_plural.harness.ratings.clean import Rules, build_table
+from lm_plural.harness.ratings.clean import build_table
+from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.ratings.clean import CHOICES, Rules, clean
+from lm_plural.harness.ratings.clean import clean
+from lm_plural.harness.ratings.rules import CHOICES, Rules
 from lm_plural.harness.ratings.scale import Scale
 from tests.ratings.build import FIVE, Row, raters_of, rows_of, table
 from tests.suite import quick

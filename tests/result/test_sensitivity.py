@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import binom
 
-from lm_plural.harness.ratings.clean import Rules
 from lm_plural.harness.ratings.coarsen import to_three, to_two
+from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.strategies import STRATEGIES
 from lm_plural.harness.ratings.table import RatingTable

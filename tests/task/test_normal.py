@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.ratings.clean import Compact
+from lm_plural.harness.ratings.compact import Compact
 from lm_plural.harness.task import normal
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.reader import Reader
