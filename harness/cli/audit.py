@@ -65,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
+    from lm_plural.harness.model.load import quiet
+
+    quiet(None)
     from lm_plural.harness.result.audit_task import build_audit
     from lm_plural.harness.result.files import save_results
     from lm_plural.harness.result.table_audit import render_audit

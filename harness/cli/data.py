@@ -125,13 +125,18 @@ def _fetch(args: argparse.Namespace) -> int:
 
     if not 0 < args.most < float("inf"):
         raise UsageError(f"--most {args.most:g}: expected a size in GiB above 0")
+    failed = False
     for recipe, folder in recipes(args):
         print(f"{recipe.dataset}: licence {recipe.licence}; {recipe.citation}")
         if recipe.warning:
             print(f"content note: {recipe.warning}")
         for name in recipe.files:
-            _fetch_one(recipe, name, folder, fetched_folder(recipe.dataset), int(args.most * 2**30))
-    return 0
+            try:
+                _fetch_one(recipe, name, folder, fetched_folder(recipe.dataset), int(args.most * 2**30))
+            except PluralError as e:  # the others may come
+                print(f"lm-plural data: error: {e}", file=sys.stderr)
+                failed = True
+    return int(failed)
 
 
 def _fetch_one(recipe: Recipe, name: str, folder: Path, target: Path, most: int) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.cli.options import Words
 from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.ratings.rules import CHOICES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--question", metavar="TEXT", help="what raters were asked")
     add("--licence", metavar="TEXT", help='of the data (default: "none stated")')
     add("--citation", metavar="TEXT", help='who made the data (default: "none given")')
+    for rule, choices in CHOICES.items():
+        add(f"--{rule}", choices=choices, default=choices[0], help=f"rule for such rows (default {choices[0]})")
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -46,12 +49,21 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.task.bring import bring
 
     made = _complete(args)
+    _own_name(made.dataset)
     done = bring(made, args.to)
     for note in done.notes:
         print(note)
     verb = f"run --tasks {made.task}" if done.task else f"data show {made.dataset}"
     print(f"written to {done.folder}; next: lm-plural {verb} --include_path {args.to}{' ...' if done.task else ''}")
     return 0
+
+
+def _own_name(dataset: str) -> None:
+    """Refuse the name of a data set that comes with lm-plural: its tasks would then read this one."""
+    from lm_plural.harness.task.index import Index
+
+    if dataset in Index().recipes():
+        raise UsageError(f"data set {dataset!r} comes with lm-plural; choose another --dataset")
 
 
 def _complete(args: argparse.Namespace) -> Import:
@@ -88,6 +100,7 @@ def _complete(args: argparse.Namespace) -> Import:
         question=args.question or f"How would you rate this text on {dimension.replace('_', ' ')}?",
         licence=args.licence or "none stated",
         citation=args.citation or "none given",
+        rules={rule: getattr(args, rule) for rule, choices in CHOICES.items() if getattr(args, rule) != choices[0]},
     )
 
 

@@ -47,6 +47,8 @@ def _dimensions(recipe: Recipe, folder: Path, dimension: str | None, filters: Se
     from lm_plural.harness.task.dataset import Dataset
 
     dataset = Dataset(recipe, folder, dict.fromkeys(filters, True))
+    for file in recipe.files:  # the cache may know better, but what is at hand must be what is shown
+        dataset.path(file)
     if recipe.shares:
         name = dimension or recipe.shares.dimension
         return {name: _shares(dataset.shares_on(name))}

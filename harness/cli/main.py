@@ -147,6 +147,8 @@ def parse(name: str, words: Sequence[str]) -> tuple[argparse.Namespace, Any]:
 def _mirror(folder: Path | None) -> Iterator[None]:
     """Let a folder named on the command line stand where the environment would name one."""
     before = os.environ.get("LM_PLURAL_DATA_MIRROR")
+    if before and not folder and not Path(before).is_dir():
+        raise UsageError(f"LM_PLURAL_DATA_MIRROR={before}: no such folder")
     if folder:
         if not folder.is_dir():
             raise UsageError(f"--mirror {folder}: no such folder")

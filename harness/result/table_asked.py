@@ -68,9 +68,8 @@ def _moved(group: dict[str, Any]) -> str:
     if change["p_adjusted"] is None:
         return f"{number(-change['value'], 3, signed=True)} closer, without an interval"
     size, clear = _size(change), change["p_adjusted"] <= LEVEL
-    text = (
-        f"{size} {'closer' if change['value'] < 0 else 'further away'}" if clear else f"no clear change, {size} closer"
-    )
+    moved = f"{size} {'closer' if change['value'] < 0 else 'further away'}"
+    text = moved if clear else f"no clear change, {size} (+ is closer)"
     text += f" (p {p_value(change['p_adjusted'])})"
     if others is None or others["p_adjusted"] is None:
         return text

@@ -39,12 +39,15 @@ class Report:
         The task, if its file and recipe could be read.
     data_missing : bool
         A data file is not at hand, so the data could not be checked.
+    data_wrong : bool
+        A data file is not the one the recipe describes.
     """
 
     findings: list[str]
     notes: list[str] = field(default_factory=list)
     loaded: LoadedTask | None = None
     data_missing: bool = False
+    data_wrong: bool = False
 
 
 def check_task(document: Document, index: Index) -> Report:
@@ -59,13 +62,13 @@ def check_task(document: Document, index: Index) -> Report:
         return Report(e.findings)
     except UsageError as e:
         return Report([str(e)])
-    missing, findings = check_files(loaded.dataset)
-    findings = missing + findings or _readable(loaded)
+    missing, wrong = check_files(loaded.dataset)
+    findings = missing + wrong or _readable(loaded)
     notes = [] if findings else [f"{loaded.name}: {note}" for note in loaded.notes]
     findings += share_findings(loaded)
     fitting = CHECKS_OF_SHARES if loaded.by_shares else CHECKS
     findings += [f for check in (ALWAYS if findings else fitting) for f in check(loaded)]
-    return Report(findings, notes, loaded, data_missing=bool(missing))
+    return Report(findings, notes, loaded, data_missing=bool(missing), data_wrong=bool(wrong))
 
 
 def check_files(dataset: Dataset) -> tuple[list[str], list[str]]:

@@ -90,4 +90,7 @@ def _notes(made: Import, ratings: Compact) -> list[str]:
     out.append(f"axes: {', '.join(made.axes) or 'none found, so there is no task: name columns with --axes'}")
     if nothing := [*dict.fromkeys([*made.nothing, *made.skipped])]:
         out.append(f"read as no answer: {', '.join(nothing)}")
-    return [*out, *map(str, ratings.exclusions)]
+    out += map(str, ratings.exclusions)
+    if made.axes and not made.labels:
+        out.append(f"asked of a model: {made.question!r} with bare levels; --question and --labels say it in words")
+    return out

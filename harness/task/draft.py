@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Import:
     question: str
     licence: str
     citation: str
+    rules: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def task(self) -> str:
@@ -115,6 +117,7 @@ def recipe(made: Import) -> dict[str, Any]:
             "rater": made.rater,
             "dimensions": {made.dimension: {"column": made.rating, "scale": made.dimension}},
         },
+        **({"rules": dict(made.rules)} if made.rules else {}),
     }
 
 

@@ -51,8 +51,10 @@ def find_file(recipe: Recipe, name: str, folder: Path) -> Path:
             return _checked(path, spec)
     fetch = f"lm-plural data fetch {recipe.dataset} (from {spec.url})" if spec.url else None
     how = fetch or spec.how or f"set {MIRROR} to a folder that has it"
-    where = ", ".join(map(str, looked))
-    raise MissingFileError(f"data set {recipe.dataset!r}: no file {spec.path}; looked for {where}; {how}")
+    if recipe.stand_in:
+        how += f", or use its stand-in {recipe.stand_in}"
+    where = ", ".join(str(p) for p in looked)
+    raise MissingFileError(f"data set {recipe.dataset!r}: no file {spec.path}: {how}; looked for {where}")
 
 
 def sha256_of(path: Path) -> str:

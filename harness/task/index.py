@@ -103,6 +103,8 @@ class Index:
         return list(chosen.values())
 
     def _match(self, pattern: str) -> list[Document]:
+        if Path(pattern).name == RECIPE:
+            raise UsageError(f"{pattern}: a recipe of a data set, not a task (lm-plural data show NAME)")
         if pattern.endswith((".yaml", ".yml")):
             return [load_yaml(Path(pattern))]
         if pattern in self.tasks:

@@ -90,6 +90,7 @@ def levels_of(values: Iterable[str | None]) -> list[str]:
     numbers = [float(v) for v in ordered]
     steps = [b - a for a, b in pairwise(numbers)]
     even = all(isfinite(s) and isclose(s, steps[0], rel_tol=0.05) for s in steps)  # thirds are written .33 and .67
+    even = even and steps != [] and (len(steps) > 1 or steps[0] <= 1)  # of 1 and 3, too
     return ordered if even and 2 <= len(ordered) <= MOST_LEVELS else []
 
 

@@ -89,6 +89,7 @@ def test_a_file_becomes_a_task_that_runs(bring: Import) -> None:
         "columns: item_id=item_id rater_id=rater_id rating=rating text=text",
         "levels: 1, 2, 3, 4, 5; lower is better",
         "axes: gender",
+        "asked of a model: 'How rude is it?' with bare levels; --question and --labels say it in words",
         f"written to {bring.to}/my; next: lm-plural run --tasks my_rating --include_path {bring.to} ...",
     ]
     assert sorted(p.name for p in (bring.to / "my").iterdir()) == ["README.md", "dataset.yaml", "my.csv", "rating.yaml"]
@@ -377,7 +378,7 @@ def test_a_terminal_is_asked_only_what_cannot_be_told(tmp_path: Path) -> None:
     words = ["data", "import", str(path), "--to", str(tmp_path / "to")]
     code, shown = answer(words, ["coment\n", "comment\n", "offence\n", "up\n", "\n", "lower\n"])
     assert code == 0, shown
-    assert [line.split("?")[0] for line in shown.splitlines() if "?" in line] == [
+    assert [line.split("?")[0] for line in shown.splitlines() if line.startswith("which column")] == [
         "which column is the item_id",
         "which column is the item_id",
         "which column is the rating",

@@ -91,7 +91,7 @@ def test_what_is_not_at_hand_shows_its_licence_then_the_error(suite: Suite, caps
     suite.recipe["files"]["items.jsonl"] = {"path": "gone.csv", "sha256": None, "how": "ask its authors"}
     out, (line,) = show(suite, capsys, code=1)
     assert "licence: Apache-2.0" in out
-    assert line.startswith("lm-plural data: error: data set 'tiny': no file gone.csv; looked for ")
+    assert line.startswith("lm-plural data: error: data set 'tiny': no file gone.csv: ")
     assert line.endswith("; ask its authors")
     out, (line,) = show(suite, capsys, "--json", code=1)
     assert json.loads(out)["tiny"]["dimensions"] == {}

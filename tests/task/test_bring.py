@@ -126,7 +126,7 @@ def test_skipped_answers_are_read_as_none(made: Import, tmp_path: Path) -> None:
     made.file.write_text(content)
     notes = bring(replace(made, skipped=("NA", "n/a")), tmp_path / "to").notes
     assert notes[0] == "16 ratings of 3 items by 6 raters"
-    assert notes[-2:] == ["read as no answer: NA, n/a", "2 ratings left out: no rating in the cell"]
+    assert notes[-3:-1] == ["read as no answer: NA, n/a", "2 ratings left out: no rating in the cell"]
 
 
 @pytest.mark.parametrize(

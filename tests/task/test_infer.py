@@ -124,6 +124,7 @@ def test_an_empty_file_tells_nothing_and_does_not_fail() -> None:
         (["1", "inf"], []),
         (["1", "9" * 400], []),
         (["3"], []),
+        (["1", "3"], []),
         ([], []),
         ([str(n) for n in range(12)], []),
     ],

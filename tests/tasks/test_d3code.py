@@ -93,7 +93,7 @@ def test_another_file_is_one_clear_line(tmp_path: Path, file: str, old: str, new
 
 def test_without_ratings_the_line_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LM_PLURAL_DATA_MIRROR", str(tmp_path))
-    with pytest.raises(PluralError, match=f"no file {RATINGS}; looked for .*; lm-plural data fetch d3code"):
+    with pytest.raises(PluralError, match=f"no file {RATINGS}: lm-plural data fetch d3code .*; looked for "):
         shipped("d3code").path("ratings")
 
 

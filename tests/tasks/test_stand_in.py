@@ -66,5 +66,5 @@ def test_a_task_can_ask_about_what_experts_call_unsafe(copied: Path, tmp_path: P
 @pytest.mark.parametrize("keys", [{"dimension": "unfair_bias"}, {"steer": "race"}])
 def test_what_the_copy_cannot_do_needs_the_authors_file(tmp_path: Path, keys: dict[str, object]) -> None:
     task = safety(tmp_path, **keys)
-    with pytest.raises(PluralError, match=f"no file {FILE}; .*lm-plural data fetch dices_350"):
+    with pytest.raises(PluralError, match=f"no file {FILE}: lm-plural data fetch dices_350"):
         _ = task.table
