@@ -92,7 +92,7 @@ def test_what_is_not_at_hand_shows_its_licence_then_the_error(suite: Suite, caps
     out, (line,) = show(suite, capsys, code=1)
     assert "licence: Apache-2.0" in out
     assert line.startswith("lm-plural data: error: data set 'tiny': no file gone.csv: ")
-    assert line.endswith("; ask its authors")
+    assert ": ask its authors; looked for " in line
     out, (line,) = show(suite, capsys, "--json", code=1)
     assert json.loads(out)["tiny"]["dimensions"] == {}
 
