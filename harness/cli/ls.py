@@ -106,15 +106,22 @@ def _recipes(index: Index) -> Iterator[tuple[Recipe, Path]]:
 
 def _axes(index: Index) -> list[dict[str, Any]]:
     from lm_plural.harness.task.dataset import Dataset
+    from lm_plural.harness.task.find import MissingFileError
 
     rows: list[dict[str, Any]] = []
+    missing: list[str] = []
     for recipe, folder in _recipes(index):
         try:
             found = _groups(Dataset(recipe, folder))
+        except MissingFileError:
+            missing.append(recipe.dataset)
+            continue
         except PluralError as e:
             _warn(e)
             continue
         rows += [{"dataset": recipe.dataset, "axis": a, "group": g, "raters": n} for a, g, n in found]
+    if missing:
+        _warn(PluralError(f"not at hand (lm-plural data ls): {', '.join(missing)}"))
     return rows
 
 

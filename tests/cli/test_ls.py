@@ -101,7 +101,7 @@ def test_a_data_set_whose_files_are_not_at_hand_is_a_warning(suite: Suite, capsy
     rows, err = listed(capsys, "axes", "--include_path", suite.root)
     assert "tiny" not in of(rows, "dataset")
     assert "plural_demo" in of(rows, "dataset")
-    assert any("no file gone.csv" in line for line in err)
+    assert any("not at hand" in line and "tiny" in line for line in err)
 
 
 def test_scorers_are_listed_with_their_options(capsys: Capture) -> None:
