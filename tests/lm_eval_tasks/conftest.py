@@ -40,8 +40,8 @@ RESPOND = COMMON | {
     "groups": {"axes": ["gender", "country"], "min_raters": 5},
 }
 LIMIT = 5
-#: In double precision neither batches nor the ways to compute logits matter; both then take a softmax in single.
-PRECISION = "dtype=float64,softmax_dtype=float32"
+#: In double precision neither batches nor the ways to compute logits matter.
+PRECISION = "dtype=float64"
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from lm_eval.tasks import TaskManager
 
 def main(model: str, include_path: str, out: str) -> None:
     state = PartialState(cpu=True)
-    lm = HFLM(pretrained=model, device="cpu", dtype="float64", softmax_dtype="float32", batch_size=2)
+    lm = HFLM(pretrained=model, device="cpu", dtype="float64", batch_size=2)
     assert lm.accelerator.num_processes == state.num_processes > 1
     lm._rank, lm._world_size = state.process_index, state.num_processes
     manager = TaskManager(include_path=include_path, include_defaults=False)
