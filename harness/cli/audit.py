@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_plural.harness.cli.chosen import checked_tasks
 from lm_plural.harness.cli.options import (
     Words,
     add_axes,
     add_include_path,
     add_tasks,
-    checked_tasks,
     parse_axes,
     parse_limit,
     parse_seed,

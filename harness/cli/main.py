@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from lm_plural import __version__
-from lm_plural.harness.cli.options import given
+from lm_plural.harness.cli.config import given
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 
 VERBS = {

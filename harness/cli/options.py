@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.errors import UsageError
 
 if TYPE_CHECKING:
     from lm_plural.harness.result.options import Options
-    from lm_plural.harness.run.check import Report
-    from lm_plural.harness.task.index import Index
-    from lm_plural.harness.task.load import LoadedTask
 
 
 class Words(argparse.Action):
@@ -79,49 +75,6 @@ def add_include_path(parser: Any) -> None:
     parser.add_argument("--mirror", type=Path, metavar="DIR", help=mirror)
 
 
-def checked_tasks(index: Index, names: Sequence[str]) -> list[LoadedTask]:
-    """Return valid tasks: what can be known to be wrong is said before a model or scorer is loaded.
-
-    Of tasks that a tag or pattern stands for, those whose data are not at hand are left out, with a line that says so;
-    a task asked for by its name is not.
-
-    Raises
-    ------
-    PluralError
-        If a data file is not at hand, or not the one its recipe describes.
-    InvalidFileError
-        With every other finding.
-    """
-    from lm_plural.harness.run.check import check_task
-    from lm_plural.harness.task.yamlfile import InvalidFileError
-
-    reports = [check_task(document, index) for document in index.select(names)]
-    missing = [r for r in reports if r.data_missing]
-    needed = [r for r in missing if r.loaded and {r.loaded.name, str(r.loaded.document.path)} & set(names)]
-    if missing and (needed or len(missing) == len(reports)):
-        raise PluralError(_not_at_hand(needed or missing))
-    if missing:
-        left = ", ".join(_datasets(missing))
-        print(f"{len(missing)} tasks left out, data not at hand (lm-plural data ls): {left}", file=sys.stderr)
-    reports = [r for r in reports if not r.data_missing]
-    if findings := [f for r in reports for f in r.findings]:
-        raise (
-            PluralError(findings[0]) if all(r.data_wrong for r in reports if r.findings) else InvalidFileError(findings)
-        )
-    return [r.loaded for r in reports if r.loaded]
-
-
-def _datasets(reports: Sequence[Report]) -> list[str]:
-    return list(dict.fromkeys(r.loaded.dataset.recipe.dataset for r in reports if r.loaded))
-
-
-def _not_at_hand(reports: Sequence[Report]) -> str:
-    """Return one line for all data sets that are missing: the first in full, the others by name."""
-    names = _datasets(reports)
-    more = f" (also not at hand: {', '.join(names[1:])})" if names[1:] else ""
-    return reports[0].findings[0] + more
-
-
 def parse_axes(words: Sequence[str] | None) -> list[str | tuple[str, ...]] | None:
     """Return axes, each once; ``gender*race`` means their cells.
 
@@ -157,69 +110,6 @@ def parse_batch_size(text: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number or auto")
     return int(text)
-
-
-def given(parser: argparse.ArgumentParser, words: Sequence[str]) -> set[str]:
-    """Return the destinations of the options that the command line itself sets, to whatever value."""
-    unset: list[Any] = []  # looks empty to options that collect
-    space = argparse.Namespace(**{a.dest: unset for a in parser._actions})
-    parser.parse_args(words, space)
-    return {dest for dest, value in vars(space).items() if value is not unset}
-
-
-def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path: Path) -> None:
-    """Fill in from a YAML file what the command line did not give (flag over config over default).
-
-    A key is an option's long name. Its value is what would stand on the command line: a list for several words, a
-    mapping for ``key=value`` words, true or false for a switch; an empty one leaves the default.
-
-    Raises
-    ------
-    UsageError
-        For a key that is no option of the verb (with a suggestion), or a value the option refuses.
-    """
-    from lm_plural.harness.errors import did_you_mean
-    from lm_plural.harness.task.yamlfile import load_yaml
-
-    document = load_yaml(path)
-    actions = {a.dest: a for a in parser._actions if a.option_strings and a.dest not in ("help", "config")}
-    for key, value in document.data.items():
-        if key not in actions:
-            raise UsageError(document.at((key,), f"unknown key {key!r}{did_you_mean(str(key), actions)}"))
-        try:
-            words = _as_words(actions[key], value)
-            parsed = parser.parse_args(words)
-        except UsageError as e:
-            raise UsageError(document.at((key,), str(e).removeprefix("argument "))) from e
-        if words and key not in args.given:
-            setattr(args, key, getattr(parsed, key))
-
-
-def _as_words(action: argparse.Action, value: Any) -> list[str]:
-    """Return what stands on the command line for a value of a config file."""
-    import json
-
-    flag = action.option_strings[0]
-    if value is None:
-        return []
-    if action.nargs == 0:
-        if not isinstance(value, bool):
-            raise UsageError(f"{flag}: expected true or false, found {value!r}")
-        return [flag] if value else []
-    several = action.nargs in ("+", "*")
-    collects = several or isinstance(action.default, list)
-    if isinstance(value, dict) and several and not isinstance(action, Words):
-        return [flag, json.dumps({str(k): v for k, v in value.items()}, default=str)]
-    if isinstance(value, list) and collects:
-        words = [_as_word(flag, v) for v in value]
-        return [flag, *words] if several and words else [part for w in words for part in (flag, w)]
-    return [flag, _as_word(flag, value)] if several else [f"{flag}={_as_word(flag, value)}"]
-
-
-def _as_word(flag: str, value: Any) -> str:
-    if isinstance(value, dict | list):
-        raise UsageError(f"{flag}: expected one value, found a {'mapping' if isinstance(value, dict) else 'list'}")
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def parse_bool(text: str) -> bool:

@@ -7,13 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lm_plural.harness.cli.chosen import checked_tasks
+from lm_plural.harness.cli.config import apply_config
 from lm_plural.harness.cli.options import (
     add_axes,
     add_include_path,
     add_inference,
     add_tasks,
-    apply_config,
-    checked_tasks,
     inference_options,
     parse_axes,
     parse_batch_size,

@@ -1,0 +1,74 @@
+"""Options out of a YAML file: flag over config over default."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lm_plural.harness.cli.options import Words
+from lm_plural.harness.errors import UsageError
+
+
+def given(parser: argparse.ArgumentParser, words: Sequence[str]) -> set[str]:
+    """Return the destinations of the options that the command line itself sets, to whatever value."""
+    unset: list[Any] = []  # looks empty to options that collect
+    space = argparse.Namespace(**{a.dest: unset for a in parser._actions})
+    parser.parse_args(words, space)
+    return {dest for dest, value in vars(space).items() if value is not unset}
+
+
+def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path: Path) -> None:
+    """Fill in from a YAML file what the command line did not give (flag over config over default).
+
+    A key is an option's long name. Its value is what would stand on the command line: a list for several words, a
+    mapping for ``key=value`` words, true or false for a switch; an empty one leaves the default.
+
+    Raises
+    ------
+    UsageError
+        For a key that is no option of the verb (with a suggestion), or a value the option refuses.
+    """
+    from lm_plural.harness.errors import did_you_mean
+    from lm_plural.harness.task.yamlfile import load_yaml
+
+    document = load_yaml(path)
+    actions = {a.dest: a for a in parser._actions if a.option_strings and a.dest not in ("help", "config")}
+    for key, value in document.data.items():
+        if key not in actions:
+            raise UsageError(document.at((key,), f"unknown key {key!r}{did_you_mean(str(key), actions)}"))
+        try:
+            words = _as_words(actions[key], value)
+            parsed = parser.parse_args(words)
+        except UsageError as e:
+            raise UsageError(document.at((key,), str(e).removeprefix("argument "))) from e
+        if words and key not in args.given:
+            setattr(args, key, getattr(parsed, key))
+
+
+def _as_words(action: argparse.Action, value: Any) -> list[str]:
+    """Return what stands on the command line for a value of a config file."""
+    import json
+
+    flag = action.option_strings[0]
+    if value is None:
+        return []
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise UsageError(f"{flag}: expected true or false, found {value!r}")
+        return [flag] if value else []
+    several = action.nargs in ("+", "*")
+    collects = several or isinstance(action.default, list)
+    if isinstance(value, dict) and several and not isinstance(action, Words):
+        return [flag, json.dumps({str(k): v for k, v in value.items()}, default=str)]
+    if isinstance(value, list) and collects:
+        words = [_as_word(flag, v) for v in value]
+        return [flag, *words] if several and words else [part for w in words for part in (flag, w)]
+    return [flag, _as_word(flag, value)] if several else [f"{flag}={_as_word(flag, value)}"]
+
+
+def _as_word(flag: str, value: Any) -> str:
+    if isinstance(value, dict | list):
+        raise UsageError(f"{flag}: expected one value, found a {'mapping' if isinstance(value, dict) else 'list'}")
+    return str(value).lower() if isinstance(value, bool) else str(value)
