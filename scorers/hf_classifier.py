@@ -104,6 +104,9 @@ def _load(model: str, revision: str) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+    from lm_plural.harness.model.spec import fingerprint
+
+    fingerprint(model, revision)  # asks the Hub once; loading would ask it many times before giving up
     try:
         network, report = AutoModelForSequenceClassification.from_pretrained(
             model,

@@ -97,8 +97,8 @@ class ModelSpec:
         return {
             "model": self.backend,
             "model_args": {k: v for k, v in self.public_args.items() if k not in SPEED},
-            "weights": _fingerprint(args.get("pretrained"), args.get("revision", "main")),
-            "adapter": _fingerprint(args.get("peft"), "main"),
+            "weights": fingerprint(args.get("pretrained"), args.get("revision", "main")),
+            "adapter": fingerprint(args.get("peft"), "main"),
             "dtype": str(args.get("dtype", "auto")),
             "chat_template": self.chat_template,
             "system_instruction": self.system_instruction,
@@ -131,7 +131,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _fingerprint(source: Any, revision: Any) -> str | None:
+def fingerprint(source: Any, revision: Any) -> str | None:
     """Return sha256 over a local folder's files, or the commit of a Hub repository; None without a source."""
     if source is None:
         return None
