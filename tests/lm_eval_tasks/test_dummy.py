@@ -13,7 +13,12 @@ from lm_eval.utils import make_table
 from lm_plural.harness.lm_eval_tasks.folder import folder
 from lm_plural.harness.run.check import check_task
 from lm_plural.harness.task.index import Index
+from tests.conftest import ROOT
 from tests.suite import Suite
+from tests.tasks.checked import with_invented
+
+#: Data sets without tasks of their own.
+STAND_INS = {"dices_350_overall", "dices_990_overall"}
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +45,20 @@ def test_every_task_at_hand_gives_numbers() -> None:
         values = [v for k, v in results["results"][name].items() if k.endswith(",none") and "_stderr" not in k]
         assert sum(isinstance(v, float) for v in values) > 3, name
     assert "plural_demo_toxicity (SIMULATED RATERS)" in make_table(results)
+
+
+def test_every_task_of_the_suite_gives_numbers_on_invented_rows(tmp_path: Path) -> None:
+    """All data sets whose invented files lie ready (those of three are made by their own tests)."""
+    here = ROOT / "tests" / "tasks" / "invented"
+    for files in sorted(p for p in here.iterdir() if p.is_dir()):
+        with_invented(files.name, files, tmp_path / "suite")
+    index = Index([tmp_path / "suite"])
+    names = [n for n in at_hand(index) if index.tasks[n].path.is_relative_to(tmp_path)]
+    used = {str(index.tasks[n].data["dataset"]) for n in names}
+    assert used == {p.name for p in here.iterdir()} - {"measuring_hate_speech", "opinion_qa", "sbic"} - STAND_INS
+    results = dummy(index, *names, limit=2)
+    for name in names:
+        assert results["results"][name]["plural_docs,none"] == 2, name
 
 
 def test_lm_eval_chooses_samples(suite: Suite) -> None:
