@@ -211,6 +211,14 @@ def test_missing_answers_as_programs_write_them(bring: Import) -> None:
     bring.valid()
 
 
+def test_a_rule_for_troublesome_rows_goes_into_the_recipe(bring: Import) -> None:
+    again = GOOD + GOOD.splitlines()[1] + "\n"
+    assert "a second rating of item" in bring(again, *LOWER, code=1)[0]
+    out = bring(again, *LOWER, "--duplicates", "first")
+    assert "1 ratings left out: repeated (item, rater, dimension), first kept" in out
+    bring.valid()
+
+
 def test_without_axes_there_is_a_recipe_but_no_task(bring: Import) -> None:
     content = "item_id,rater_id,rating,text\n" + "".join(
         ",".join(r.split(",")[:4]) + "\n" for r in ROWS.split("\n")[:-1]
