@@ -13,19 +13,20 @@ These are a mean over prompts of ``h_ig = E_g + r_ig (s_i - E_g) / rbar_g``, whi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.agreement import weighted_mean
+from lm_plural.harness.statistics.common_items import contrast
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, count_levels
-from lm_plural.harness.statistics.family import Family, family
+from lm_plural.harness.statistics.family import Family
 from lm_plural.harness.statistics.groups import GroupStatistics, covariance_of, stack
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.leave_one_out import Contribution
-from lm_plural.harness.statistics.sides import Sides, support
+from lm_plural.harness.statistics.sides import Sides
 
 CONCERN = "concern"
 
@@ -161,28 +162,14 @@ def exposure_contrasts(
     A prompt's only rater of a side takes the prompt from both sides. A side without concern on the common prompts has
     no exposure: NaN.
     """
-    n = np.where(np.isnan(np.asarray(badness))[:, None], 0.0, sides.counts.sum(axis=2))
-    v, share = support(n, a, b, "items", None, 1)
-    at, m = np.concatenate([a, b]), len(a)
-    counts = sides.counts[:, at]
-    felt = _felt(concerns, counts, np.tile(v, 2))
-    v = v * (felt[:m] & felt[m:])
-    part = exposure_part(concerns, counts, badness, np.tile(v, 2))
-    return family(
-        concerns.coded,
-        sides,
-        part,
-        n[:, at],
-        v,
-        share,
-        a,
-        b,
-        rng=rng,
-        inference=inference,
-        draws=draws,
-        least=least,
-        needs=1,
-    )
+    unscored = np.isnan(np.asarray(badness))[:, None, None]
+    scored = replace(sides, counts=np.where(unscored, 0, sides.counts))
+
+    def part(counts: npt.NDArray[np.int64], _member: npt.NDArray[np.bool_], weights: Floats) -> Contribution:
+        found = exposure_part(concerns, counts, badness, weights)
+        return replace(found, value=np.where(_felt(concerns, counts, weights), found.value, np.nan))
+
+    return contrast(concerns.coded, scored, part, a, b, rng=rng, inference=inference, draws=draws, least=least, needs=1)
 
 
 def _equal(eligible: npt.NDArray[np.bool_]) -> Floats:

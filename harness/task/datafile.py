@@ -12,7 +12,7 @@ import polars as pl
 from lm_plural.harness.errors import PluralError, at
 from lm_plural.harness.files import is_file
 from lm_plural.harness.task.frames import FAULT, MARKS, ROW, RULE, text_in, unnested
-from lm_plural.harness.task.lines import FILE_BITS, GZIP, broken_line, kind_of, plain
+from lm_plural.harness.task.lines import FILE_BITS, GZIP, broken_line, kind_of, place, plain
 from lm_plural.harness.task.records import lines_frame, records_frame
 
 #: First bytes of what people take for CSV.
@@ -120,3 +120,9 @@ def stacked(frames: Sequence[pl.LazyFrame], optional: Sequence[str] = ()) -> pl.
     return pl.concat(
         [f.select(c for c in kept if c in n) for f, n in zip(numbered, names, strict=True)], how="diagonal"
     )
+
+
+def stop_at(rows: pl.DataFrame, bad: pl.Expr, message: pl.Expr, paths: Sequence[Path]) -> None:
+    """Raise PluralError with `message`, at its line, for the first row where `bad` holds."""
+    for row, text in rows.filter(bad).head(1).select(ROW, text=message).iter_rows():
+        raise PluralError(f"{place(paths, row)}: {text}")

@@ -15,9 +15,9 @@ from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import UNDECLARED
 from lm_plural.harness.task.apply import apply_steps
 from lm_plural.harness.task.archive import extracted
-from lm_plural.harness.task.datafile import chosen, reading, scan, stacked
+from lm_plural.harness.task.datafile import chosen, reading, scan, stacked, stop_at
 from lm_plural.harness.task.find import fetched_folder, find_file
-from lm_plural.harness.task.frames import FAULT, ROW, RULE, holds, left_out, text_in
+from lm_plural.harness.task.frames import FAULT, ROW, RULE, SHOWN, holds, left_out, text_in
 from lm_plural.harness.task.lines import FILE_BITS, place
 from lm_plural.harness.task.recipe import Recipe
 from lm_plural.harness.task.steps import Where
@@ -148,15 +148,12 @@ def _left(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _stop(rows: pl.DataFrame, paths: Sequence[Path]) -> None:
-    for row, fault in rows.filter(pl.col(FAULT).is_not_null()).select(ROW, FAULT).head(1).iter_rows():
-        raise PluralError(f"{place(paths, row)}: {fault}")
+    stop_at(rows, pl.col(FAULT).is_not_null(), pl.col(FAULT), paths)
 
 
 def _refuse(rows: pl.DataFrame, bad: pl.Expr, column: str, message: str, paths: Sequence[Path]) -> None:
-    bad = bad & pl.col(RULE).is_null() & pl.col(FAULT).is_null()
-    for row, value in rows.filter(bad).select(ROW, column).head(1).iter_rows():
-        found = "" if value is None else f", found {value!r:.60}"
-        raise PluralError(f"{place(paths, row)}: {message}{found}")
+    found = pl.format(", found '{}'", pl.col(column).str.head(SHOWN)).fill_null("")
+    stop_at(rows, bad & pl.col(RULE).is_null() & pl.col(FAULT).is_null(), pl.lit(message) + found, paths)
 
 
 def levels(column: pl.Expr, separator: str | None, undeclared: Sequence[str]) -> pl.Expr:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.frames import FAULT, ROW, RULE
-from lm_plural.harness.task.lines import place
+from lm_plural.harness.task.datafile import stop_at
+from lm_plural.harness.task.frames import FAULT, RULE
 
 #: Returns a file or table by name, and the files its rows come from.
 Source = Callable[[str], tuple[pl.LazyFrame, list[Path]]]
@@ -51,9 +50,3 @@ def number(rows: pl.DataFrame, column: str, paths: Sequence[Path], least: float 
     text = pl.format(f"{column} '{{}}'; expected {expected}", pl.col(column))
     stop_at(rows, ~LEFT & pl.col(FAULT).is_null() & pl.col(column).is_not_null() & ~fine, text, paths)
     return rows.select(value)[column]
-
-
-def stop_at(rows: pl.DataFrame, bad: pl.Expr, message: pl.Expr, paths: Sequence[Path]) -> None:
-    """Raise for the first row where `bad` holds."""
-    for row, text in rows.filter(bad).head(1).select(ROW, text=message).iter_rows():
-        raise PluralError(f"{place(paths, row)}: {text}")
