@@ -6,32 +6,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, UndefinedError
+from jinja2 import Template, TemplateError, UndefinedError
 from jinja2.meta import find_undeclared_variables
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.task.sandbox import MAX_SOURCE, Sandbox
 
-#: Characters that an operator in a template may make of one value.
-MAX_TEXT = 1_000_000
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, without the two operators that fill the memory from one short line."""
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Refuse powers, and texts repeated beyond measure."""
-        if operator == "**":
-            raise OverflowError("powers are not allowed")
-        for value, times in ((left, right), (right, left)):
-            if hasattr(value, "__len__") and isinstance(times, int) and len(value) * times > MAX_TEXT:
-                raise OverflowError(f"a text repeated {times} times is too long")
-        return super().call_binop(context, operator, left, right)
-
-
-_ENVIRONMENT = _Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+_ENVIRONMENT = Sandbox()
 
 
 class TemplateRenderError(UsageError):
@@ -44,6 +25,8 @@ class TemplateRenderError(UsageError):
 
 @lru_cache(maxsize=64)
 def _compile(source: str) -> Template:
+    if len(source) > MAX_SOURCE:
+        raise TemplateRenderError(f"template: longer than {MAX_SOURCE:,} characters")
     return _ENVIRONMENT.from_string(source)
 
 
@@ -53,10 +36,13 @@ def render(source: str, values: Mapping[str, Any]) -> str:
     Raises
     ------
     TemplateRenderError
-        For a syntax error, a field that does not exist (with a suggestion), or anything the sandbox forbids.
+        For a syntax error, a field that does not exist (with a suggestion), anything the sandbox forbids, or one that
+        does not end within its budget.
     """
     try:
         return _compile(source).render(values)
+    except TemplateRenderError:
+        raise
     except UndefinedError as e:
         raise TemplateRenderError(f"template: {_unknown(source, values) or e.message}", _line(e)) from e
     except TemplateError as e:

@@ -1,15 +1,26 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import StrictUndefined
+from jinja2.meta import find_undeclared_variables
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from lm_plural.harness.task.template import TemplateRenderError, render
+from tests.conftest import ROOT
 from tests.suite import quick
 
 VALUES = {"text": "hello", "label": "x"}
+#: Jinja as it comes, to compare with.
+STOCK = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 
 def refused(source: str) -> TemplateRenderError:
@@ -75,6 +86,152 @@ def test_nothing_leads_out_of_the_sandbox(source: str) -> None:
 )
 def test_what_would_not_end_is_refused(source: str) -> None:
     refused(source)
+
+
+BIG = {"text": "hello", "big": "word ab " * 100_000, "labels": ["1", "2", "3"]}
+BOMBS = [
+    "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}",
+    "{% for a in big %}{% for b in big %}x{% endfor %}{% endfor %}",
+    "{% for a in big %}{{ big }}{% endfor %}",
+    "{% for a in big if a in big %}{% endfor %}",
+    "{% for a in range(99999) %}{% if big == big ~ 'x' %}{% endif %}{% endfor %}",
+    "{% for a in range(99999) %}{{ range(99999)|max }}{% endfor %}",
+    "{% for a in range(99999) %}{{ range(99999)|join }}{% endfor %}",
+    "{% for a in range(99999) %}{{ 'zz' in big }}{% endfor %}",
+    "{% for a in range(99999) %}{{ loop.length }}{{ loop.last }}{% endfor %}",
+    "{% for a in range(90000) %}" + "x" * 10_000 + "{% endfor %}",
+    "{% for a in labels %}" * 19 + "{{ text }}" + "{% endfor %}" * 19,
+    "{% for a in labels recursive %}{{ loop(labels) }}{% endfor %}",
+    "{% set x = 'aaaaaaaaaa' %}" + "{% set x = x ~ x %}" * 60,
+    "{% set x = 'aaaaaaaaaa' %}" + "{% set x = x + x %}" * 60,
+    "{% set x = [1] %}" + "{% set x = x + x %}" * 60,
+    "{% set x = [1] %}" + "{% set x = [x, x] %}" * 60 + "{{ x }}",
+    "{% set x = {1: 2} %}" + "{% set x = {1: x, 2: x} %}" * 60 + "{{ x }}",
+    "{% set x = 99999 %}" + "{% set x = x * x %}" * 60,
+    "{% set x = 9 %}" + "{% set x = x ** 9 %}" * 60,
+    "{% set n = namespace(x='aa') %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+    "{{ big" + " ~ big" * 1000 + " }}",
+    "{{ (big|upper)" + " ~ (big|upper)" * 1000 + " }}",
+    "{{ [big" + ", big" * 1000 + "] }}",
+    "{{ 'x'.center(9999999999) }}",
+    "{{ 'x'['center'](9999999999) }}",
+    "{{ 'x'|center(9999999999) }}",
+    "{{ 'x'.ljust(9999999999) }}",
+    "{{ '1'.zfill(9999999999) }}",
+    "{{ 'a\tb'.expandtabs(9999999999) }}",
+    "{{ 'x'.translate({120: big}) }}",
+    "{{ '%1000000000d' % 1 }}",
+    "{{ '%1000000000d'|format(1) }}",
+    "{{ '{:>9999999999}'.format(1) }}",
+    "{{ '{a:>9999999999}'.format_map({'a': 1}) }}",
+    "{{ lipsum(n=10000000) }}",
+    "{{ big.replace('a', big) }}",
+    "{{ big|replace('', big) }}",
+    "{{ big.join(big) }}",
+    "{{ big|join(big) }}",
+    "{{ big.strip(big) }}",
+    "{{ big|trim(big) }}",
+    "{{ big|list|list|list|sort }}",
+    "{{ big|indent(10000000) }}",
+    "{{ big|wordwrap(1, True, big) }}",
+    "{{ labels|batch(1000000000, 'x')|list }}",
+    "{{ labels|slice(1000000000)|list }}",
+    "{{ 1.5|round(1000000000, 'ceil') }}",
+    "{{ ('f' * 4000000)|int(0, 16) % ('e' * 2000001)|int(0, 16) }}",
+    "{% set j = joiner(big) %}{% for i in range(99999) %}{{ j() }}{% endfor %}",
+    "{% filter replace('a', big) %}{{ big }}{% endfilter %}",
+    "{% macro f() %}{{ f() }}{{ f() }}{% endmacro %}{{ f() }}",
+    "{% call f() %}{% endcall %}",
+    "{% block a %}{{ self.a() }}{% endblock %}",
+    "{{ text }}" * 9_900,
+    "{{ text }}" * 5_000,
+    "{{ " + "not " * 2_000 + "1 }}",
+    "{{ text" + "[0]" * 2_000 + " }}",
+]
+
+
+#: Renders each bomb in no more than 256 MiB above what Python and Jinja take, and says how long it took.
+DETONATE = """
+import json, sys, time
+from lm_plural.harness.task.template import TemplateRenderError, render
+bombs, values = json.load(sys.stdin)
+if sys.platform == "linux":
+    import resource
+    most = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + 2**28
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+for bomb in bombs:
+    start, said = time.perf_counter(), "rendered"
+    try:
+        render(bomb, values)
+    except TemplateRenderError as e:
+        said = str(e)
+    print(json.dumps([bomb[:80], said, time.perf_counter() - start]), flush=True)
+"""
+
+
+def test_bombs_end_soon_in_little_memory_with_one_line_each() -> None:
+    words = [sys.executable, "-c", DETONATE]
+    given = json.dumps([BOMBS, BIG])
+    done = subprocess.run(words, input=given, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False)
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(said) == len(BOMBS), done.stderr
+    for bomb, message, seconds in said:
+        assert message.startswith("template: "), bomb
+        assert "MemoryError" not in message, bomb
+        assert "\n" not in message, bomb
+        assert seconds < 2, bomb
+
+
+def test_each_rendering_has_a_budget_of_its_own_in_threads_too() -> None:
+    source, values = "{{ text }}" * 9, {"text": "x" * 1_000_000}
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: len(render(source, values)), range(8))) == {9_000_000}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ text }} {{ text|upper }} {{ text.title() }} {{ text[1:3] }} {{ text[-1] }} {{ text|length }}",
+        "{% for a in labels %}{{ loop.index }}. {{ a }}{% if not loop.last %}, {% endif %}{% else %}none{% endfor %}",
+        "{% for a in labels if a != '2' -%}\n {{ loop.revindex0 }}/{{ loop.length }} {{ a }} {%- endfor %}",
+        "{% for a in labels %}{% for b in labels %}{{ loop.first }}{{ a ~ b }}{% endfor %}{% endfor %}",
+        "{% for a in labels %}{{ loop.cycle('x', 'y') }}{{ loop.previtem|default('') }}{% endfor %}",
+        "{{ labels|join(', ') }} {{ labels|first }} {{ labels|last }} {{ labels|reverse|join }} {{ '-'.join(labels) }}",
+        "{{ labels }} {{ [1, 'a', none] }} {{ (1, 2) }} {{ {'de': 'German'}['de'] }} {{ {'a': 1} }}",
+        "{% set greeting = 'Dear ' ~ text %}{{ greeting|replace('e', 'E') }} {{ greeting.replace('e', '', 1) }}",
+        "{{ 'long' if text|length > 3 else 'short' }} {{ other is defined }} {{ other|default('?') }} {{ 3 is odd }}",
+        "{{ text == 'hello' and 'ell' in text }} {{ not text }} {{ text is string }} {{ '1' in labels }}",
+        "{{ 1 + 2 * 3 - 4 / 5 }} {{ 7 // 2 }} {{ 7 % 2 }} {{ -3 }} {{ '-' * 4 }} {{ 2.5 }} {{ '7'|int + 1 }}",
+        "{% if text.startswith('h') %}a{% elif label %}b{% else %}c{% endif %} {{ (' ' ~ text).strip() }}",
+        "{{ 'b A c'.split()|sort|join }} {{ 'abca'|unique|join }} {{ 'ab'|list }} {{ text|truncate(4) }}",
+        "{% raw %}{{ text }}{% endraw %}{# note #}\n{{- text -}}\n\n{{ range(3)|list }} {{ [3, 1]|min }}\n",
+    ],
+)
+def test_what_prompts_need_is_rendered_as_jinja_renders_it(source: str) -> None:
+    values = {"text": "hello", "label": "x", "labels": ["1", "2", "3"]}
+    assert render(source, values) == STOCK.from_string(source).render(values)
+
+
+def test_the_templates_of_all_tasks_are_rendered_as_jinja_renders_them() -> None:
+    def templates(value: object, key: str = "") -> list[str]:
+        if isinstance(value, dict):
+            return [t for k, v in value.items() for t in templates(v, k)]
+        if isinstance(value, list):
+            return [t for v in value for t in templates(v, key)]
+        return [value] if isinstance(value, str) and key in ("doc_to_text", "paraphrases", "text") else []
+
+    found = [t for p in ROOT.glob("tasks/*/*.yaml") for t in templates(yaml.safe_load(p.read_text()))]
+    fields = ["text", "prompt", "response", "options", "group", "axis", "post", "context", "question", "user_prompt"]
+    assert len(found) > 60
+    for source in found:
+        values = {f: f"<{f}>\n{{{{ not a template }}}} & 'ß'" for f in fields} | {"labels": ["1", "2"]}
+        stock = STOCK.from_string(source)
+        values |= {f: "other" for f in find_undeclared_variables(STOCK.parse(source)) if f not in values}
+        assert render(source, values) == stock.render(values)
+
+
+def test_a_method_that_is_not_called_is_refused_and_not_printed_with_an_address() -> None:
+    assert "is no text, number or list" in str(refused("{{ text.upper }}"))
 
 
 def test_ordinary_arithmetic_is_allowed() -> None:
