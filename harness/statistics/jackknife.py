@@ -181,18 +181,14 @@ def _by_kind(coded: Coded, columns: Columns, member: npt.NDArray[np.bool_]) -> C
     Of a kind only its own columns are touched, and each item and level once however many chose it: with G groups
     compared in pairs, N G numbers instead of N G^2.
     """
-    p = columns.weights.shape[1]
+    items, levels, p = columns.table.shape
     raters, same, own, n_raters, noise = *(np.zeros((p, p)) for _ in range(3)), np.zeros(p), columns.own
     for of_kind, rows in _kinds(coded, member):
         at = np.flatnonzero(of_kind)
         square = np.ix_(at, at)
-        cells, cell, times = np.unique(
-            coded.item[rows].astype(np.int64) * columns.table.shape[1] + coded.level[rows],
-            return_inverse=True,
-            return_counts=True,
-        )
-        item, level = np.divmod(cells, columns.table.shape[1])
-        who, rater = np.unique(coded.rater[rows], return_inverse=True)
+        cells, cell, times = _distinct(coded.item[rows].astype(np.int64) * levels + coded.level[rows], items * levels)
+        item, level = np.divmod(cells, levels)
+        who, rater, _ = _distinct(coded.rater[rows], coded.n_raters)
         chosen = csr_array((np.ones(len(rows)), (rater, cell)), shape=(len(who), len(cells)))
         weights = columns.weights[item[:, None], at]
         psi = columns.table[item[:, None], level[:, None], at] * weights
@@ -205,9 +201,19 @@ def _by_kind(coded: Coded, columns: Columns, member: npt.NDArray[np.bool_]) -> C
     return _scaled(columns, raters, same, n_raters, own)
 
 
+def _distinct(codes: Ints, bound: int) -> tuple[Ints, Ints, Ints]:
+    """Return the distinct codes below a bound, the place of each code among them, and how often each stands there."""
+    if bound > 8 * len(codes):
+        found = np.unique(codes, return_inverse=True, return_counts=True)
+        return found[0], found[1].reshape(-1), found[2]
+    times = np.bincount(codes, minlength=bound)
+    values, place = np.flatnonzero(times), np.cumsum(times > 0) - 1
+    return values, place[codes], times[values]
+
+
 def _kinds(coded: Coded, member: npt.NDArray[np.bool_]) -> Iterator[tuple[npt.NDArray[np.bool_], Ints]]:
     """Yield each distinct row of `member` that is not empty, and the ratings by its raters."""
-    packed = np.packbits(member, axis=1)
+    packed = np.ascontiguousarray(np.packbits(member, axis=1))
     _, first, kind = np.unique(packed.view(f"V{packed.shape[1]}"), return_index=True, return_inverse=True)
     of_rating = kind.reshape(-1)[coded.rater]
     order = np.argsort(of_rating, kind="stable")
