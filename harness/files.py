@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
@@ -32,6 +35,32 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         with suppress(OSError, ValueError):
             beside.unlink()
         raise PluralError(f"{path}: cannot write: {getattr(e, 'strerror', None) or e}") from e
+
+
+def to_json(content: Any) -> str:
+    """Return content as indented JSON with a newline at the end.
+
+    Raises
+    ------
+    PluralError
+        If a number is NaN or infinite, which JSON has no word for; it is named by its place.
+    """
+    try:
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except ValueError as e:
+        raise PluralError(f"cannot be written as JSON: {_not_finite(content) or e}") from e
+
+
+def _not_finite(content: Any, place: str = "") -> str:
+    """Return the first number that is NaN or infinite with its place, such as ``axes.gender.tau: nan``."""
+    if isinstance(content, float):
+        return "" if math.isfinite(content) else f"{place}: {content}"
+    parts: Iterable[tuple[Any, Any]]
+    if isinstance(content, Mapping):
+        parts = content.items()
+    else:
+        parts = enumerate(content) if isinstance(content, list | tuple) else ()
+    return next((found for key, v in parts if (found := _not_finite(v, f"{place}.{key}".lstrip(".")))), "")
 
 
 def is_file(path: Path) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.errors import PluralError
+from lm_plural.harness.files import to_json
 
 if TYPE_CHECKING:
     from lm_plural.harness.ratings.shares import ShareTable
@@ -27,7 +27,7 @@ def show(
             failed, about["dimensions"] = failed or e, {}
         out[recipe.dataset] = about
     if as_json:
-        print(json.dumps(out, indent=2, ensure_ascii=False, allow_nan=False))
+        print(to_json(out), end="")
     else:
         print("\n\n".join(_render(about) for about in out.values()))
     if failed:

@@ -78,11 +78,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
-    import json
     from dataclasses import replace
 
     from lm_plural.harness.errors import UsageError
-    from lm_plural.harness.files import write_atomic
+    from lm_plural.harness.files import to_json, write_atomic
     from lm_plural.harness.ratings.rules import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.result.bring import read_predictions, read_ratings, read_weights
@@ -111,7 +110,7 @@ def execute(args: argparse.Namespace) -> int:
     result = disaggregate(table, predictions, axes, options)
     block = result.to_dict()
     if args.output_path:  # before printing: a reader of the table who has seen enough must not cost the file
-        write_atomic(args.output_path, json.dumps(block, indent=2, ensure_ascii=False) + "\n")
+        write_atomic(args.output_path, to_json(block))
     pictures = result.save_plots(args.plots, f".{args.plot_format}") if args.plots else []
     print(render_block(str(args.ratings), block), render_legend("rate"), sep="\n\n")
     if pictures:

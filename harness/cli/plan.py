@@ -59,9 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
-    import json
-
-    from lm_plural.harness.files import write_atomic
+    from lm_plural.harness.files import to_json, write_atomic
     from lm_plural.harness.result.table_plan import assumptions, render_plan
 
     question = _question(args)
@@ -73,7 +71,7 @@ def execute(args: argparse.Namespace) -> int:
     for plan in content["plans"]:
         plan["assumptions"] = assumptions(question, plan)
     if args.output_path:  # before printing: a reader who has seen enough must not cost the file
-        write_atomic(args.output_path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        write_atomic(args.output_path, to_json(content))
     print("\n\n".join(render_plan(question, plan) for plan in content["plans"]))
     if args.output_path:
         print(f"\nanswer written to {args.output_path}")

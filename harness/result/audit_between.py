@@ -43,7 +43,7 @@ def between(axis: str, grouped: Grouped) -> dict[str, Any]:
         "notes": [] if few else [f"{len(computed)} groups: each against all others, not by pairs"],
         "contrasts": rows,
         "mdg": {s: [gap for gaps in found for gap in gaps.get(s, [])] for s in found[-1]},
-        "worse": [_worse(r) for r in rows if r["statistic"] != HARMFUL and (r["p_adjusted"] or 1.0) <= LEVEL],
+        "worse": [_worse(r) for r in rows if r["statistic"] != HARMFUL and _clear(r)],
     }
 
 
@@ -94,6 +94,11 @@ def _families(axis: str, grouped: Grouped, computed: Ints, kind: Kind) -> dict[s
         found = error_contrasts(judged, sides, t, a, b, **keyed(f"errors@{name}"))
         out |= {f"{rate}@{name}": family for rate, family in found.items()}
     return out
+
+
+def _clear(row: Mapping[str, Any]) -> bool:
+    p = row["p_adjusted"]
+    return p is not None and p <= LEVEL
 
 
 def _worse(row: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lm_plural.harness.statistics.association import cohesion_test
 from lm_plural.harness.statistics.cohesion import cross_negentropy, normalised_xrr, voting_agreement
 from lm_plural.harness.statistics.counts import Ints, Membership
 from lm_plural.harness.statistics.multiplicity import benjamini_hochberg
+from lm_plural.harness.statistics.permutation import affordable
 from lm_plural.harness.statistics.random import generator
 from lm_plural.harness.statistics.rarefaction import common_m
 from lm_plural.harness.statistics.sides import Sides
@@ -84,7 +85,8 @@ def cohesion(
     if coded is None or options.inference == "none":
         return {}
     rng = generator(options.seed, axis, "cohesion")
-    found = cohesion_test(coded, members, rng, n_permutations=options.permutations, strata=strata)
+    n = affordable(options.permutations, len(np.unique(members.rater)), len(coded.rater))
+    found = cohesion_test(coded, members, rng, n_permutations=n, strata=strata)
     numbers = {
         "xrr": found.xrr,
         "difference": found.difference,

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.files import write_atomic
+from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.options import WITHOUT_RATERS, Options
@@ -148,7 +148,7 @@ def save_results(folder: RunFolder, content: dict[str, Any], started: datetime) 
     new : bool
         Whether it was written now.
     """
-    body = json.loads(json.dumps(content, allow_nan=False))  # as it reads back: tuples as lists
+    body = json.loads(to_json(content))  # as it reads back: tuples as lists
     if latest := folder.results()[-1:]:
         try:
             known = json.loads(latest[0].read_text(encoding="utf-8"))
@@ -165,5 +165,5 @@ def save_results(folder: RunFolder, content: dict[str, Any], started: datetime) 
         )
     )
     path = folder.path / f"results_{now.isoformat(timespec='microseconds').replace(':', '-')}.json"
-    write_atomic(path, json.dumps({**body, **times}, indent=2, ensure_ascii=False) + "\n")
+    write_atomic(path, to_json({**body, **times}))
     return path, True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.result.panels import panels
-from lm_plural.harness.result.picture import caption, known, not_shown, nothing, plots_extra, raters, styled
+from lm_plural.harness.result.picture import caption, known, no_value, not_shown, nothing, plots_extra, raters, styled
 
 if TYPE_CHECKING:
     import altair as alt
@@ -75,7 +76,8 @@ def forest(block: Mapping[str, Any], statistic: str, axis: str | None = None) ->
     unit += _ends(block["scale"]) if statistic == "item_mean" else ""
     with plots_extra():
         chart = panels(rows, overall, statistic, unit) if rows else nothing("no group has a value")
-        return styled(chart, caption(block, title, *_legend(block, rows, overall), *_absent(block, axes, rows)))
+        words = *_legend(block, rows, overall), *_absent(block, statistic, axes, rows)
+        return styled(chart, caption(block, title, *words))
 
 
 def _largest_first(groups: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -114,7 +116,8 @@ def _legend(block: Mapping[str, Any], rows: list[dict[str, Any]], overall: Mappi
     return [f"{INTERVALS.get(inference, '95 % intervals')} (inference: {inference})", "; ".join(marks).capitalize()]
 
 
-def _absent(block: Mapping[str, Any], axes: list[str], rows: list[dict[str, Any]]) -> list[str]:
+def _absent(block: Mapping[str, Any], statistic: str, axes: list[str], rows: list[dict[str, Any]]) -> list[str]:
     shown = {(row["axis"], row["group"]) for row in rows}
     left_out = {a: {g: c for g, c in block["axes"][a]["groups"].items() if (a, g) not in shown} for a in axes}
-    return [not_shown(groups, f" ({a})" if len(axes) > 1 else "") for a, groups in left_out.items()]
+    reason = partial(no_value, statistic)
+    return [not_shown(groups, reason, f" ({a})" if len(axes) > 1 else "") for a, groups in left_out.items()]

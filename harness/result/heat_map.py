@@ -46,7 +46,7 @@ def heat_map(block: Mapping[str, Any], axis: str) -> alt.TopLevelMixin:
     names = [a for a in ranked if any(_between(distances, a, b) is not None for b in ranked)]
     cells = [_cell(a, b, _between(distances, a, b)) for a in names for b in names]
     dash = "–: distance refused" if any(c["text"] == "–" for c in cells) else ""
-    absent = not_shown({g: c for g, c in groups.items() if g not in names})
+    absent = not_shown({g: c for g, c in groups.items() if g not in names}, lambda _: "too few common items")
     title = f"How far the groups of {axis} are from each other (divergence, 0 to 1)"
     with plots_extra():
         chart = _cells(cells, names) if cells else nothing("no distance could be computed")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from lm_plural.harness.result import flags
 from lm_plural.harness.result.group import Number, null
 from lm_plural.harness.result.options import Options
@@ -90,7 +92,8 @@ def gap_row(found: Changes, m: int, options: Options) -> dict[str, Any]:
     if items:
         said = flags.of_contrast((raters[0], raters[1]), items, float(found.share[m]), options)
         said = (_bare({"the gap": change}) if flags.has_interval(said, options) else []) + said
-    sizes = {"n_items": items, "n_raters_a": raters[0], "n_raters_b": raters[1], "family": len(found.n_items)}
+    sizes = {"n_items": items, "n_raters_a": raters[0], "n_raters_b": raters[1]}
+    sizes["family"] = int((~np.isnan(found.estimates.se)).sum())
     return change.to_dict() | sizes | {"flags": said}
 
 
@@ -110,7 +113,7 @@ def _bare(numbers: Mapping[str, Change]) -> list[str]:
     """Return the reason for every change that has a value but, though raters and items are enough, no interval."""
     bare = {name: c.value for name, c in numbers.items() if not math.isnan(c.value) and math.isnan(c.se)}
     found = []
-    if bare.get("skill"):
+    if bare.get("skill", 0.0) != 0.0:  # a change of exactly 0 is that of two sets which say the same
         del bare["skill"]
         found.append("weak_signal: what there is to predict is hardly told from chance, so skill has no interval")
     if bare:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,9 @@ LABEL = 340
 #: Groups named in a list of those not shown.
 MOST_NAMED = 12
 WIDTH = 96
+#: Codes of flags that say why a group has no value of a statistic, and of which one, if not of all.
+WHY = {"no_ratings": "", "no_pairs": "", "no_reference": "", "off_scale": "", "no_agreement": ""}
+WHY |= {"no_signal": "skill", "no_divergence": "equivalent_raters"}
 
 
 @contextmanager
@@ -61,18 +64,27 @@ def raters(name: str, group: Mapping[str, Any], more: str = "") -> str:
     return f"{name} ({n:,} rater{'' if n == 1 else 's'}{more})"
 
 
-def not_shown(groups: Mapping[str, Mapping[str, Any]], where: str = "") -> str:
-    """Return a line that names the groups left out, the largest first, or an empty string."""
+def not_shown(groups: Mapping[str, Mapping[str, Any]], reason: Callable[[list[str]], str], where: str = "") -> str:
+    """Return a line that names the groups left out, the largest first, or an empty string.
+
+    `reason` makes a few words of the codes of a group's flags; a count of raters that is too small needs none.
+    """
     ranked = sorted(groups, key=lambda name: -groups[name]["n_raters"])
-    named = [raters(name, groups[name], _reason(groups[name]["flags"])) for name in ranked[:MOST_NAMED]]
+    named = [raters(name, groups[name], _why(groups[name]["flags"], reason)) for name in ranked[:MOST_NAMED]]
     more = [f"{len(ranked) - MOST_NAMED} more"] if len(ranked) > MOST_NAMED else []
     return f"Not shown{where}: {', '.join(named + more)}" if named else ""
 
 
-def _reason(flags: Sequence[str]) -> str:
-    """Return flags in short; the count of raters itself says what is wrong with too few."""
-    codes = [f.partition(":")[0].replace("_", " ") for f in flags]
-    return "" if "few raters" in codes or not codes else f": {', '.join(codes)}"
+def _why(flags: Sequence[str], reason: Callable[[list[str]], str]) -> str:
+    codes = [flag.partition(":")[0] for flag in flags]
+    words = "" if "few_raters" in codes else reason(codes)
+    return f": {words}" if words else ""
+
+
+def no_value(statistic: str, codes: Iterable[str]) -> str:
+    """Return in short those codes of flags that say why a group has no value of a statistic."""
+    told = (c for c in codes if c.startswith("strategy_") or WHY.get(c, "another statistic") in ("", statistic))
+    return ", ".join(c.replace("_", " ") for c in told)
 
 
 def nothing(why: str) -> alt.Chart:

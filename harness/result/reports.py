@@ -75,7 +75,8 @@ def _scores(frame: Frame, q: Floats) -> Floats | None:
 def _placed(scores: Floats, expected: Floats) -> dict[str, float | int | None]:
     """Return how the model's correlation with the group's other raters compares with that of its raters."""
     found = ceiling.rater_ceiling(scores, expected)
-    raters, model = (x[~np.isnan(x)] for x in (found.raters, found.model))
+    both = ~np.isnan(found.raters + found.model)  # medians of the same raters, those of the percentile
+    raters, model = found.raters[both], found.model[both]
     return {
         "n": len(raters),
         "median_rater": null(float(np.median(raters))) if len(raters) else None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.files import write_atomic
+from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.run.journal import Journal
 
 #: What ``run.json`` must hold for a run to be taken up again.
@@ -57,7 +57,7 @@ class RunFolder:
 
     def write_run(self, content: dict[str, Any]) -> None:
         """Write ``run.json``."""
-        write_atomic(self.path / "run.json", json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_atomic(self.path / "run.json", to_json(content))
 
     def read_run(self) -> dict[str, Any]:
         """Read ``run.json``.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership
@@ -74,11 +73,11 @@ def cohesion_test(
     Association
     """
     present, flags = _flags(members)
-    table = _Table.of(coded, present)
+    table = _Table.of(coded, present, flags)
     groups = np.zeros(len(present)) if strata is None else np.asarray(strata)[present]
-    size = members.n_groups * (12 * table.items + len(present))
-    alpha, xrr = table.cohesion(flags[None])
-    parts = [table.cohesion(flags[shuffles(groups, n, rng)]) for n in chunks(n_permutations, size)]
+    size = members.n_groups * 12 * table.n_items + len(present)
+    alpha, xrr = table.cohesion(np.arange(len(present))[None])
+    parts = [table.cohesion(shuffles(groups, n, rng)) for n in chunks(n_permutations, size)]
     null_alpha, null_xrr = (np.concatenate(x) for x in zip(*parts, strict=True))
     difference, null_difference = alpha - xrr, null_alpha - null_xrr
     gai, null_gai = _index(alpha, xrr), _index(null_alpha, null_xrr)
@@ -116,35 +115,58 @@ def _flags(members: Membership) -> tuple[Ints, Floats]:
 
 @dataclass(frozen=True)
 class _Table:
-    """Ratings as matrices, items x raters: presence, position and its square; and their sums over raters."""
+    """Ratings by the raters of any group, whose kind is the set of groups they are in.
 
-    n: csr_array
-    x: csr_array
-    xx: csr_array
+    Parameters
+    ----------
+    cell, rater : ndarray of int, shape (N,)
+        Where the item and level begin in a table levels x items x kinds; place among the raters present.
+    n_items : int
+    place : ndarray, shape (K,)
+        Of the levels, from -1/2 to 1/2 or so.
+    kind : ndarray of int, shape (R',)
+    groups : ndarray, shape (kinds, G)
+        1 where a kind is in a group.
+    """
+
+    cell: Ints
+    rater: Ints
+    n_items: int
+    place: Floats
+    kind: Ints
+    groups: Floats
 
     @classmethod
-    def of(cls, coded: Coded, present: Ints) -> _Table:
+    def of(cls, coded: Coded, present: Ints, flags: Floats) -> _Table:
         """Take the raters that are present; alpha and xRR see neither where the scale begins nor its unit."""
-        place = np.full(coded.n_raters, -1)
-        place[present] = np.arange(len(present))
-        kept = place[coded.rater] >= 0
-        x = ((coded.positions - coded.positions.mean()) / np.ptp(coded.positions))[coded.level[kept]]
-        cell = (coded.item[kept], place[coded.rater[kept]])
-        shape = (coded.n_items, len(present))
-        return cls(*(csr_array((value, cell), shape=shape) for value in (np.ones(len(x)), x, x**2)))
+        number = np.full(coded.n_raters, -1)
+        number[present] = np.arange(len(present))
+        groups, kind = np.unique(flags, axis=0, return_inverse=True)
+        cell = (coded.level.astype(np.int64) * coded.n_items + coded.item) * len(groups)
+        rows = np.argsort(cell)  # neighbours in memory are counted together
+        rows = rows[number[coded.rater[rows]] >= 0]
+        place = (coded.positions - coded.positions.mean()) / np.ptp(coded.positions)
+        return cls(cell[rows], number[coded.rater[rows]], coded.n_items, place, kind.reshape(-1), groups)
 
-    @property
-    def items(self) -> int:
-        return int(self.n.shape[0])
+    def cohesion(self, order: Ints) -> tuple[Floats, Floats]:
+        """Return alpha and xRR of every group, each of shape (B, G).
 
-    def cohesion(self, flags: Floats) -> tuple[Floats, Floats]:
-        """Return alpha and xRR of every group under memberships of shape (B, R', G), each of shape (B, G)."""
-        b, raters, groups = flags.shape
-        columns = np.ascontiguousarray(flags.transpose(1, 0, 2)).reshape(raters, b * groups)
-        sums = [m @ columns for m in (self.n, self.x, self.xx)]
-        totals = [np.asarray(m.sum(axis=1))[:, None] for m in (self.n, self.x, self.xx)]
-        rest = [total - one for total, one in zip(totals, sums, strict=True)]
-        return _alpha(*sums).reshape(b, groups), _xrr(*sums, *rest).reshape(b, groups)
+        `order`, shape (B, R'), gives each rater the memberships of another one.
+        """
+        b, g = len(order), self.groups.shape[1]
+        sums = np.stack([self._sums(self.kind[o]) for o in order], axis=2)
+        total = sums[:, :, :1].sum(axis=3, keepdims=True)
+        of_group = (sums @ self.groups).reshape(3, -1, b * g)
+        return _alpha(*of_group).reshape(b, g), _xrr(*of_group, *(total.reshape(3, -1, 1) - of_group)).reshape(b, g)
+
+    def _sums(self, kind: Ints) -> Floats:
+        """Return ratings, sums of places and of their squares per item and kind, shape (3, I, kinds)."""
+        k, kinds = len(self.place), len(self.groups)
+        where = kind[self.rater]
+        where += self.cell
+        counts = np.bincount(where, minlength=k * self.n_items * kinds).reshape(k, -1)
+        by_level = np.stack([np.ones(k), self.place, self.place**2])
+        return np.asarray(by_level @ counts).reshape(3, self.n_items, kinds)
 
 
 def _alpha(n: Floats, x: Floats, xx: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, Scaling, Sums, count_levels
 from lm_plural.harness.statistics.groups import Weighting, parts_of
-from lm_plural.harness.statistics.permutation import score_test
+from lm_plural.harness.statistics.permutation import affordable, score_test
 from lm_plural.harness.statistics.sides import Sides
 
 #: Raters of a side below which the p is given.
@@ -71,7 +71,8 @@ def few_rater_tests(
     for m in np.flatnonzero(np.minimum(size[a], size[b]) < FEW):
         on_a, on_b = sides.member[:, a[m]], sides.member[:, b[m]]
         scores = rater_scores(coded, on_a | on_b, items, scaling, q)
-        p = score_test(np.array(list(scores.values())).T, on_a, on_b, rng, strata=strata, n_permutations=permutations)
+        n = affordable(permutations, size[a[m]] + size[b[m]])
+        p = score_test(np.array(list(scores.values())).T, on_a, on_b, rng, strata=strata, n_permutations=n)
         for name, value in zip(scores, p, strict=True):
             out.setdefault(name, np.full(len(a), np.nan))[m] = value
     return out

@@ -28,7 +28,7 @@ from lm_plural.harness.statistics.agreement import ROUNDING
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, stream
 from lm_plural.harness.statistics.inferences import Inference
 
-#: Cells of one dense block of ratings x columns.
+#: Cells of a dense table of ratings x columns, above which raters are gone through kind by kind.
 BLOCK = 4_000_000
 
 
@@ -160,35 +160,67 @@ def _quadratic(loadings: Floats, v: Floats) -> Floats:
 def covariance(coded: Coded, columns: Columns, member: npt.NDArray[np.bool_]) -> Covariance:
     """Return the covariance of any columns; a rater may be on several sides.
 
-    One pass over the ratings in blocks, cost N x P. `member`, shape (R, P), says whose ratings a column is about.
+    `member`, shape (R, P), says whose ratings a column is about.
     """
     p = columns.weights.shape[1]
-    raters, same, n_raters = np.zeros((p, p)), np.zeros((p, p)), np.zeros(p)
-    noise, own = columns.own, np.zeros((p, p))
-    for rater, item, level in _blocks(coded, max(BLOCK // max(p, 1), 1)):
-        starts = np.flatnonzero(np.diff(rater, prepend=-1))
-        mine = member[rater]
-        psi = columns.table[item, level] * columns.weights[item] * mine
-        by_rater = np.add.reduceat(psi, starts, axis=0)
-        raters += by_rater.T @ by_rater
-        same += psi.T @ psi
-        psi *= noise[item]
-        own += psi.T @ psi
-        n_raters += np.logical_or.reduceat(mine & (columns.weights[item] > 0), starts, axis=0).sum(axis=0)
+    if len(coded.rater) * p > BLOCK:
+        return _by_kind(coded, columns, member)
+    order = np.argsort(coded.rater, kind="stable")
+    rater, item, level = coded.rater[order], coded.item[order], coded.level[order]
+    starts, mine = np.flatnonzero(np.diff(rater, prepend=-1)), member[rater]
+    psi = columns.table[item, level] * columns.weights[item] * mine
+    by_rater = np.add.reduceat(psi, starts, axis=0)
+    n_raters = np.logical_or.reduceat(mine & (columns.weights[item] > 0), starts, axis=0).sum(axis=0)
+    noisy = psi * columns.own[item]
+    return _scaled(columns, by_rater.T @ by_rater, psi.T @ psi, n_raters.astype(np.float64), noisy.T @ noisy)
+
+
+def _by_kind(coded: Coded, columns: Columns, member: npt.NDArray[np.bool_]) -> Covariance:
+    """Return the same, raters of one kind at a time: those whose ratings the same columns are about.
+
+    Of a kind only its own columns are touched, and each item and level once however many chose it: with G groups
+    compared in pairs, N G numbers instead of N G^2.
+    """
+    items, levels, p = columns.table.shape
+    raters, same, own, n_raters, noise = *(np.zeros((p, p)) for _ in range(3)), np.zeros(p), columns.own
+    for of_kind, rows in _kinds(coded, member):
+        at = np.flatnonzero(of_kind)
+        square = np.ix_(at, at)
+        cells, cell, times = _distinct(coded.item[rows].astype(np.int64) * levels + coded.level[rows], items * levels)
+        item, level = np.divmod(cells, levels)
+        who, rater, _ = _distinct(coded.rater[rows], coded.n_raters)
+        chosen = csr_array((np.ones(len(rows)), (rater, cell)), shape=(len(who), len(cells)))
+        weights = columns.weights[item[:, None], at]
+        psi = columns.table[item[:, None], level[:, None], at] * weights
+        by_rater = chosen @ psi
+        raters[square] += by_rater.T @ by_rater
+        same[square] += (psi * times[:, None]).T @ psi
+        psi *= noise[item[:, None], at]
+        own[square] += (psi * times[:, None]).T @ psi
+        n_raters[at] += (chosen @ (weights > 0).astype(np.float64) > 0).sum(axis=0)
     return _scaled(columns, raters, same, n_raters, own)
 
 
-def _blocks(coded: Coded, size: int) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """Cut the ratings, sorted by rater, into blocks that do not split a rater."""
-    order = np.argsort(coded.rater, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(coded.rater[order])) + 1, len(order))
-    begin = 0
-    while begin < len(order):
-        whole, one = np.searchsorted(ends, [begin + size, begin], side="right")
-        end = int(ends[max(whole - 1, one)])
-        rows = order[begin:end]
-        yield coded.rater[rows], coded.item[rows], coded.level[rows]
-        begin = end
+def _distinct(codes: Ints, bound: int) -> tuple[Ints, Ints, Ints]:
+    """Return the distinct codes below a bound, the place of each code among them, and how often each stands there."""
+    if bound > 8 * len(codes):
+        found = np.unique(codes, return_inverse=True, return_counts=True)
+        return found[0], found[1].reshape(-1), found[2]
+    times = np.bincount(codes, minlength=bound)
+    values, place = np.flatnonzero(times), np.cumsum(times > 0) - 1
+    return values, place[codes], times[values]
+
+
+def _kinds(coded: Coded, member: npt.NDArray[np.bool_]) -> Iterator[tuple[npt.NDArray[np.bool_], Ints]]:
+    """Yield each distinct row of `member` that is not empty, and the ratings by its raters."""
+    packed = np.ascontiguousarray(np.packbits(member, axis=1))
+    _, first, kind = np.unique(packed.view(f"V{packed.shape[1]}"), return_index=True, return_inverse=True)
+    of_rating = kind.reshape(-1)[coded.rater]
+    order = np.argsort(of_rating, kind="stable")
+    ends = np.cumsum(np.bincount(of_rating, minlength=len(first)))
+    for rater, begin, end in zip(first, [0, *ends[:-1]], ends, strict=True):
+        if begin < end and member[rater].any():
+            yield member[rater], order[begin:end]
 
 
 def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, counts: npt.ArrayLike) -> Covariance:

@@ -21,6 +21,15 @@ Side = Literal["two", "greater", "less"]
 ROUNDING = 1e-10
 #: Numbers held at once by one chunk of permutations.
 CHUNK = 2_000_000
+#: Numbers moved by all permutations of one test, above which there are fewer permutations, but :data:`LEAST`.
+MOST_MOVED, LEAST = 300_000_000, 199
+#: What shuffling a rater costs in such numbers.
+SHUFFLED = 20
+
+
+def affordable(n: int, n_raters: int, n_ratings: int = 0) -> int:
+    """Return how many of n permutations of a table this large are drawn."""
+    return min(n, max(LEAST, MOST_MOVED // (SHUFFLED * n_raters + n_ratings)))
 
 
 def shuffles(strata: npt.ArrayLike, n: int, rng: np.random.Generator) -> Ints:

@@ -17,6 +17,9 @@ from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.counts import Ints
 from lm_plural.harness.statistics.distances import whole
 
+#: Distinct rows of counts looked at in one go.
+CHUNK = 1_000
+
 
 def plurality_size(counts: npt.ArrayLike, m: int) -> Floats:
     """Return the mean over items of the expected share of the largest level among m raters, shape (G,).
@@ -70,20 +73,33 @@ def _largest_share(rows: Ints, m: int) -> Floats:
 
     Multivariate hypergeometric counts are independent binomials, of any common chance, given their sum m.
     """
+    parts = [_share(rows[begin : begin + CHUNK], m) for begin in range(0, len(rows), CHUNK)]
+    return np.concatenate(parts)
+
+
+def _share(rows: Ints, m: int) -> Floats:
     n, k = rows.sum(axis=1), rows.shape[1]
-    chances = binom.pmf(np.arange(m + 1), rows[:, :, None], (m / n)[:, None, None])
+    # one row per sum and level, so that those of all items are added side by side
+    chances = np.ascontiguousarray(
+        binom.pmf(np.arange(m + 1), rows[:, :, None], (m / n)[:, None, None]).transpose(1, 2, 0)
+    )
     at_most = np.zeros(len(rows))
     for t in range(-(-m // k), m):
-        sums = chances[:, 0] * (np.arange(m + 1) <= t)
+        sums = chances[0] * (np.arange(m + 1) <= t)[:, None]
         for level in range(1, k):
-            sums = _convolve(sums, chances[:, level, : t + 1])
-        at_most += sums[:, m]
+            sums = _convolve(sums, chances[level, : t + 1], max(m - t * (k - 1 - level), 0), t * level)
+        at_most += sums[m]
     return np.asarray(1 - at_most / binom.pmf(m, n, m / n) / m)
 
 
-def _convolve(a: Floats, b: Floats) -> Floats:
-    """Convolve rows of a, shape (U, m + 1), and b, shape (U, t + 1), up to the sum m."""
+def _convolve(a: Floats, b: Floats, least: int, most: int) -> Floats:
+    """Convolve columns of a, shape (m + 1, U), and b, shape (t + 1, U), for sums from `least` to m.
+
+    a is 0 above `most`; sums below `least` cannot be made up for by the levels that follow.
+    """
     out = np.zeros_like(a)
-    for x in range(b.shape[1]):
-        out[:, x:] += a[:, : a.shape[1] - x] * b[:, x : x + 1]
+    for x in range(len(b)):
+        to = slice(max(least, x), min(len(a), x + most + 1))
+        if to.start < to.stop:
+            out[to] += a[to.start - x : to.stop - x] * b[x]
     return out

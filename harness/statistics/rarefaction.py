@@ -18,13 +18,15 @@ from lm_plural.harness.statistics.distances import by_group, js_terms, whole
 
 #: Fewest raters a distance is rarefied to.
 FLOOR = 5
+#: Most raters anything is rarefied to: the exact expectations cost up to the cube of it and hardly change any more.
+MOST = 150
 
 
 def common_m(counts: npt.ArrayLike) -> tuple[int, npt.NDArray[np.bool_]]:
     """Return the number of raters to compare an axis at, and which groups are compared.
 
-    The smallest median number of raters per item with any, among the groups that have 5 or more; the others are
-    dropped.
+    The smallest median number of raters per item with any, among the groups that have 5 or more, and at most 150; the
+    others are dropped.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ def common_m(counts: npt.ArrayLike) -> tuple[int, npt.NDArray[np.bool_]]:
     n = np.asarray(counts, dtype=np.float64).sum(axis=-1)
     median = np.array([np.median(column[column >= 1]) if (column >= 1).any() else 0.0 for column in n.T])
     kept = median >= FLOOR
-    return (int(median[kept].min()) if kept.any() else 0), kept
+    return (min(int(median[kept].min()), MOST) if kept.any() else 0), kept
 
 
 def w1_rarefied(counts: npt.ArrayLike, q: npt.ArrayLike, spacing: npt.ArrayLike, m: int) -> Floats:

@@ -112,6 +112,19 @@ def test_rows_are_differences_of_groups_with_what_would_have_been_seen(two: dict
     assert rows["auc", "a", "c"]["flags"] == ["no_interval: 6 raters of at least 10"]
 
 
+def test_a_gap_whose_p_is_too_small_for_a_float_is_named():
+    theta, scores = texts(5)
+    found = audit(
+        ratings(theta, crowd("a", 800) | crowd("b", 800, -1.0)),
+        scores,
+        ["side"],
+        options=Options(draws=100, inference="raters"),
+    )["axes"]["side"]
+    gone = [r for r in found["contrasts"] if r["p_adjusted"] == 0.0]
+    assert {("auc", "pairs")} <= {(r["statistic"], r["kind"]) for r in gone}
+    assert {("auc", "b", "a")} <= {(w["statistic"], w["group"], w["than"]) for w in found["worse"]}
+
+
 def test_several_axes_are_adjusted_for(two: dict[str, Any]):
     axis = two["axes"]["side"]
     p = min(r["p_adjusted"] for r in axis["contrasts"] if r["statistic"] == "auc" and r["kind"] == "pairs" and r["se"])

@@ -178,6 +178,15 @@ def test_small_groups_are_refused_or_without_an_interval_with_the_reason():
     )
 
 
+def test_a_family_is_of_the_contrasts_with_an_interval():
+    few = {r: {"gender": ["woman" if n < 12 else "man" if n < 18 else "other"]} for n, r in enumerate(RATERS)}
+    rows = [r for r in block(ratings(raters=few))["axes"]["gender"]["contrasts"] if r["statistic"] == "rps"]
+    found = {(r["a"], r["b"]): (r["se"] is not None, r["family"]) for r in rows}
+    pairs, rest = (False, 0), (False, 1)
+    others = {("man", "rest"): rest, ("other", "rest"): rest, ("woman", "rest"): (True, 1)}
+    assert found == {("man", "other"): pairs, ("man", "woman"): pairs, ("other", "woman"): pairs} | others
+
+
 def test_every_null_has_a_reason():
     alone = ["".join(v if (n + k) % 24 == 0 else "-" for n, v in enumerate(line)) for k, line in enumerate(LINES)]
     found = block(ratings(alone))["overall"]

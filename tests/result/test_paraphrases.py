@@ -101,6 +101,21 @@ def test_differences_that_keep_their_sign_are_said_to(suite: Suite) -> None:
     assert "same sign under every wording" in render_asked(content)[0]
 
 
+def test_all_wordings_can_be_refused_and_their_mean_not(suite: Suite) -> None:
+    def in_turn(doc: Doc, variant: Variant) -> list[float]:
+        """Off the scale on two items of three, under every wording on others."""
+        return peak(1.2 + doc.index / 100, share=1.0 if (doc.index + variant.wording) % 3 == 0 else 0.45)
+
+    content = block(asked(suite, in_turn))
+    found = content["paraphrases"]
+    assert content["elicitation"]["refused"] is False
+    assert [flag.partition(":")[0] for flag in found["flags"]] == ["wording 0", "wording 1", "wording 2"]
+    assert any(r["p_adjusted"] < 0.05 for r in content["axes"]["gender"]["contrasts"] if r["statistic"] == "divergence")
+    assert found["differences"] == []
+    assert found["overall"]["bias"]["by_wording"] == [None, None, None]
+    assert render_asked(content) == ["none of 3 wordings of the question is answered on the scale"]
+
+
 def test_a_wording_that_is_not_answered_on_the_scale_is_refused_alone(suite: Suite) -> None:
     content = block(asked(suite, lambda _d, v: peak(1.2 + v.wording, share=0.2 if v.wording == 1 else 1.0)))
     found = content["paraphrases"]

@@ -98,6 +98,19 @@ def test_a_refusal_that_is_not_of_raters_says_its_reason(block, tmp_path):
     assert "Not shown: Man (125 raters: no signal)" in texts(svg(forest(block, "skill", "gender"), tmp_path))
 
 
+def test_a_caption_names_only_what_keeps_a_group_out_of_its_picture(block, tmp_path):
+    """A group is missing from one picture for one reason; what its other statistics lack stands elsewhere."""
+    flags = ["no_signal: x", "no_divergence: x", "not_for_gates: x", "approximate: x", "alpha_undefined: x"]
+    block["axes"]["gender"]["groups"]["Man"] = group(125, None, flags=flags)
+    apart = {a: {b: None if "Man" in (a, b) else d for b, d in row.items()} for a, row in APART.items()}
+    apart["Woman"]["Other"] = apart["Other"]["Woman"] = 0.01
+    block["axes"]["gender"]["distances"] = apart
+    words = {"skill": ": no signal", "equivalent_raters": ": no divergence", "bias": ""}
+    for statistic, why in words.items():
+        assert f"Not shown: Man (125 raters{why})" in texts(svg(forest(block, statistic, "gender"), tmp_path))
+    assert "Not shown: Man (125 raters: too few common items)" in texts(svg(heat_map(block, "gender"), tmp_path))
+
+
 def test_a_point_is_hollow_without_a_whole_interval(block, tmp_path):
     block["axes"]["gender"]["groups"]["Man"]["divergence"]["high"] = None
     root = svg(forest(block, "divergence", "gender"), tmp_path)
@@ -157,7 +170,7 @@ def test_a_heat_map_without_a_positive_distance_stays_readable(block, tmp_path):
     root = svg(heat_map(block, "gender"), tmp_path)
     assert texts(root).count("-0.002") == 2
     assert not [t for t in root.iter(f"{SVG}text") if t.get("fill") == "white"]
-    assert "Not shown: Other (6 raters)" in texts(root)
+    assert "Not shown: Other (6 raters: too few common items)" in texts(root)
 
 
 def test_plots_have_names_fit_for_files(block):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 
+from lm_plural.harness.result.frame import Frame
+from lm_plural.harness.result.options import Options, Predictions
+from lm_plural.harness.statistics.ceiling import rater_ceiling
 from lm_plural.harness.statistics.reliability import crossed_reliability, reliability
 from tests.result.test_between import block, guesses, panel
 
@@ -18,6 +24,23 @@ def test_the_ceilings_are_people_in_the_models_place():
     assert placed["n"] == 40
     assert placed["median_model"] < placed["median_rater"]
     assert placed["percentile"] == 0  # a model that guesses is behind everyone
+
+
+def test_medians_are_of_the_raters_both_correlations_are_known_of():
+    """Everyone but three rates the items of the model's one opinion, where it has no correlation; they all."""
+    t, p = panel(), guesses()
+    flat = Predictions(p.item_ids, np.where(np.arange(30)[:, None] < 20, p.q[:1], p.q))
+    rows = t.ratings.filter(
+        pl.col("rater_id").is_in(["r0", "r1", "r2"]) | pl.col("item_id").is_in([f"i{n}" for n in range(20)])
+    )
+    placed = block(replace(t, ratings=rows), flat)["overall"]["ceiling"]["raters"]
+    alone = Frame.of(replace(t, ratings=rows), Options())
+    scores = np.full((30, 40), np.nan)
+    scores[alone.coded.item, alone.coded.rater] = alone.coded.level + 1
+    q = alone.align(flat, Options(), [])
+    found = rater_ceiling(scores, q @ np.arange(1.0, 6.0))
+    assert ((~np.isnan(found.raters)).sum(), (~np.isnan(found.model)).sum(), placed["n"]) == (40, 3, 3)
+    assert placed["median_rater"] == pytest.approx(np.median(found.raters[~np.isnan(found.model)]))
 
 
 def test_reliability_is_that_of_a_crossed_design_only_where_it_is_one():

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lm_plural.harness.errors import PluralError, UsageError, at, did_you_mean
-from lm_plural.harness.files import cache_dir, sha256_file, write_atomic
+from lm_plural.harness.files import cache_dir, sha256_file, to_json, write_atomic
 
 
 def test_a_file_is_written_whole_with_its_folders_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -33,6 +34,13 @@ def test_a_text_that_cannot_be_encoded_leaves_the_old_file(tmp_path: Path) -> No
         write_atomic(path, "new \ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), np.float64("nan")])
+def test_a_number_json_has_no_word_for_is_refused_by_its_place(bad: float) -> None:
+    with pytest.raises(PluralError, match=rf"cannot be written as JSON: axes\.g\.1: {bad}"):
+        to_json({"fine": 1.0, "axes": {"g": [0, bad]}})
+    assert to_json({"ü": (1, None)}) == '{\n  "ü": [\n    1,\n    null\n  ]\n}\n'
 
 
 def test_the_current_folder_is_no_file() -> None:
