@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -78,11 +79,35 @@ def sha256_file(path: Path) -> str:
 
 
 def cache_dir() -> Path:
-    """Return ``$LM_PLURAL_CACHE``, else ``$XDG_CACHE_HOME/lm-plural``, else ``~/.cache/lm-plural``."""
+    """Return ``$LM_PLURAL_CACHE``, else ``$XDG_CACHE_HOME/lm-plural``, else ``~/.cache/lm-plural``.
+
+    A user without a home folder (a number in a container) gets a place where nothing is and nothing can be written.
+    """
     if given := os.environ.get("LM_PLURAL_CACHE"):
         return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "lm-plural"
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        base = Path(os.devnull, "no-home")
+    return base / "lm-plural"
+
+
+def writable_cache() -> Path:
+    """Return :func:`cache_dir`, made, for what cannot do without it.
+
+    Raises
+    ------
+    PluralError
+        If nothing can be written there.
+    """
+    folder = cache_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as e:
+        advice = "set LM_PLURAL_CACHE to a folder that can be written"
+        raise PluralError(f"{folder}: cannot write the cache: {e.strerror or e}; {advice}") from e
 
 
 def sha256_known(path: Path) -> str:

@@ -141,7 +141,7 @@ def _fetch(args: argparse.Namespace) -> int:
 
 def _fetch_one(recipe: Recipe, name: str, folder: Path, target: Path, most: int) -> None:
     """Fetch a file that is not at hand, or of which another version was fetched; one in a mirror is left as it is."""
-    from lm_plural.harness.files import is_file
+    from lm_plural.harness.files import is_file, writable_cache
     from lm_plural.harness.task.fetch import fetch, within
     from lm_plural.harness.task.find import MIRROR, find_file, places, sha256_of
 
@@ -154,6 +154,7 @@ def _fetch_one(recipe: Recipe, name: str, folder: Path, target: Path, most: int)
     if not spec.url:
         how = spec.how or f"no address is known; set {MIRROR} to a folder that has it"
         raise PluralError(f"{recipe.dataset}: {spec.path} cannot be fetched: {how}")
+    writable_cache()
     with _bar(spec.path) as progress:
         found = fetch(spec.url, path, sha256=spec.sha256, size=spec.size, most=most, progress=progress)
     checked = "checked" if spec.sha256 else f"no checksum is known; sha256 {found}"

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.files import cache_dir
+from lm_plural.harness.files import cache_dir, writable_cache
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.task.index import Index, tags_of
 from lm_plural.harness.task.load import load_task
@@ -43,6 +43,7 @@ def folder(index: Index, warn: Callable[[PluralError], object]) -> Path:
     wanted = PACKAGE | _files(index, warn)
     place = cache_dir() / "lm_eval" / digest(wanted) / "tasks"
     if _read(place) != wanted:
+        writable_cache()
         _write(place, wanted)
     return place
 

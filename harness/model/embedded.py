@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.files import cache_dir, sha256_file, sha256_known
+from lm_plural.harness.files import cache_dir, sha256_file, sha256_known, writable_cache
 
 NAME = "smollm2-demo"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -34,6 +34,7 @@ def embedded_model() -> Path:
     """
     folder = cache_dir() / f"{NAME}-{GGUF_SHA256[:12]}-v{CONVERSION}"
     if not is_whole(folder):
+        writable_cache()
         _convert(_gguf_file(), folder)
     return folder
 

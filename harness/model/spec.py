@@ -150,7 +150,8 @@ def _commit(repository: str, revision: str) -> str:
         return revision
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repository):
         raise PluralError(f"model {repository!r}: no such folder, and not the form of a Hugging Face id")
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  never raises, as theirs
+    home = Path(os.environ.get("HF_HOME") or Path(base) / "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
     ref = hub / f"models--{repository.replace('/', '--')}" / "refs" / revision
     if ref.is_file():

@@ -1,4 +1,4 @@
-"""Data sets on INVENTED rows in the schema their authors publish, where the real files may not or cannot be here."""
+"""Data sets on INVENTED rows in the schema of the published files, as far as it is known (``invented/SCHEMAS.md``)."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import sys
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_recipe
 from tests.conftest import ROOT
+from tests.tasks.edited import INVENTED
 
 
 def test_the_page_of_all_cards_is_up_to_date() -> None:
@@ -20,6 +21,12 @@ def test_a_data_set_without_a_stated_licence_is_not_passed_on() -> None:
     recipes = [load_recipe(path) for path in Index().recipes().values()]
     assert len(recipes) >= 20
     assert not [r.dataset for r in recipes if r.licence == "none stated" and r.redistribution == "allowed"]
+
+
+def test_every_invented_file_says_from_where_it_has_its_form() -> None:
+    said = (INVENTED / "SCHEMAS.md").read_text(encoding="utf-8").splitlines()
+    named = [line.split("|")[1].strip() for line in said if line.startswith("| ")][1:]
+    assert named == sorted(p.name for p in INVENTED.iterdir() if p.is_dir())
 
 
 def test_tags_of_the_suite() -> None:

@@ -1,4 +1,4 @@
-"""Community Alignment on INVENTED prompts, replies and picks in the published schema."""
+"""Community Alignment on INVENTED prompts, replies and picks in the described schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DICES-350 in its published schema, on INVENTED rows."""
+"""DICES-350 in its described schema, on INVENTED rows."""
 
 from __future__ import annotations
 

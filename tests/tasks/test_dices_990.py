@@ -1,4 +1,4 @@
-"""DICES-990 in its published schema, on INVENTED rows."""
+"""DICES-990 in its described schema, on INVENTED rows."""
 
 from __future__ import annotations
 

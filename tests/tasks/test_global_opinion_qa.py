@@ -1,4 +1,4 @@
-"""GlobalOpinionQA on INVENTED rows in the published schema: Python text with countries and their shares."""
+"""GlobalOpinionQA on INVENTED rows in the described schema: Python text with countries and their shares."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.task.dataset import Dataset
 from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_text, excluded, levels_of
+from tests.tasks.edited import INVENTED, edited_json, edited_text, excluded, levels_of
 from tests.tasks.invented import invented
 
 NAME = "lewidi_armis"
@@ -24,7 +24,7 @@ def test_the_same_number_in_three_splits_is_three_tweets(dataset: Dataset) -> No
     assert dataset.items["item_id"].to_list() == ["train-1", "train-2", "train-3", "dev-1", "test-1"]
 
 
-def test_a_group_is_one_person_named_with_a_blank_in_the_key_and_around_the_commas(dataset: Dataset) -> None:
+def test_a_group_is_one_person_named_in_every_tweet(dataset: Dataset) -> None:
     groups = dict(dataset.table("misogyny").groups("group").iter_rows())
     assert groups == {"Ann1": "moderate woman", "Ann2": "liberal woman", "Ann3": "conservative man"}
 
@@ -48,8 +48,12 @@ def test_one_is_misogynistic_and_less_of_it_is_better(dataset: Dataset) -> None:
     ("old", "new", "expected"),
     [
         ('"1,1,0"', '"1,1,-1"', "row 1: rating '-1' of misogyny is not on its scale; expected one of 0, 1"),
-        ("Cons_Male", "Cons_Female", "row 1: unknown level 'Cons_Female' of group; expected one of Mod_Female,"),
-        ('"1,1,0"', '"1,1,0,1"', "row 1: lists of different lengths: annotators 3, group 3, annotations 4"),
+        (
+            "ve_Male",
+            "ve_Man",
+            "row 1: unknown level 'Conservative_Man' of other_info.values; expected one of Moderate_Female,",
+        ),
+        ('"1,1,0"', '"1,1,0,1"', "row 1: lists of different lengths: annotators 3, annotations 4"),
         ('"1": {', '"1": 5, "2": {', "expected a list or mapping of records"),
     ],
 )
@@ -61,16 +65,24 @@ def test_another_file_is_one_clear_line(tmp_path: Path, old: str, new: str, expe
     assert "\n" not in str(e.value)
 
 
-def test_an_underscore_in_the_key_is_another_file(tmp_path: Path) -> None:
-    for split in ("train", "dev", "test"):
-        path = INVENTED / NAME / f"ArMIS_{split}.json"
-        (tmp_path / path.name).write_text(
-            path.read_text(encoding="utf-8").replace("Annotators group", "Annotators_group")
-        )
-    with pytest.raises(
-        PluralError, match=r"no column 'other_info.Annotators group'; did you mean '\S+Annotators_group'"
-    ):
-        invented(NAME, tmp_path).table("misogyny")
+def test_the_form_that_the_description_promises_is_another_file(tmp_path: Path) -> None:
+    """The organisers' page speaks of a list of groups; their files have none."""
+    folder = edited_json(
+        NAME,
+        tmp_path,
+        "ArMIS_train.json",
+        lambda tweets: tweets["2"].update(other_info={"Annotators group": "Mod_Female , Lib_Female , Cons_Male"}),
+    )
+    with pytest.raises(PluralError, match=r"ArMIS_train.json: row 2: unknown level 'Mod_Female , Lib_Female"):
+        invented(NAME, folder).table("misogyny")
+
+
+def test_a_person_whose_description_changes_is_one_clear_line(tmp_path: Path) -> None:
+    folder = edited_json(
+        NAME, tmp_path, "ArMIS_dev.json", lambda tweets: tweets["1"]["other_info"].update(Ann3="Liberal_Female")
+    )
+    with pytest.raises(PluralError, match=r"rater 'Ann3' has two profiles"):
+        invented(NAME, folder).table("misogyny")
 
 
 def test_the_tasks_are_valid(tmp_path: Path) -> None:

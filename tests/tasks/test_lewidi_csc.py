@@ -32,9 +32,9 @@ def test_people_without_a_profile_are_undeclared_not_lost(table: RatingTable) ->
         assert profiles[rater] == (["undeclared"], ["undeclared"])
 
 
-def test_expired_and_nan_are_undeclared(table: RatingTable) -> None:
-    assert table.group_sizes("gender") == {"Female": 6, "Male": 6, "undeclared": 2 + 3}
-    assert table.group_sizes("age") == {"25-34": 10, "45-54": 2, "undeclared": 2 + 3}
+def test_expired_revoked_and_nan_are_undeclared(table: RatingTable) -> None:
+    assert table.group_sizes("gender") == {"Female": 6, "Male": 5, "undeclared": 3 + 3}
+    assert table.group_sizes("age") == {"25-34": 9, "45-54": 2, "undeclared": 3 + 3}
 
 
 def test_a_rating_of_zero_and_hidden_labels_are_counted(table: RatingTable) -> None:

@@ -45,8 +45,9 @@ def test_profiles_are_found_though_their_ids_lack_ann(dataset: Dataset) -> None:
     assert (raters["Ann1"]["gender"], raters["Ann8"]["residence"]) == (["Male"], ["Netherlands"])
 
 
-def test_expired_data_are_undeclared_on_every_axis(dataset: Dataset) -> None:
+def test_expired_data_and_what_nobody_said_are_undeclared_on_every_axis(dataset: Dataset) -> None:
     table = dataset.table("irony")
+    assert table.group_sizes("gender") == {"Female": 6, "Male": 6, "undeclared": 1}
     assert table.group_sizes("age") == {"25-34": 12, "undeclared": 1}
     assert table.group_sizes("ethnicity") == {"Asian": 2, "White": 10, "undeclared": 1}
     assert table.group_sizes("employment") == {"Full-Time": 5, "Not in paid work": 4, "undeclared": 4}

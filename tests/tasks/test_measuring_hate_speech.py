@@ -1,4 +1,4 @@
-"""Measuring Hate Speech: INVENTED rows in the published schema, and the real file where the mirror has it."""
+"""Measuring Hate Speech: INVENTED rows in the described schema, and the real file where the mirror has it."""
 
 from __future__ import annotations
 

@@ -125,10 +125,22 @@ def test_small_groups_are_known_as_such(table: ShareTable) -> None:
 
 def test_what_is_left_out_is_counted(table: ShareTable) -> None:
     assert table.notes == (
+        "1 item left out: worded for the race of who was asked",
         "19 options left out: a refusal to answer",
         "1 share left out: of an answer that is no option ('It depends')",
         "1 (item, group) pair left out: no answer to an option that is kept",
     )
+
+
+def test_an_answer_spelled_otherwise_than_its_option_is_counted(files: Path, table: ShareTable, tmp_path: Path) -> None:
+    """As published, the option says "nor" and the files of answers say "noR"."""
+    option = "neither better nor worse at making good policy decisions about scientific issues than other people"
+    here = Path(shutil.copytree(files, tmp_path / NAME))
+    for path in (here / WAVE).iterdir():
+        spelled = option if path.suffix == ".csv" else option.replace("nor", "noR")
+        path.write_text(path.read_text().replace("No, not likely", spelled))
+    found = invented(NAME, here).shares
+    assert all(found.of_axis(axis).equals(table.of_axis(axis)) for axis in AXES.values())
 
 
 def test_a_changed_header_is_one_line(files: Path, tmp_path: Path) -> None:

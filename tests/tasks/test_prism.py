@@ -1,4 +1,4 @@
-"""PRISM on INVENTED people, prompts and replies in the published schema."""
+"""PRISM on INVENTED people, prompts and replies in the described schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SBIC on INVENTED rows in the published schema."""
+"""SBIC on INVENTED rows in the described schema."""
 
 from __future__ import annotations
 
