@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import sys
@@ -143,9 +144,9 @@ def _wrong(answer: Answer, names: str) -> str | None:
             return f"{word.strip(': ')}: {last_line(err)}"
     if answer.code not in (0, 1, 2):
         return f"exit code {answer.code}: {last_line(err)}"
-    if found := UNSEEN.search(answer.out + err):
-        where = "standard output" if found.start() < len(answer.out) else "standard error"
-        return f"control character {found[0]!r} on {where}: {(answer.out + err)[max(found.start() - 60, 0) :][:90]!r}"
+    for where, text in (("standard output", answer.out), ("standard error", err)):
+        if (found := UNSEEN.search(text)) and not _is_json(text):
+            return f"control character {found[0]!r} on {where}: {text[max(found.start() - 60, 0) :][:90]!r}"
     if answer.code and names and names not in answer.out + err:
         return f"a refusal that does not name {names}: {last_line(err)}"
     return None
@@ -157,6 +158,15 @@ def _lines(answer: Answer) -> str | None:
     if answer.code and (len(lines) != 1 or not lines[0].startswith("lm-plural")):
         return f"{len(lines)} lines of error; expected one: {' | '.join(lines)[:200]}"
     return None
+
+
+def _is_json(text: str) -> bool:
+    """Return whether a text is for programs, where every character may stand."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def last_line(text: str) -> str:

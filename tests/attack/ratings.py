@@ -137,7 +137,7 @@ def _unzipped(raw: bytes) -> bytes | None:
     if raw[:2] != b"\x1f\x8b":
         return raw
     out = b""
-    while raw.strip(b"\0"):
+    while raw.rstrip(b"\0"):
         part = zlib.decompressobj(31)
         try:
             out += part.decompress(raw) + part.flush()
@@ -146,7 +146,7 @@ def _unzipped(raw: bytes) -> bytes | None:
         if not part.eof:
             return None
         raw = part.unused_data
-    return out
+    return _unzipped(out)  # once more, if it was zipped twice
 
 
 # --- data import
@@ -203,7 +203,7 @@ def written_jsonl(made: Truth, rng: Random) -> list[str]:
     for row in made.rows:
         cells = []
         for c in made.columns:
-            if row[c] == "" and rng.random() < 0.5:
+            if row[c] == "" and rng.random() < 0.5 and any(r[c] for r in made.rows):
                 continue
             plain = row[c] is not None and c in numbers and row[c] != ""
             cells.append(f"{json.dumps(c)}: {row[c] if plain else json.dumps(row[c], ensure_ascii=rng.random() < 0.5)}")

@@ -255,7 +255,9 @@ def _text_of(found: Any, as_number: bool) -> str | None:
         return str(found).lower()
     if any("\udc80" <= char <= "\udcff" for char in found):
         raise BrokenError("no UTF-8")
-    if as_number and isinstance(found, Written) and NUMBER.fullmatch(found):
+    if as_number and isinstance(found, Written):
+        if not NUMBER.fullmatch(found):
+            return str(float(found))  # Infinity
         return str(int(found)) if len(found) < 4000 and re.fullmatch(r"-?\d+", found) else str(float(found))
     return str(found)
 
