@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
 
 from lm_plural.harness.errors import PluralError, at
 from lm_plural.harness.files import is_file
-from lm_plural.harness.task.frames import FAULT, MARKS, ROW, RULE, text_in, unnested
-from lm_plural.harness.task.lines import FILE_BITS, GZIP, broken_line, kind_of, place, plain
-from lm_plural.harness.task.records import lines_frame, records_frame
+from lm_plural.harness.task.frames import FAULT, MARKS, ROW, RULE, SHOWN, text_in, unnested
+from lm_plural.harness.task.lines import FILE_BITS, broken_line, kind_of, opened, place, separator_of
+from lm_plural.harness.task.records import cells_frame, lines_frame, records_frame
+from lm_plural.harness.task.wellformed import Quotes, quotes_of
 
 #: First bytes of what people take for CSV.
 NO_TEXT = {b"PK": "a zip archive or spreadsheet", b"\xff\xfe": "UTF-16 text", b"\xfe\xff": "UTF-16 text"}
-BOM = b"\xef\xbb\xbf"
 
 
 def scan(
@@ -45,8 +48,9 @@ def scan(
     """
     with reading(path):
         if not is_file(path):
-            raise FileNotFoundError("a folder; expected a file" if path.is_dir() else "No such file")
+            raise FileNotFoundError(_what_else(path))
         str(path).encode()  # polars takes no other names
+        _LOOKED_AT[path] = _state(path)
         frame = records_frame(path, records, key, entries) if kind_of(path) == "json" else _scan(path)
         there = frame.collect_schema().names()
         frame = frame.drop(c for c in MARKS if c in there)  # see need()
@@ -77,18 +81,63 @@ def columns_of(path: Path) -> list[str]:
     return [c for c in scan(path).collect_schema().names() if c not in MARKS]
 
 
+#: Files as they were when they were last looked at: see `_state`.
+_LOOKED_AT: dict[Path, tuple[int, ...]] = {}
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turn whatever goes wrong in reading a file into one line that names it, with the line where it can be known."""
     try:
-        yield
+        with _quiet() if kind_of(path) == "parquet" else nullcontext():
+            yield
+        if path in _LOOKED_AT and _LOOKED_AT[path] != _state(path):
+            raise PluralError(f"{path}: was changed while it was read; the same command reads it again")
     except PluralError as e:
         placed = str(e).startswith(f"{path}:") or is_file(Path(str(e).split(":", 1)[0]))
         raise (e if placed else type(e)(at(path, 1, str(e)))) from e
+    except pl.exceptions.PanicException as e:  # no Exception
+        raise PluralError(f"{path}: cannot read: it is damaged ({str(e).splitlines()[0][:SHOWN]})") from e
     except (pl.exceptions.PolarsError, OSError, ValueError, EOFError, RecursionError, zlib.error) as e:
         reason = str(e).splitlines()[0] if str(e) else type(e).__name__
-        line = broken_line(path) if is_file(path) and kind_of(path) not in ("parquet", "json") else None
+        line = broken_line(path) if is_file(path) and kind_of(path) in ("csv", "tsv") else None
         raise PluralError(at(path, line, f"cannot read: {reason}")) from e
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what polars says on stderr of a damaged file from the terminal; the error says it."""
+    with tempfile.TemporaryFile() as said:
+        stderr = os.dup(2)
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except pl.exceptions.PanicException:
+            said.truncate(0)
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            said.seek(0)
+            os.write(2, said.read())
+
+
+def _what_else(path: Path) -> str:
+    """Return what a path is that is no file."""
+    if os.path.lexists(path) and (path.is_dir() or not path.is_symlink()):
+        return f"{'a folder' if path.is_dir() else 'a pipe or device'}; expected a file"
+    return "No such file"
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
+@lru_cache(maxsize=64)
+def _quotes(path: Path, _: tuple[int, ...]) -> Quotes:
+    """Return what quotes are in a file that is in this state; it is looked at once."""
+    return quotes_of(path)
 
 
 def _scan(path: Path) -> pl.LazyFrame:
@@ -96,15 +145,14 @@ def _scan(path: Path) -> pl.LazyFrame:
     if kind == "parquet":
         return pl.scan_parquet(path, glob=False)
     if kind == "jsonl":
-        return lines_frame(plain(path).removeprefix(BOM))
-    with path.open("rb") as f:
-        head = f.read(1024)
-    if wrong := NO_TEXT.get(head[:2], "no text" if b"\0" in head and head[:2] != GZIP else None):
-        raise ValueError(f"it is {wrong}; expected UTF-8 text")
-    separator = "\t" if kind == "tsv" else ","
-    if path.suffix.lower() != ".gz":
-        return pl.scan_csv(path, infer_schema=False, separator=separator, glob=False)
-    return pl.read_csv(plain(path), infer_schema=False, separator=separator).lazy()
+        return lines_frame(path)
+    with opened(path) as f:
+        if wrong := NO_TEXT.get(f.read(2)):
+            raise ValueError(f"it is {wrong}; expected UTF-8 text")
+    if (quotes := _quotes(path, _state(path))) == "both":
+        return cells_frame(path)
+    enclosing = '"' if quotes == "enclose" else None
+    return pl.scan_csv(path, infer_schema=False, separator=separator_of(path), quote_char=enclosing, glob=False)
 
 
 def stacked(frames: Sequence[pl.LazyFrame], optional: Sequence[str] = ()) -> pl.LazyFrame:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
+import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import dropwhile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
-#: First bytes of a gzipped file, whatever its name.
-GZIP = b"\x1f\x8b"
+from lm_plural.harness.errors import PluralError, at
+
+#: First bytes of a gzipped file, whatever its name, and of a text that says it is UTF-8.
+GZIP, BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
 #: Kinds of file by ending; any other is CSV.
 KINDS = {".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 #: Bits of a row number; above them the number of the file.
 FILE_BITS = 40
+#: Bytes of a JSON file, and of a line of JSON lines, unpacked: both are held in memory.
+MOST, MOST_LINE = 4 * 2**30, 2**28
 
 
 def kind_of(path: Path) -> str:
@@ -24,10 +29,36 @@ def kind_of(path: Path) -> str:
     return KINDS.get(Path(path.name.lower().removesuffix(".gz")).suffix, "csv")
 
 
+def separator_of(path: Path) -> str:
+    """Return what stands between the cells of a CSV or TSV file."""
+    return "\t" if kind_of(path) == "tsv" else ","
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open a file for reading, unpacked if it is gzipped."""
+    with path.open("rb") as f:
+        zipped = f.read(2) == GZIP
+    return cast(IO[bytes], gzip.open(path)) if zipped else path.open("rb")
+
+
 def plain(path: Path) -> bytes:
-    """Return a file's bytes, unpacked."""
-    raw = path.read_bytes()
-    return gzip.decompress(raw) if raw[:2] == GZIP else raw
+    """Return a file's bytes, unpacked.
+
+    Raises
+    ------
+    ValueError
+        If they are more than `MOST`.
+    """
+    with opened(path) as f:
+        content = f.read(MOST + 1)
+    if len(content) > MOST:
+        raise ValueError(f"more than {MOST} bytes of JSON; expected at most that, or JSON lines")
+    return content
+
+
+def unreadable(path: Path, line: int, why: object) -> PluralError:
+    """Return the error of a file that cannot be read from a line on."""
+    return PluralError(at(path, line, f"cannot read: {why}"))
 
 
 def place(paths: Sequence[Path], row: int) -> str:
@@ -40,54 +71,59 @@ def locate(path: Path, row: int) -> str:
     kind, line = kind_of(path), 1
     if kind in ("parquet", "json"):
         return f"{path}: row {row + 1}"
-    for n, (line, _) in enumerate(_records(path)):
+    rows = (n for n, _ in lines(path)) if kind == "jsonl" else (n for n, _ in records(path))
+    for n, line in enumerate(rows):
         if n == row + (kind != "jsonl"):
             return f"{path}:{line}"
     return f"{path}:{line + 1}"
 
 
-def _records(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield the records of a CSV (the first is the header) or JSON lines file and the line each begins on."""
-    kind = kind_of(path)
-    with _text(path) as text:
-        if kind == "jsonl":
-            yield from ((n, line) for n, line in enumerate(text, 1) if line.strip())
-            return
-        limit = csv.field_size_limit(2**31 - 1)
-        try:
-            start, reader = 1, csv.reader(text, delimiter="\t" if kind == "tsv" else ",")
-            for record in reader:
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a file that are not blank, and their numbers.
+
+    Raises
+    ------
+    PluralError
+        If one has more than `MOST_LINE` bytes.
+    """
+    with opened(path) as f:
+        n = 0
+        while line := f.readline(MOST_LINE + 1):
+            n += 1
+            if len(line) > MOST_LINE:
+                raise unreadable(path, n, f"a line of more than {MOST_LINE} bytes; expected one record in it")
+            if line := (line.removeprefix(BOM) if n == 1 else line).strip():
+                yield n, line
+
+
+def records(path: Path, errors: str = "replace") -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a CSV or TSV file, the header first, and the line each begins on.
+
+    Raises
+    ------
+    PluralError
+        If one does not end.
+    """
+    limit = csv.field_size_limit(2**31 - 1)
+    start = 1
+    try:
+        with io.TextIOWrapper(opened(path), encoding="utf-8-sig", errors=errors, newline="\n") as text:
+            reader = csv.reader(text, delimiter=separator_of(path), strict=True)
+            for record in dropwhile(lambda r: not r, reader):  # empty lines above the header
                 yield start, record
                 start = reader.line_num + 1
-        finally:
-            csv.field_size_limit(limit)
-
-
-def _text(path: Path) -> IO[str]:
-    """Open a file of lines, gzipped or not."""
-    with path.open("rb") as f:
-        zipped = f.read(2) == GZIP
-    end = "\n" if kind_of(path) == "jsonl" else ""
-    opened: IO[str] = (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig", errors="replace", newline=end)
-    return opened
+    except csv.Error as e:
+        raise unreadable(path, start, f"cells that cannot be told apart: {e}") from e
+    finally:
+        csv.field_size_limit(limit)
 
 
 def broken_line(path: Path) -> int | None:
-    """Return the line of the first byte that is not UTF-8, JSON record that is no object, or CSV record too long."""
-    with suppress(OSError, EOFError, zlib.error):
-        for n, raw in enumerate(plain(path).split(b"\n"), 1):
+    """Return the line of the first byte that is not UTF-8."""
+    with suppress(OSError, EOFError, zlib.error, PluralError):
+        for n, line in lines(path):
             try:
-                raw.decode()
+                line.decode()
             except UnicodeDecodeError:
                 return n
-        first: int | None = None
-        for line, record in _records(path):
-            if isinstance(record, str):
-                try:
-                    if not isinstance(json.loads(record), dict):
-                        return line
-                except (ValueError, RecursionError):
-                    return line
-            elif len(record) > (first := first or len(record)):
-                return line
     return None

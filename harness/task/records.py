@@ -1,8 +1,12 @@
-"""Records of JSON files as frames, all scalars as text."""
+"""Records of files that polars does not read as they are meant: JSON, and cells with quotes of two kinds."""
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,21 +14,53 @@ from typing import Any
 import polars as pl
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.lines import plain
+from lm_plural.harness.task.frames import SHOWN
+from lm_plural.harness.task.jsontext import decoded, frame_of
+from lm_plural.harness.task.lines import lines, plain, records, unreadable
+
+#: Rows made into a frame at once.
+BATCH = 50_000
+#: What may be half of a character.
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def lines_frame(text: bytes) -> pl.LazyFrame:
-    """Read JSON lines; what polars refuses, Python may read (NaN, cells of mixed kinds)."""
-    try:
-        return pl.read_ndjson(text, infer_schema_length=None).lazy()
-    except pl.exceptions.PolarsError:
-        lines = (json.dumps(_as_text(json.loads(line))) for line in text.decode().split("\n") if line.strip())
-        return pl.read_ndjson("\n".join(lines).encode(), infer_schema_length=None).lazy()
+def cells_frame(path: Path) -> pl.LazyFrame:
+    """Read a CSV or TSV file by Python's reader, for what polars reads otherwise; the file is whole."""
+    rows = (row for _, row in records(path, "strict"))
+    out = io.StringIO(newline="")
+    csv.writer(out).writerow(next(rows))
+    names = pl.read_csv(out.getvalue().encode(), infer_schema=False).columns  # unique ones
+    schema = dict.fromkeys(names, pl.String)
+    filled = (row or [""] * len(names) for row in rows)
+    batches = iter(lambda: list(itertools.islice(filled, BATCH)), [])
+    frames = [pl.DataFrame(batch, schema=schema, orient="row") for batch in batches]
+    return pl.concat([pl.DataFrame(schema=schema), *frames]).lazy()
+
+
+def lines_frame(path: Path) -> pl.LazyFrame:
+    """Read JSON lines, a record each."""
+    return frame_of(_objects(path))
+
+
+def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    n = 0
+    for n, line in lines(path):
+        try:
+            record = decoded(line.decode())
+            if not isinstance(record, dict):
+                raise ValueError(f"{line[:SHOWN].decode(errors='replace')}: expected a record, {{...}}")
+            if HALF.search(line):
+                json.dumps(record, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as e:
+            raise unreadable(path, n, getattr(e, "msg", e)) from e
+        yield f"{path}:{n}", record
+    if not n:
+        raise ValueError("no record in it; expected one a line")
 
 
 def records_frame(path: Path, where: str | None, key: str | list[str] | None, entries: Sequence[str]) -> pl.LazyFrame:
     """Read a JSON file's records; whatever is no list or mapping in them becomes text."""
-    value = json.loads(plain(path))
+    value = decoded(plain(path).decode("utf-8-sig"))
     for part in (where or ".").split("."):
         if part and not (isinstance(value, dict) and part in value):
             raise PluralError(f"{path}: no {part!r} on the way to the records {where!r}")
@@ -39,9 +75,9 @@ def records_frame(path: Path, where: str | None, key: str | list[str] | None, en
         rows = [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
     if not rows or len(rows) != len(value):
         raise PluralError(f"{path}: expected a list or mapping of records at {where or '.'!r}")
-    texts = [_as_text(_paired(r, entries, f"{path}: row {n}")) for n, r in enumerate(rows, 1)]
-    lists = {f"{name}.{part}": pl.List(pl.String) for name in entries for part in ("keys", "values")}
-    return pl.from_dicts(texts, infer_schema_length=None, schema_overrides=lists).lazy()
+    placed = ((f"{path}: row {n}", row) for n, row in enumerate(rows, 1))
+    lists = [f"{name}.{part}" for name in entries for part in ("keys", "values")]
+    return frame_of(((place, _paired(row, entries, place)) for place, row in placed), lists)
 
 
 def _bottom(value: Any, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -60,14 +96,3 @@ def _paired(record: dict[str, Any], entries: Sequence[str], where: str) -> dict[
         rest = {k: v for k, v in record.items() if k != name}
         record = {**rest, f"{name}.keys": list(pairs) or None, f"{name}.values": list(pairs.values()) or None}
     return record
-
-
-def _as_text(value: Any) -> Any:
-    """Return JSON with all scalars as text, so that a column that mixes kinds is one of text."""
-    if isinstance(value, dict):
-        return {k: _as_text(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_as_text(v) for v in value]
-    if isinstance(value, bool):
-        return str(value).lower()
-    return None if value is None or value != value else str(value)

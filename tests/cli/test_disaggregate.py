@@ -145,7 +145,7 @@ def test_the_table_shows_every_group_and_where_the_file_is(bring: Bring):
         (",r1,3,woman", ("r.csv:74:", "no item_id", "expected one")),
         ("i9,,3,woman", ("r.csv:74:", "no rater_id", "expected one")),
         ('"i\n9",r1,3,woman\n"i\r\n\n9",r1,3,woman\ni10,r1,sechs,woman', ("r.csv:79:", "'sechs'", "expected one of")),
-        ("i9,r1", ("r.csv:74:", "rater 'r1'", "undeclared", "expected one")),
+        ("i9,r1", ("r.csv:74:", "2 cells", "expected 4")),
         ("\n\ni9,r1,6,woman", ("r.csv:76:", "'6'")),
     ],
 )
@@ -190,11 +190,12 @@ def test_bad_predictions_stop_with_what_was_expected(bring: Bring, predictions: 
         (HEADER, ("r.csv:2:", "no ratings in the file")),
         ("item_id,rater_id,score\na,b,1\n", ("r.csv:1:", "no column 'rating'", "there are item_id, rater_id, score")),
         (RATINGS.replace(",", ";"), ("r.csv:1:", "no column 'item_id'", "item_id;rater_id;rating;gender")),
-        (RATINGS + "i9,r1,3,woman,surplus\n", ("r.csv:74:", "cannot read", "more fields")),
+        (RATINGS + "i9,r1,3,woman,surplus\n", ("r.csv:74:", "cannot read", "5 cells; expected 4")),
         (bytes(range(256)) * 8, ("r.csv", "cannot read")),
         (RATINGS.encode() + "ié,r1,3,woman\n".encode("latin-1"), ("r.csv", "utf-8")),
         (RATINGS.encode("utf-16"), ("r.csv", "UTF-16 text; expected UTF-8")),
-        (RATINGS + '"i9,r1,3,woman\n', ("r.csv", "cannot read")),
+        (RATINGS + '"i9,r1,3,woman\n', ("r.csv:74:", "cannot read", "begins with a quote here has no end")),
+        (RATINGS + "i9,r1,3\ni8,r1,3,woman\n", ("r.csv:74:", "cannot read", "3 cells; expected 4")),
         (HEADER + "a,r,,woman\n", ("r.csv:2:", "no ratings left", "no rating in the cell")),
     ],
 )

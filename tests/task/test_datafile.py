@@ -171,7 +171,7 @@ def test_the_ending_tells_the_kind_and_the_bytes_tell_gzip(tmp_path: Path, name:
         ("r.csv", b"PK\x03\x04" + bytes(99), "r.csv: cannot read: it is a zip archive or spreadsheet; expected UTF-8"),
         ("r.xlsx", b"PK\x03\x04,,,\n1,2", "r.xlsx: cannot read: it is a zip archive or spreadsheet; expected UTF-8"),
         ("r.csv", "a,b\n1,2\n".encode("utf-16"), "r.csv:1: cannot read: it is UTF-16 text; expected UTF-8 text"),
-        ("r.csv", "a,b\n1,2\n".encode("utf-16-le"), "r.csv: cannot read: it is no text; expected UTF-8 text"),
+        ("r.csv", "a,b\n1,2\n".encode("utf-16-le"), "r.csv:1: cannot read: a NUL; expected text"),
         ("r.csv", b"item,rater,rating,group\n\n\na,b,1,\xe4\n", "r.csv:4: cannot read: "),
         ("r.jsonl", b'{"a": 1}\n{"a": "\xe4"}\n', "r.jsonl:2: cannot read: "),
         ("r.csv", gzip.compress(bytes(9999))[:-9], "r.csv: cannot read: "),
