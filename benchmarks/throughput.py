@@ -27,7 +27,7 @@ from lm_plural.harness.model.ask import Asker  # noqa: E402
 from lm_plural.harness.model.spec import ModelSpec  # noqa: E402
 from lm_plural.harness.result.rate import rate_result  # noqa: E402
 from lm_plural.harness.run.journal import Journal  # noqa: E402
-from lm_plural.harness.run.loop import Work, ask_all  # noqa: E402
+from lm_plural.harness.run.loop import Asking, Work, ask_all  # noqa: E402
 from lm_plural.harness.run.plan import plan  # noqa: E402
 from lm_plural.harness.task.index import Index  # noqa: E402
 from lm_plural.harness.task.load import LoadedTask, load_task  # noqa: E402
@@ -42,7 +42,7 @@ def ours(work_of: Callable[[Path], Work], asker: Asker, batch_size: int) -> floa
     with tempfile.TemporaryDirectory() as folder:
         work = work_of(Path(folder) / "samples.jsonl")
         start = time.perf_counter()
-        ask_all([work], asker, batch_size=batch_size, most=batch_size)
+        ask_all([work], Asking(asker, batch_size, batch_size))
         if work.loaded.task.mode == "rate":
             rate_result(work)
         work.journal.close()

@@ -18,7 +18,7 @@ from lm_plural.harness.result.files import build_results, save_results
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
-from lm_plural.harness.run.loop import Work, ask_all
+from lm_plural.harness.run.loop import Asking, Work, ask_all
 from lm_plural.harness.run.plan import plan
 from lm_plural.harness.run.score import Pair, Scoring, reference_pairs, response_pairs
 from lm_plural.harness.task.load import Limit, LoadedTask
@@ -52,7 +52,7 @@ class Settings:
     limit: int | float | None = None
     samples: Mapping[str, Sequence[int]] = field(default_factory=dict)
     batch_size: int | None = None
-    max_batch_size: int = 64
+    max_batch_size: int = 256
     device: str | None = None
     axes: Sequence[Axis] | None = None
     predict_only: bool = False
@@ -109,19 +109,21 @@ def evaluate(
         _remember(folder, works, spec, settings)
         scorings = {} if settings.predict_only else _open_scorings(works, folder, stack)
         if any(work.missing for work in works):
+            sizes = folder.sizes()
             lm = load_model(
                 spec,
-                batch_size=settings.batch_size or 1,
+                batch_size=settings.batch_size,
                 device=settings.device,
                 trust_remote_code=settings.trust_remote_code,
             )
-            ask_all(
-                works,
+            how = Asking(
                 Asker(lm, spec, settings.batch_size or 1),
-                batch_size=settings.batch_size,
-                most=settings.max_batch_size,
-                on_batch=lambda work, records: _score_batch(scorings, work, records),
+                settings.batch_size,
+                settings.max_batch_size,
+                sizes,
+                lambda work, records: _score_batch(scorings, work, records),
             )
+            ask_all(works, how)
         if settings.predict_only:
             return Outcome(folder.path, None, None, new=True)
         return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
@@ -212,15 +214,14 @@ def _open_scorings(
             continue
         scoring = out[work.loaded.name] = Scoring(work.loaded.task.scorers, folder.scores(work.loaded.name))
         stack.callback(scoring.finish)
-        pairs = _pairs(work)
-        if again or work.missing or not scoring.complete(pairs):
-            scoring.submit(pairs)
+        references, answers = _references(work), work.answers()
+        if again or work.missing or not scoring.complete([*(r for r, _ in references), *answers]):
+            scoring.submit([*references, *response_pairs(work.loaded, answers)])
     return out
 
 
-def _pairs(work: Work) -> list[Pair]:
-    item_ids = [i for r in work.requests if r.repeat == 0 for i in r.doc.item_ids]
-    return [*reference_pairs(work.loaded, item_ids), *response_pairs(work.loaded, work.answers())]
+def _references(work: Work) -> list[Pair]:
+    return reference_pairs(work.loaded, [i for r in work.requests if r.repeat == 0 for i in r.doc.item_ids])
 
 
 def _score_batch(scorings: dict[str, Scoring], work: Work, records: Sequence[Record]) -> None:
@@ -238,7 +239,11 @@ def _aggregate(
 ) -> Outcome:
     for scoring in scorings.values():
         scoring.finish()
-    scores = {w.loaded.name: scorings[w.loaded.name].scores_of(_pairs(w)) for w in works if w.loaded.name in scorings}
+    scores = {
+        w.loaded.name: scorings[w.loaded.name].scores_of([*(r for r, _ in _references(w)), *w.answers()])
+        for w in works
+        if w.loaded.name in scorings
+    }
     content = build_results(works, scores, spec, axes=settings.axes, options=settings.options)
     path, new = save_results(folder, content, started)
     return Outcome(folder.path, path, content, new)

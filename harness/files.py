@@ -33,9 +33,10 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             os.fsync(f.fileno())
         beside.replace(path)
     except (OSError, ValueError) as e:
+        raise PluralError(f"{path}: cannot write: {getattr(e, 'strerror', None) or e}") from e
+    finally:  # gone if it was renamed; also when interrupted
         with suppress(OSError, ValueError):
             beside.unlink()
-        raise PluralError(f"{path}: cannot write: {getattr(e, 'strerror', None) or e}") from e
 
 
 def to_json(content: Any) -> str:

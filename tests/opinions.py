@@ -148,6 +148,8 @@ class Opinions:
         book.append(
             {
                 "key": r.key,
+                "item_id": r.doc.id,
+                "part": r.part,
                 "doc": dict(r.doc.fields),
                 "filtered_resps": [np.log(np.maximum(answer(r.doc, r.variant), 1e-9)).tolist()],
             }

@@ -75,7 +75,7 @@ def _add_running(group: Any) -> None:
     add = group.add_argument
     size = "prompts per batch, or auto (default)"
     add("--batch_size", "-b", type=parse_batch_size, default=None, metavar="N", help=size)
-    add("--max_batch_size", type=parse_count, default=64, metavar="N", help="upper limit for auto (default 64)")
+    add("--max_batch_size", type=parse_count, default=256, metavar="N", help="upper limit for auto (default 256)")
     add("--device", metavar="DEVICE", help="cuda, cuda:0, cpu, mps (default: the best there is)")
     where = "results go to DIR/<model>/ (default outputs)"
     add("--output_path", "-o", type=Path, default=Path("outputs"), metavar="DIR", help=where)

@@ -83,7 +83,7 @@ def score(work: Work) -> dict[str, list[Record]]:
     finally:
         scoring.finish()
     out: dict[str, list[Record]] = {i: [] for i in docs}
-    for record in scoring.scores_of(pairs):
+    for record in scoring.scores_of([r for r, _ in pairs]):
         item = record["item_id"]
         out[of_item[item] if record["part"] == "reference" else item].append(record)
     return out

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from lm_plural.harness.errors import PluralError
+from lm_plural.harness.model import server
 from lm_plural.harness.model.spec import ModelSpec
 
 In = TypeVar("In")
@@ -30,12 +31,15 @@ class Asker:
     spec : ModelSpec
     batch_size : int
         Prompts per forward pass; halved, and kept halved, when memory runs out.
+    on_halved : callable
+        Told of the new size before anything is computed with it.
     """
 
     lm: Any
     spec: ModelSpec
     batch_size: int
     halved: list[int] = field(default_factory=list)
+    on_halved: Callable[[int], None] = lambda _size: None
 
     def context(self, text: str, *, chat: bool, description: str = "", gen_prefix: str = "") -> Any:
         """Return the prompt as the model sees it.
@@ -82,8 +86,8 @@ class Asker:
         return vars(self.lm).get("tokenizer")
 
     def length(self, context: Any) -> int:
-        """Return the number of tokens of a context, for sorting (characters where the tokenizer is the server's)."""
-        return len(self.lm.tok_encode(context)) if self.local else len(str(context))
+        """Return the number of tokens of a context, for sorting the prompts of a local model."""
+        return len(self.lm.tok_encode(context))
 
     def label_logprobs(
         self, requests: Sequence[tuple[str, Sequence[str]]], on_answer: OnAnswer = lambda _n, _a: None
@@ -112,9 +116,9 @@ class Asker:
         self,
         contexts: Sequence[Any],
         gen_kwargs: Mapping[str, Any],
-        seed: int,
+        seeds: Sequence[int],
         on_answer: OnAnswer = lambda _n, _a: None,
-    ) -> list[str | None]:
+    ) -> list[Any]:
         """Return a response per context, None where the model or server gave none.
 
         Parameters
@@ -122,16 +126,19 @@ class Asker:
         contexts : sequence
         gen_kwargs : mapping
             lm-eval's generation arguments, equal for all.
-        seed : int
-            Makes sampling repeatable; sent to a server, set in torch otherwise.
+        seeds : sequence of int
+            One per context: a sampled response depends on its own only, except those of a local batch, which are
+            drawn together from the seed of its first.
         on_answer : callable
             As in :meth:`label_logprobs`.
         """
+        asked = [server.asked(c, n, s) for n, (c, s) in enumerate(zip(contexts, seeds, strict=True))]
         if not self.local:
-            self.lm.set_cache_hook(Texts(contexts, on_answer))
-        return self._halving(contexts, lambda batch: _generate(self.lm, batch, dict(gen_kwargs), seed))
+            self.lm.set_cache_hook(Texts(on_answer))
+        return self._halving(asked, lambda batch: _generate(self.lm, self.spec.backend, batch, gen_kwargs))
 
     def _halving(self, batch: Sequence[In], call: Callable[[Sequence[In]], list[Out]]) -> list[Out]:
+        """Return the answers to a batch, all computed in parts of one size: memory that runs out begins it again."""
         out: list[Out] = []
         while len(out) < len(batch):
             part = batch[len(out) : len(out) + self.batch_size] if self.local else batch
@@ -144,8 +151,9 @@ class Asker:
                     raise _answer_failed(self.spec, e) from e
                 if len(part) == 1 or not self.local:
                     raise PluralError(f"model {self.spec.name!r}: out of memory with a single prompt") from e
-                self.batch_size = len(part) // 2
+                out, self.batch_size = [], len(part) // 2
                 self.halved.append(self.batch_size)
+                self.on_halved(self.batch_size)
                 free_memory()
         return out
 
@@ -160,61 +168,85 @@ class Asker:
 class Texts:
     """lm-eval's hook for its cache: it is told of every response as it comes, long before the last one."""
 
-    def __init__(self, contexts: Sequence[Any], on_answer: OnAnswer) -> None:
-        self.places: dict[Any, list[int]] = {}
-        for n, context in enumerate(contexts):
-            self.places.setdefault(_hashable(context), []).append(n)
+    def __init__(self, on_answer: OnAnswer) -> None:
         self.on_answer = on_answer
 
     def add_partial(self, _method: str, request: Any, answer: Any) -> None:
         """Pass an answer on; one without content is left to the end of the batch."""
-        if answer is not None and answer != NO_ANSWER and (places := self.places.get(_hashable(request[0]))):
-            self.on_answer(places.pop(0), answer)
+        if (found := _response(answer)) is not None:
+            self.on_answer(request[0].place, found)
 
 
-class Labels(Texts):
+class Labels:
     """The same for log-likelihoods: a request is answered when all its labels are."""
 
     def __init__(self, requests: Sequence[tuple[str, Sequence[str]]], on_answer: OnAnswer) -> None:
-        super().__init__([c for c, _ in requests], on_answer)
+        self.places: dict[str, list[int]] = {}
+        for n, (context, _) in enumerate(requests):
+            self.places.setdefault(context, []).append(n)
         self.labels = [list(labels) for _, labels in requests]
-        self.found: dict[str, dict[str, float]] = {}
+        self.found: dict[str, dict[str, Any]] = {}
+        self.on_answer = on_answer
 
     def add_partial(self, _method: str, request: Any, answer: Any) -> None:
         """Collect a label; pass the request on with its last one."""
         context, label = request
         have = self.found.setdefault(context, {})
-        have[label] = float(answer[0])
+        have[label] = answer[0]
         for n in list(self.places.get(context, ())):
             if all(la in have for la in self.labels[n]):
                 self.places[context].remove(n)
                 self.on_answer(n, [have[la] for la in self.labels[n]])
 
 
-def _hashable(context: Any) -> Any:
-    return context if isinstance(context, str | tuple) else str(context)
-
-
-def _loglikelihood(lm: Any, batch: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+def _loglikelihood(lm: Any, batch: Sequence[tuple[str, Sequence[str]]]) -> list[list[Any]]:
     from lm_eval.api.instance import Instance
 
     flat = [Instance("loglikelihood", {}, (c, label), 0) for c, labels in batch for label in labels]
     answers = iter(lm.loglikelihood(flat, disable_tqdm=True))
-    return [[float(next(answers)[0]) for _ in labels] for _, labels in batch]
+    return [[next(answers)[0] for _ in labels] for _, labels in batch]
 
 
-def _generate(lm: Any, batch: Sequence[Any], gen_kwargs: dict[str, Any], seed: int) -> list[str | None]:
-    from lm_eval.api.instance import Instance
+def _generate(lm: Any, backend: str, batch: Sequence[Any], gen_kwargs: Mapping[str, Any]) -> list[Any]:
+    """Return the responses to contexts that carry their seeds, by the way in which a backend takes a seed."""
+    from lm_plural.harness.model.load import ENGINES, HF
 
-    if hasattr(lm, "amodel_call"):  # lm-eval sends the same seed with every request: repeats would be copies
-        gen_kwargs["seed"] = seed
-    elif gen_kwargs.get("do_sample") or gen_kwargs.get("temperature"):
+    def ask(part: Sequence[Any]) -> list[Any]:
+        return list(lm.generate_until([_instance(c, gen_kwargs) for c in part], disable_tqdm=True))
+
+    if hasattr(lm, "amodel_call"):
+        instances = [_instance(c, gen_kwargs) for c in batch]
+        answers = server.generate(lm, instances, sampled=sampled(gen_kwargs))
+    elif not sampled(gen_kwargs):
+        answers = ask(batch)
+    elif backend in ENGINES:  # they batch requests of different arguments together
+        instances = [_instance(c, {**gen_kwargs, ENGINES[backend]: c.seed}) for c in batch]
+        answers = list(lm.generate_until(instances, disable_tqdm=True))
+    else:
         import torch
 
-        torch.manual_seed(seed)
-    requests = [Instance("generate_until", {}, (c, dict(gen_kwargs)), 0) for c in batch]
-    answers = lm.generate_until(requests, disable_tqdm=True)
-    return [None if a is None or a == NO_ANSWER else str(a) for a in answers]
+        answers = []
+        for part in [batch] if backend in HF else [[c] for c in batch]:
+            torch.manual_seed(part[0].seed)
+            answers += ask(part)
+    return [_response(a) for a in answers]
+
+
+def _instance(context: Any, gen_kwargs: Mapping[str, Any]) -> Any:
+    from lm_eval.api.instance import Instance
+
+    return Instance("generate_until", {}, (context, dict(gen_kwargs)), 0)
+
+
+def _response(answer: Any) -> Any:
+    return None if answer is server.NOTHING or (isinstance(answer, str) and answer == NO_ANSWER) else answer
+
+
+def sampled(gen_kwargs: Mapping[str, Any]) -> bool:
+    """Return whether responses are drawn at random, so that repeats differ."""
+    if gen_kwargs.get("do_sample") is False:
+        return False
+    return bool(gen_kwargs.get("temperature", gen_kwargs.get("do_sample")))
 
 
 def _out_of_memory(error: Exception) -> bool:

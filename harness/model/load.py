@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.model import server
 from lm_plural.harness.model.spec import ModelSpec
 
 HF = ("hf", "hf-auto", "huggingface")
+#: Engines that batch by themselves, and how each calls the seed of a request.
+ENGINES = {"vllm": "seed", "vllm-vlm": "seed", "sglang": "sampling_seed"}
 
 
 def backends() -> list[str]:
@@ -45,8 +47,17 @@ def quiet(verbosity: str | None) -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "critical")
 
 
-def load_model(spec: ModelSpec, *, batch_size: int, device: str | None, trust_remote_code: bool = False) -> Any:
+def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, trust_remote_code: bool = False) -> Any:
     """Return lm-eval's LM object for `spec`.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    batch_size : int or None
+        None: an engine that batches by itself decides, any other backend begins with 1.
+    device : str or None
+        None: the best there is.
+    trust_remote_code : bool
 
     Raises
     ------
@@ -59,7 +70,7 @@ def load_model(spec: ModelSpec, *, batch_size: int, device: str | None, trust_re
     import lm_eval.models  # noqa: F401  registers the built-in backends
     from lm_eval.api.registry import get_model
 
-    config: dict[str, Any] = {"batch_size": batch_size}
+    config: dict[str, Any] = {"batch_size": batch_size or ("auto" if spec.backend in ENGINES else 1)}
     if spec.backend in HF:
         _quiet_transformers()
         config["device"] = _device(device) if device else _best_device()
@@ -74,36 +85,13 @@ def load_model(spec: ModelSpec, *, batch_size: int, device: str | None, trust_re
         raise PluralError(f"model {spec.name!r} ({spec.backend}) cannot be loaded: {_reason(e)}") from e
     if args.get("peft"):
         _check_adapter(lm, str(args["peft"]), spec)
-    if hasattr(lm, "parse_generations"):
-        lm.parse_generations = _refusing_garbage(lm.parse_generations)
-        lm._create_payload = _without_empty_stop(lm._create_payload)
+    server.prepare(lm)
     return lm
-
-
-def _refusing_garbage(parse: Callable[..., list[str]]) -> Callable[..., list[str]]:
-    """Return a parser that fails on a reply without choices, which lm-eval takes for an empty answer."""
-
-    def checked(outputs: Any, **kwargs: Any) -> list[str]:
-        for reply in outputs if isinstance(outputs, list) else [outputs]:
-            if not (isinstance(reply, dict) and reply.get("choices")):
-                raise ValueError(f"the reply has no choices: {str(reply)[:80]}")
-        return parse(outputs=outputs, **kwargs)
-
-    return checked
 
 
 def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return f"{type(error).__name__}: {text[:300]}"
-
-
-def _without_empty_stop(create: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Leave out ``stop: []``, which lm-eval always sends and some servers (transformers serve) fail on."""
-
-    def payload(*args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {k: v for k, v in create(*args, **kwargs).items() if k != "stop" or v}
-
-    return payload
 
 
 def _device(name: str) -> str:

@@ -84,7 +84,9 @@ def gather(work: Work, score_records: Sequence[Record]) -> list[Scores]:
         for dimension, value in record["scores"].items():
             low, high = record["range"]
             key = (record["scorer"], dimension, record["version"], low, high, record["direction"] == "more")
-            values, references = found.setdefault(key, (np.full(shape, np.nan), [[] for _ in prompts]))
+            if key not in found:
+                found[key] = (np.full(shape, np.nan), [[] for _ in prompts])
+            values, references = found[key]
             if record["part"] == "reference":
                 if value is not None and record["item_id"] in item_of:
                     references[item_of[record["item_id"]]].append(value)

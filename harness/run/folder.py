@@ -4,17 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.run.journal import Journal
+from lm_plural.harness.run.sizes import Sizes
 
-#: What ``run.json`` must hold for a run to be taken up again.
-RUN = ("identity", "model_args", "tasks")
-IDENTITY = ("model", "weights", "model_args", "chat_template", "system_instruction", "gen_kwargs", "seed")
+#: Where an item may be asked of: the first so many, a share of them, or some places.
+Limit = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, allow_inf_nan=False)] | list[NonNegativeInt] | None
+
+
+class _Part(BaseModel):
+    """A part of ``run.json``: what is read of it must be there and of its type; there may be more."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class _Identity(_Part):
+    model: str
+    weights: str | None
+    model_args: dict[str, Any]
+    chat_template: bool | None
+    system_instruction: str | None
+    gen_kwargs: dict[str, Any]
+    seed: int
+
+
+class _Task(_Part):
+    path: str
+    include_path: list[str]
+    limit: Limit
+
+
+class _Run(_Part):
+    identity: _Identity
+    model_args: dict[str, Any]
+    tasks: dict[str, _Task]
 
 
 class RunFolder:
@@ -43,9 +73,16 @@ class RunFolder:
         except OSError as e:
             raise PluralError(f"{self.path}: cannot write: {e.strerror or e}") from e
         try:
+            self._clear()
             yield
         finally:
             lock.release()
+
+    def _clear(self) -> None:
+        """Remove what a killed process was writing beside a file; nobody writes here now."""
+        for path in self.path.glob(".*.json.*.tmp"):
+            with suppress(OSError):
+                path.unlink()
 
     def samples(self, task: str) -> Journal:
         """Return the journal of a task's answers."""
@@ -54,6 +91,10 @@ class RunFolder:
     def scores(self, task: str) -> Journal:
         """Return the journal of a task's scores."""
         return Journal(self.path / f"scores_{task}.jsonl")
+
+    def sizes(self) -> Sizes:
+        """Return the batch sizes of the tasks begun here."""
+        return Sizes(self.path / "batch_sizes.json")
 
     def write_run(self, content: dict[str, Any]) -> None:
         """Write ``run.json``."""
@@ -65,19 +106,22 @@ class RunFolder:
         Raises
         ------
         PluralError
-            If there is none or it does not parse.
+            If there is none, it does not parse, or what is read of it is missing or of another type.
         """
         path = self.path / "run.json"
         try:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            _Run.model_validate(content)
         except FileNotFoundError as e:
             raise PluralError(f"{path}: no run here; expected the folder of a run, <output_path>/<model>/") from e
-        except ValueError as e:
+        except OSError as e:
+            raise PluralError(f"{path}: cannot read: {e.strerror}") from e
+        except ValidationError as e:
+            first = e.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise PluralError(f"{path}: not the file of a run: {where}: {first['msg']}") from e
+        except (ValueError, RecursionError) as e:
             raise PluralError(f"{path}: not valid JSON: {e}") from e
-        if missing := [k for k in RUN if not isinstance(content, dict) or not isinstance(content.get(k), dict)]:
-            raise PluralError(f"{path}: not the file of a run: expected an object with {missing[0]!r}")
-        if missing := [k for k in IDENTITY if k not in content["identity"]]:
-            raise PluralError(f"{path}: not the file of a run: identity has no {missing[0]!r}")
         return content
 
     def results(self) -> list[Path]:

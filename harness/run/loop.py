@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from math import isfinite
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tqdm import tqdm
@@ -13,14 +13,13 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.model import elicit
 from lm_plural.harness.model.ask import Asker
-from lm_plural.harness.run.batches import WINDOW, auto_batch_size, batches
+from lm_plural.harness.run.answer import fits, logprob_answer, text_answer
+from lm_plural.harness.run.batches import auto_batch_size, batches, windows
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.run.plan import Request, gen_kwargs
+from lm_plural.harness.run.sizes import Sizes
 from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.template import render
-
-#: Log-probability written for minus infinity, which JSON cannot hold; its exponential is 0.
-NEVER = -1e4
 
 
 @dataclass
@@ -37,8 +36,9 @@ class Work:
         rate = self.loaded.task.mode == "rate"
         for request in self.requests:
             record = self.journal.records.get(request.key)
-            if record and not _fits(record, self.loaded.scale_of(request.doc).size if rate else 0):
-                raise PluralError(f"{self.journal.path}: the answer with key {record['key']!r} is not one to this task")
+            size = self.loaded.scale_of(request.doc).size if rate else 0
+            if record and not _answers(record, request, size):
+                raise PluralError(f"{self.journal.path}: the answer with key {request.key!r} is not one to this task")
 
     @property
     def missing(self) -> list[Request]:
@@ -50,77 +50,85 @@ class Work:
         return [self.journal.records[r.key] for r in self.requests if r.key in self.journal.records]
 
 
-def _fits(record: Record, size: int) -> bool:
-    """Return whether a record holds K finite log-probabilities (`size` K), or a text or null (`size` 0)."""
+def _answers(record: Record, request: Request, size: int) -> bool:
+    """Return whether a record holds one answer to a request, of `size` log-probabilities, or a text if 0."""
+    said = {"item_id": request.doc.id, "part": request.part, "doc": dict(request.doc.fields)}
     answers = record.get("filtered_resps")
-    if not (isinstance(answers, list) and len(answers) == 1 and isinstance(record.get("doc"), dict)):
-        return False
-    if not size:
-        return answers[0] is None or isinstance(answers[0], str)
-    numbers = answers[0]
-    return isinstance(numbers, list) and len(numbers) == size and all(type(v) is float and isfinite(v) for v in numbers)
+    named = all(record.get(name) == value for name, value in said.items())
+    return named and isinstance(answers, list) and len(answers) == 1 and fits(answers[0], size)
 
 
-def ask_all(
-    works: Sequence[Work],
-    asker: Asker,
-    *,
-    batch_size: int | None,
-    most: int,
-    on_batch: Callable[[Work, list[Record]], None] = lambda _w, _r: None,
-) -> None:
-    """Answer everything that is missing.
+@dataclass(frozen=True)
+class Asking:
+    """How to ask.
 
     Parameters
     ----------
-    works : sequence of Work
     asker : Asker
     batch_size : int or None
-        None: chosen for each task from its longest prompt (``auto``).
+        None: chosen for each task from its longest prompts (``auto``).
     most : int
         Upper limit of the automatic choice.
+    sizes : Sizes
+        The sizes each task of a local model began with.
     on_batch : callable
         Told of each batch's records after they are on disk.
     """
+
+    asker: Asker
+    batch_size: int | None
+    most: int
+    sizes: Sizes = field(default_factory=Sizes)
+    on_batch: Callable[[Work, list[Record]], None] = lambda _w, _r: None
+
+
+def ask_all(works: Sequence[Work], how: Asking) -> None:
+    """Answer everything that is missing."""
     total = sum(len(w.requests) for w in works)
     done = total - sum(len(w.missing) for w in works)
     with tqdm(total=total, initial=done, unit="req", disable=None, dynamic_ncols=True) as bar:
         for work in works:
             bar.set_description(work.loaded.name)
-            _ask_task(work, asker, batch_size, most, on_batch, bar)
+            if missing := work.missing:
+                (_ask_in_batches if how.asker.local else _ask_in_windows)(work, missing, how, bar)
 
 
-def _ask_task(work: Work, asker: Asker, batch_size: int | None, most: int, on_batch: Any, bar: Any) -> None:
-    if not (missing := {r.key for r in work.missing}):
-        return
+def _ask_in_windows(work: Work, missing: Sequence[Request], how: Asking, bar: Any) -> None:
+    """Hand what is missing to a backend that batches by itself."""
+    variant = missing[0].variant
+    labels = (
+        len(elicit.continuations(work.loaded.task, work.loaded.scale_of(missing[0].doc), variant)) if variant else 1
+    )
+    for window in windows(missing, labels):
+        _ask(work, window, [_context(work.loaded, r, how.asker) for r in window], how, bar)
+
+
+def _ask_in_batches(work: Work, missing: Sequence[Request], how: Asking, bar: Any) -> None:
+    """Ask a local model; a batch is computed whole even if part of it was answered: other padding, other numbers."""
+    asker, name = how.asker, work.loaded.name
     contexts = {r.key: _context(work.loaded, r, asker) for r in work.requests}
     lengths = [asker.length(contexts[r.key]) for r in work.requests]
-    room = gen_kwargs(work.loaded, asker.spec).get("max_gen_toks", 256) if work.loaded.task.mode == "respond" else 8
-    asker.batch_size = batch_size or auto_batch_size(asker, max(lengths) + room, most)
-    size = asker.batch_size if asker.local else max(WINDOW, asker.batch_size)
-    for batch in _batches(work.requests, lengths, size):
-        absent = [r for r in batch if r.key in missing]
-        if not absent:
-            continue
-        # A local batch is computed whole even if part of it was answered before: other padding, other numbers.
-        asked = batch if asker.local else absent
+    respond = work.loaded.task.mode == "respond"
+    new = gen_kwargs(work.loaded, asker.spec).get("max_gen_toks", 256) if respond else None
+    choose = partial(auto_batch_size, asker, lengths, new, how.most)
+    size = how.sizes.begin(name, how.batch_size, how.most, choose)
+    asker.batch_size, asker.on_halved = size.fits, partial(how.sizes.halve, name)
+    absent = {r.key for r in missing}
+    for batch in batches(work.requests, lengths, size.batch):
+        if any(r.key in absent for r in batch):
+            _ask(work, batch, [contexts[r.key] for r in batch], how, bar)
 
-        def save(records: list[Record]) -> None:
-            new = [r for r in records if r["key"] not in work.journal.records]
+
+def _ask(work: Work, batch: Sequence[Request], contexts: Sequence[Any], how: Asking, bar: Any) -> None:
+    """Ask a batch and save its answers, those of a server one by one as they come."""
+
+    def save(records: list[Record]) -> None:
+        if new := [r for r in records if r["key"] not in work.journal.records]:
             work.journal.append(new)
-            on_batch(work, new)
+            how.on_batch(work, new)
             bar.update(len(new))
 
-        save(_answer(work.loaded, asked, contexts, asker, save))
-
-
-def _batches(requests: Sequence[Request], lengths: Sequence[int], size: int) -> Iterator[list[Request]]:
-    """Yield batches of one wording and one steering each: where one is added, those of the others stay as they were."""
-    apart: dict[tuple[int, str | None] | None, list[int]] = {}
-    for n, request in enumerate(requests):
-        apart.setdefault((v.wording, v.group) if (v := request.variant) else None, []).append(n)
-    for places in apart.values():
-        yield from batches([requests[n] for n in places], [lengths[n] for n in places], size)
+    save(_answer(work.loaded, batch, contexts, how.asker, save))
 
 
 def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
@@ -136,36 +144,34 @@ def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
 def _answer(
     loaded: LoadedTask,
     batch: Sequence[Request],
-    contexts: dict[str, Any],
+    contexts: Sequence[Any],
     asker: Asker,
     save: Callable[[list[Record]], None],
 ) -> list[Record]:
     """Return the records of a batch; `save` is told earlier of those a server has answered earlier."""
-    asked = [contexts[r.key] for r in batch]
     labels = [elicit.continuations(loaded.task, loaded.scale_of(r.doc), r.variant) for r in batch if r.variant]
     kwargs = gen_kwargs(loaded, asker.spec)
 
     def record(n: int, answer: Any) -> Record:
-        if labels:
-            return _record(batch[n], asked[n], labels[n], [_finite(v, batch[n], loaded) for v in answer])
-        return _record(batch[n], asked[n], kwargs, answer)
+        try:
+            if labels:
+                return _record(batch[n], contexts[n], labels[n], logprob_answer(answer, len(labels[n])))
+            text, replaced = text_answer(answer)
+        except PluralError as e:
+            raise PluralError(f"task {loaded.name}: the answer to item {batch[n].doc.id!r} {e}") from e
+        made = _record(batch[n], contexts[n], kwargs, text)
+        return {**made, "replaced": replaced} if replaced else made
 
     def on_answer(n: int, answer: Any) -> None:
         save([record(n, answer)])
 
     answers: list[Any]
     if labels:
-        answers = list(asker.label_logprobs(list(zip(asked, labels, strict=True)), on_answer))
+        answers = list(asker.label_logprobs(list(zip(contexts, labels, strict=True)), on_answer))
     else:
-        seed = int(digest([asker.spec.seed, batch[0].key]), 16) % 2**31
-        answers = list(asker.responses(asked, kwargs, seed, on_answer))
+        seeds = [int(digest([asker.spec.seed, r.key]), 16) % 2**31 for r in batch]
+        answers = list(asker.responses(contexts, kwargs, seeds, on_answer))
     return [record(n, a) for n, a in enumerate(answers)]
-
-
-def _finite(value: float, request: Request, loaded: LoadedTask) -> float:
-    if value != value:
-        raise PluralError(f"task {loaded.name}: the model's log-probability for item {request.doc.id!r} is NaN")
-    return float(max(value, NEVER))
 
 
 def _record(request: Request, context: Any, argument: Any, answer: Any) -> Record:

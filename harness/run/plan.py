@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
+from lm_plural.harness.model.ask import sampled
 from lm_plural.harness.model.elicit import Variant, steering, variants
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.run.steer import steered_items
@@ -65,13 +66,6 @@ GENERATION: dict[str, tuple[Callable[[Any], bool], str]] = {
     "do_sample": (lambda v: type(v) is bool, "true or false"),
     "until": (lambda v: isinstance(v, str) or (isinstance(v, list) and all(isinstance(w, str) for w in v)), "texts"),
 }
-
-
-def sampled(kwargs: Mapping[str, Any]) -> bool:
-    """Return whether responses are drawn at random, so that repeats differ."""
-    if kwargs.get("do_sample") is False:
-        return False
-    return bool(kwargs.get("temperature", kwargs.get("do_sample")))
 
 
 def plan(loaded: LoadedTask, spec: ModelSpec, limit: Limit = None) -> list[Request]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.hashing import digest
@@ -15,6 +19,23 @@ from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import render
 
 Pair = tuple[Record, Sample]
+
+
+class _Score(BaseModel):
+    """What is read of a line of scores; there may be more."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    sample: str
+    text: str
+    item_id: str
+    part: str
+    asked: str
+    scorer: str
+    version: str
+    direction: Literal["more", "less"]
+    range: Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
+    scores: dict[str, FiniteFloat | None]
 
 
 class Scoring:
@@ -33,24 +54,31 @@ class Scoring:
         #: The last record of each (sample, text, asked), which is the one that counts, and how many there are.
         self._last: dict[tuple[str, str, str], tuple[Record, int]] = {}
         for record in journal.records.values():
+            self._check(record)
             self._note(record)
 
-    def _note(self, record: Record) -> None:
+    def _check(self, record: Record) -> None:
         try:
-            place = (record["sample"], record["text"], record["asked"])
-            record["version"], record["scores"], record["part"], record["range"]
-        except (KeyError, TypeError) as e:
-            raise PluralError(f"{self.journal.path}: the line with key {record['key']!r} is no score") from e
+            _Score.model_validate(record)
+        except ValidationError as e:
+            first = e.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise PluralError(
+                f"{self.journal.path}: the line with key {record['key']!r} is no score: {where}: {first['msg']}"
+            ) from e
+
+    def _note(self, record: Record) -> None:
+        place = (record["sample"], record["text"], record["asked"])
         self._last[place] = (record, self._last.get(place, (record, 0))[1] + 1)
 
-    @property
+    @cached_property
     def asked(self) -> list[str]:
         """Names of what was asked for: scorer and options."""
         return [digest(s.model_dump(mode="json")) for s in self.specs]
 
-    def complete(self, pairs: Sequence[Pair]) -> bool:
-        """Return whether every sample has a score by every scorer asked for."""
-        return all((r["key"], _text_hash(r), a) in self._last for r, _ in pairs for a in self.asked)
+    def complete(self, records: Sequence[Record]) -> bool:
+        """Return whether every answer has a score by every scorer asked for."""
+        return all((r["key"], text, a) in self._last for r in records for text in [_text_hash(r)] for a in self.asked)
 
     def submit(self, pairs: Sequence[Pair]) -> None:
         """Score (record, sample) pairs in the background; an earlier failure is raised here."""
@@ -89,9 +117,9 @@ class Scoring:
                 for record in records:
                     self._note(record)
 
-    def scores_of(self, pairs: Sequence[Pair]) -> list[Record]:
-        """Return the last score record of every pair and scorer asked for."""
-        keys = [(r["key"], _text_hash(r), a) for r, _ in pairs for a in self.asked]
+    def scores_of(self, records: Sequence[Record]) -> list[Record]:
+        """Return the last score record of every answer and scorer asked for."""
+        keys = [(r["key"], text, a) for r in records for text in [_text_hash(r)] for a in self.asked]
         return [self._last[k][0] for k in keys if k in self._last]
 
 

@@ -80,10 +80,10 @@ def score_texts(loaded: LoadedTask, spec: ScorerSpec, pairs: Sequence[Pair], fol
     """
     scoring = Scoring([spec], folder.scores(loaded.name))
     try:
-        if not scoring.complete(pairs):
+        if not scoring.complete([r for r, _ in pairs]):
             print(f"lm-plural audit: scoring {len(pairs)} texts of {loaded.name}", file=sys.stderr)
             for begin in range(0, len(pairs), BATCH):
                 scoring.submit(pairs[begin : begin + BATCH])
     finally:
         scoring.finish()
-    return scoring.scores_of(pairs)
+    return scoring.scores_of([r for r, _ in pairs])

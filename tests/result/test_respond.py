@@ -65,7 +65,10 @@ def block(
     loaded = suite.load()
     requests = [Request(f"{d.id}/{n}", d, repeat=n) for d in loaded.docs(limit) for n in range(scores.shape[1])]
     journal = Journal(folder / "journal.jsonl")
-    journal.append({"key": r.key, "doc": {}, "filtered_resps": ["words"]} for r in requests)
+    journal.append(
+        {"key": r.key, "item_id": r.doc.id, "part": r.part, "doc": dict(r.doc.fields), "filtered_resps": ["words"]}
+        for r in requests
+    )
     journal.close()
     head = {"scorer": "profanity", "version": "1", "range": [0, 1], "direction": "more"}
     known = np.where(np.isnan(scores), None, scores)

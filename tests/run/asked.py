@@ -51,7 +51,8 @@ def answered(suite: Suite, journal: Path, answer: Answer, limit: Limit = None) -
 
 def _record(request: Request, answer: Sequence[float]) -> Record:
     logs = np.log(np.maximum(answer, 1e-9)).tolist()
-    return {"key": request.key, "doc": dict(request.doc.fields), "filtered_resps": [logs]}
+    named = {"key": request.key, "item_id": request.doc.id, "part": request.part, "doc": dict(request.doc.fields)}
+    return {**named, "filtered_resps": [logs]}
 
 
 def peak(level: float, share: float = 1.0) -> list[float]:
