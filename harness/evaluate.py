@@ -43,6 +43,7 @@ class Settings:
     predict_only : bool
         Neither scores nor results.
     trust_remote_code : bool
+        Whether models and scorers may run code of their own.
     include_path : tuple of str
         Kept in ``run.json``, so that ``score`` finds the tasks again.
     options : Options
@@ -107,7 +108,7 @@ def evaluate(
         for work in works:
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
-        scorings = {} if settings.predict_only else _open_scorings(works, folder, stack)
+        scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack)
         if any(work.missing for work in works):
             sizes = folder.sizes()
             lm = load_model(
@@ -161,7 +162,7 @@ def rescore(
                     f"{work.journal.path}: {len(work.missing)} of {len(work.requests)} answers are missing: "
                     "the run is not finished, or the task asks something else now; run it again"
                 )
-        scorings = _open_scorings(works, folder, stack, again=True)
+        scorings = _open_scorings(works, folder, settings, stack, again=True)
         return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
 
 
@@ -199,7 +200,7 @@ def _remember(folder: RunFolder, works: Sequence[Work], spec: ModelSpec, setting
 
 
 def _open_scorings(
-    works: Sequence[Work], folder: RunFolder, stack: ExitStack, *, again: bool = False
+    works: Sequence[Work], folder: RunFolder, settings: Settings, stack: ExitStack, *, again: bool = False
 ) -> dict[str, Scoring]:
     """Return the scoring of each respond task, busy with what can be scored already.
 
@@ -212,7 +213,11 @@ def _open_scorings(
     for work in works:
         if work.loaded.task.mode != "respond":
             continue
-        scoring = out[work.loaded.name] = Scoring(work.loaded.task.scorers, folder.scores(work.loaded.name))
+        scoring = out[work.loaded.name] = Scoring(
+            work.loaded.task.scorers,
+            folder.scores(work.loaded.name),
+            trust_remote_code=settings.trust_remote_code,
+        )
         stack.callback(scoring.finish)
         references, answers = _references(work), work.answers()
         if again or work.missing or not scoring.complete([*(r for r, _ in references), *answers]):

@@ -3,6 +3,9 @@
 A scorer turns responses into numbers on one or more dimensions. It is made by a *factory function* found through
 the entry point group ``lm_plural.scorers``; the factory's keyword arguments are its options, checked against
 their annotations, so that a task YAML can say ``{name: detoxify, variant: unbiased}``.
+
+A factory that can run code which its options name (a script, code from a hub) declares ``trust_remote_code: bool =
+False`` and refuses to while it is false. It is no option: only the command line can make it true.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ import numpy.typing as npt
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 
 GROUP = "lm_plural.scorers"
+
+#: Keyword of factories that can run code their options name.
+TRUST = "trust_remote_code"
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -117,6 +123,8 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     parameters = inspect.signature(scorer_factory(name), eval_str=True).parameters
     checked: dict[str, Any] = {}
     for key, value in options.items():
+        if key == TRUST:
+            raise UsageError(f"scorer {name!r}: {TRUST} is no option; only --{TRUST} on the command line turns it on")
         if key not in parameters:
             raise UsageError(f"scorer {name!r} has no option {key!r}{did_you_mean(key, parameters)}")
         try:
@@ -129,11 +137,25 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def make_scorer(name: str, options: Mapping[str, Any] | None = None) -> Scorer:
-    """Make the scorer `name` with `options`; weights are loaded here, once."""
+def runs_code(name: str) -> bool:
+    """Return whether the scorer `name` runs code that its options name, where it is allowed to."""
+    return TRUST in inspect.signature(scorer_factory(name)).parameters
+
+
+def make_scorer(name: str, options: Mapping[str, Any] | None = None, *, trust_remote_code: bool = False) -> Scorer:
+    """Make the scorer `name` with `options`; weights are loaded here, once.
+
+    Parameters
+    ----------
+    name : str
+    options : mapping, optional
+    trust_remote_code : bool
+        Whether the user allowed it to run code that the options name.
+    """
     checked = check_options(name, options or {})
+    trust = {TRUST: trust_remote_code} if runs_code(name) else {}
     try:
-        scorer = scorer_factory(name)(**checked)
+        scorer = scorer_factory(name)(**checked, **trust)
     except PluralError:
         raise
     except (Exception, SystemExit) as e:

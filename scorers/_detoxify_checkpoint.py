@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +50,26 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise PluralError(f"{path}: no such detoxify checkpoint")
     try:
-        # Not weights_only: they carry a training config beside the tensors, and the library reads them so.
-        loaded = torch.load(path, map_location="cpu", weights_only=False)
+        # Unlike the library, which lets a checkpoint run code: the published ones hold tensors and a plain config.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a pickle's protocol: it is read or refused
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as e:  # bytes that are no pickle can raise anything
+        if found := re.search(r"GLOBAL (\S+)", str(e)):
+            raise PluralError(
+                f"{path}: refused: it holds {found[1]}, which is code and not weights; for another model save its "
+                "weights as safetensors (save_pretrained) and use the scorer hf_classifier"
+            ) from e
         raise PluralError(f"{path}: not a detoxify checkpoint: {type(e).__name__}") from e
     if not isinstance(loaded, dict) or not {"config", "state_dict"} <= loaded.keys():
         raise PluralError(f"{path}: not a detoxify checkpoint: it lacks 'config' or 'state_dict'")
     return loaded
+
+
+def _tokenizers(network: str) -> list[str]:
+    """Return the classes of transformers that a network's tokenizer may be of: a checkpoint must not name others."""
+    family = network.removesuffix("ForSequenceClassification")
+    return [f"{family}Tokenizer", f"{family}TokenizerFast"]
 
 
 def classes_of(path: Path, config: Any, variant: str) -> tuple[str, ...]:
@@ -69,6 +84,8 @@ def classes_of(path: Path, config: Any, variant: str) -> tuple[str, ...]:
         fits = [repr(name) for name, held in VARIANTS.items() if held == found]
         hint = f"; say variant: {fits[0]}" if fits else ""
         raise UsageError(f"{path}: {found[0]} with {found[1]} classes is not detoxify:{variant}{hint}")
+    if (name := arch["tokenizer_name"]) not in (fitting := _tokenizers(found[0])):
+        raise PluralError(f"{path}: not a detoxify checkpoint: tokenizer {name!r}; expected {fitting[0]}")
     return classes
 
 

@@ -27,7 +27,7 @@ def detoxify(
 ) -> TextScorer:
     """Make a Detoxify scorer.
 
-    A checkpoint is a pickle, and reading one can run code: use only files you trust.
+    Only tensors and plain values are read from a checkpoint: one that would run code is refused.
 
     Parameters
     ----------

@@ -24,10 +24,11 @@ def evaluate(
     options: dict[str, Any] | None = None,
     range: tuple[float, float] = (0.0, 1.0),
     direction: Literal["more", "less"] = "more",
+    trust_remote_code: bool = False,
 ) -> TextScorer:
-    """Make a scorer of a measurement of the evaluate library, tried once on three short texts.
+    """Make a scorer of a measurement of the evaluate library, tried once on three short texts (runs its script).
 
-    Loading a measurement runs its script, also one that comes from the Hub: use only those you trust.
+    A measurement is a script, also one that comes from the Hub: use only those you trust.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ def evaluate(
         Least and greatest number it can give.
     direction : {"more", "less"}
         Whether a higher number means more or less of the dimension.
+    trust_remote_code : bool
+        Whether the user allowed the script to run.
 
     Returns
     -------
@@ -56,8 +59,13 @@ def evaluate(
         If the measurement cannot be loaded, fails, or gives one number for all texts; while scoring, if a
         number lies outside `range`.
     UsageError
-        If `key` is not one of its results, or is needed and not given.
+        If the script is not allowed to run; if `key` is not one of its results, or is needed and not given.
     """
+    if not trust_remote_code:
+        raise UsageError(
+            f"scorer 'evaluate' runs the script of measurement {measurement!r}; "
+            "where you trust it, allow that on the command line: --trust_remote_code"
+        )
     module = _load(measurement)
     argument = _argument(measurement, module)
     low, high = range

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -117,6 +118,8 @@ def _load(model: str, revision: str) -> tuple[Any, Any]:
             output_loading_info=True,
         )
         tokenizer = AutoTokenizer.from_pretrained(model, revision=revision, trust_remote_code=False)
+    except pickle.UnpicklingError as e:
+        raise PluralError(f"hf_classifier: {model!r}: its weights are a pickle that holds code; use safetensors") from e
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as e:
         raise PluralError(f"hf_classifier: cannot load {model!r}: {first_line(e)}") from e
     if report["missing_keys"]:

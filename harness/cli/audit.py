@@ -14,6 +14,7 @@ from lm_plural.harness.cli.options import (
     add_axes,
     add_include_path,
     add_tasks,
+    add_trust,
     parse_axes,
     parse_limit,
     parse_seed,
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add = parser.add_argument
     add("--scorer", required=True, metavar="NAME[:K=V,...]", help="registered name and options (lm-plural ls scorers)")
+    add_trust(parser)
     add_tasks(parser, "names, tags, globs or YAML files")
     add_include_path(parser)
     add("--limit", "-L", type=parse_limit, metavar="N", help="first N texts of each task, or a share below 1")
@@ -83,7 +85,7 @@ def execute(args: argparse.Namespace) -> int:
     questions = _questions(args, tasks)
     folder = _folder(args.output_path, spec)
     with folder.locked():
-        blocks = {t.name: _audited(t, spec, questions[t.name], args.limit, folder) for t in tasks}
+        blocks = {t.name: _audited(args, t, spec, questions[t.name], folder) for t in tasks}
         content = build_audit(spec, tasks, blocks)
         path, new = save_results(folder, content, started)
     print(render_audit(content))
@@ -176,9 +178,12 @@ def _folder(output_path: Path, spec: ScorerSpec) -> Any:
     return RunFolder(output_path / f"{slug}-{digest(spec.model_dump(mode='json'))[:8]}")
 
 
-def _audited(task: LoadedTask, spec: ScorerSpec, question: Question, limit: Any, folder: Any) -> dict[str, Any]:
+def _audited(
+    args: argparse.Namespace, task: LoadedTask, spec: ScorerSpec, question: Question, folder: Any
+) -> dict[str, Any]:
     from lm_plural.harness.result.audit_task import audit_task
     from lm_plural.harness.run.texts import score_texts, text_pairs
 
-    records = score_texts(task, spec, text_pairs(task, question.field, limit), folder)
+    pairs = text_pairs(task, question.field, args.limit)
+    records = score_texts(task, spec, pairs, folder, trust_remote_code=args.trust_remote_code)
     return audit_task(task, records, question)

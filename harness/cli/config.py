@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.cli.options import Words
 from lm_plural.harness.errors import UsageError
+
+#: What no file can turn on, under this or any other option.
+TRUST = "trust_remote_code"
 
 
 def given(parser: argparse.ArgumentParser, words: Sequence[str]) -> set[str]:
@@ -28,7 +32,8 @@ def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path
     Raises
     ------
     UsageError
-        For a key that is no option of the verb (with a suggestion), or a value the option refuses.
+        For a key that is no option of the verb (with a suggestion), or a value the option refuses; for a permission to
+        run code, which a file cannot give.
     """
     from lm_plural.harness.errors import did_you_mean
     from lm_plural.harness.task.yamlfile import load_yaml
@@ -36,6 +41,8 @@ def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path
     document = load_yaml(path)
     actions = {a.dest: a for a in parser._actions if a.option_strings and a.dest not in ("help", "config")}
     for key, value in document.data.items():
+        if TRUST in (key, *_names(value)):
+            raise UsageError(document.at((key,), f"only --{TRUST} on the command line can allow code to run"))
         if key not in actions:
             raise UsageError(document.at((key,), f"unknown key {key!r}{did_you_mean(str(key), actions)}"))
         try:
@@ -45,6 +52,15 @@ def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path
             raise UsageError(document.at((key,), str(e).removeprefix("argument "))) from e
         if words and key not in args.given:
             setattr(args, key, getattr(parsed, key))
+
+
+def _names(value: Any) -> list[str]:
+    """Return the names of arguments in a value, which may be a mapping, a text ``k=v,k=v`` or a list of these."""
+    if isinstance(value, dict):
+        return [name for k, v in value.items() for name in (str(k), *_names(v))]
+    if isinstance(value, list):
+        return [name for v in value for name in _names(v)]
+    return re.findall(r"\w+", value) if isinstance(value, str) else []
 
 
 def _as_words(action: argparse.Action, value: Any) -> list[str]:

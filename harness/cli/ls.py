@@ -137,14 +137,14 @@ def _groups(dataset: Dataset) -> list[tuple[str, str, int | None]]:
 def _scorers(_index: Index) -> list[dict[str, Any]]:
     import inspect
 
-    from lm_plural.harness.scoring import scorer_entry_points, scorer_factory
+    from lm_plural.harness.scoring import TRUST, scorer_entry_points, scorer_factory
 
     rows = []
     for name in sorted(scorer_entry_points()):
         try:
             factory = scorer_factory(name)
             summary = (inspect.getdoc(factory) or "").split("\n")[0]
-            options = ", ".join(inspect.signature(factory).parameters)
+            options = ", ".join(p for p in inspect.signature(factory).parameters if p != TRUST)
         except PluralError as e:
             summary, options = f"cannot be used: {e}", ""
         rows.append({"scorer": name, "what": summary, "options": options})

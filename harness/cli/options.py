@@ -27,6 +27,12 @@ def add_tasks(parser: Any, text: str) -> None:
     parser.add_argument("--tasks", "-t", nargs="+", action=Words, default=None, metavar="TASK", help=text)
 
 
+def add_trust(parser: Any) -> None:
+    """Add ``--trust_remote_code``."""
+    text = "let models and scorers run code that comes with them (a model's own, an evaluate script); never from a file"
+    parser.add_argument("--trust_remote_code", action="store_true", help=text)
+
+
 def add_axes(parser: Any) -> None:
     """Add ``--axes``."""
     text = "axes instead of the tasks'; gender*race for cells"

@@ -14,6 +14,7 @@ from lm_plural.harness.cli.options import (
     add_include_path,
     add_inference,
     add_tasks,
+    add_trust,
     inference_options,
     parse_axes,
     parse_batch_size,
@@ -56,7 +57,7 @@ def _add_model(group: Any) -> None:
     add("--apply_chat_template", **truth, metavar="true|false", help=template)
     add("--system_instruction", metavar="TEXT", help="system prompt")
     add("--seed", type=parse_seed, default=1234, metavar="N", help="seed of sampled responses (default 1234)")
-    add("--trust_remote_code", action="store_true", help="let Hub models run their own code")
+    add_trust(group)
 
 
 def _add_tasks(group: Any) -> None:

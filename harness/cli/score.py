@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.options import add_axes, add_inference, add_tasks, inference_options, parse_axes
+from lm_plural.harness.cli.options import add_axes, add_inference, add_tasks, add_trust, inference_options, parse_axes
 
 if TYPE_CHECKING:
     from lm_plural.harness.task.load import Limit, LoadedTask
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tasks(parser, "of the run's tasks (default all)")
     add_axes(parser)
     add_inference(parser)
+    add_trust(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -44,7 +45,9 @@ def execute(args: argparse.Namespace) -> int:
             raise UsageError(f"{args.run}: no task {name!r} in this run{did_you_mean(name, run['tasks'])}")
     chosen = {n: run["tasks"][n] for n in args.tasks or run["tasks"]}
     tasks = [_task(t) for t in chosen.values()]
-    settings = Settings(axes=parse_axes(args.axes), options=inference_options(args))
+    settings = Settings(
+        axes=parse_axes(args.axes), options=inference_options(args), trust_remote_code=args.trust_remote_code
+    )
     report(rescore(tasks, folder, ModelSpec.stored(run), settings, started))
     return 0
 

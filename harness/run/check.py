@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from lm_plural.harness.ratings.coarsen import to_three
 from lm_plural.harness.ratings.table import axis_name
 from lm_plural.harness.run.check_shares import axes_of_shares, share_findings
 from lm_plural.harness.run.steer import steer_findings
-from lm_plural.harness.scoring import check_options
+from lm_plural.harness.scoring import TRUST, check_options, runs_code
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.find import MissingFileError
 from lm_plural.harness.task.index import RECIPE, Index
@@ -64,7 +65,7 @@ def check_task(document: Document, index: Index) -> Report:
         return Report([str(e)])
     missing, wrong = check_files(loaded.dataset)
     findings = missing + wrong or _readable(loaded)
-    notes = [] if findings else [f"{loaded.name}: {note}" for note in loaded.notes]
+    notes = [*([] if findings else [f"{loaded.name}: {note}" for note in loaded.notes]), *_code(loaded)]
     findings += share_findings(loaded)
     fitting = CHECKS_OF_SHARES if loaded.by_shares else CHECKS
     findings += [f for check in (ALWAYS if findings else fitting) for f in check(loaded)]
@@ -194,6 +195,16 @@ def _scorers(loaded: LoadedTask) -> Iterator[str]:
             check_options(spec.name, spec.options)
         except PluralError as e:
             yield loaded.document.at(("scorers", n), str(e))
+
+
+def _code(loaded: LoadedTask) -> Iterator[str]:
+    """Yield a note for each scorer that runs code the task names."""
+    for n, spec in enumerate(loaded.task.scorers):
+        with suppress(PluralError):
+            if runs_code(spec.name):
+                options = ", ".join(f"{k}={v!r}" for k, v in spec.options.items())
+                message = f"runs code: scorer {spec.name!r} ({options}); refused without --{TRUST} on the command line"
+                yield loaded.document.at(("scorers", n), message)
 
 
 Check = Callable[[LoadedTask], Iterator[str]]

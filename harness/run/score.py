@@ -45,9 +45,10 @@ class Scoring:
     the version made, so that one result never mixes two.
     """
 
-    def __init__(self, specs: Sequence[ScorerSpec], journal: Journal) -> None:
+    def __init__(self, specs: Sequence[ScorerSpec], journal: Journal, *, trust_remote_code: bool = False) -> None:
         self.specs = specs
         self.journal = journal
+        self.trust_remote_code = trust_remote_code
         self._scorers: list[tuple[str, Scorer]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._pending: list[Future[None]] = []
@@ -83,7 +84,7 @@ class Scoring:
     def submit(self, pairs: Sequence[Pair]) -> None:
         """Score (record, sample) pairs in the background; an earlier failure is raised here."""
         if not self._scorers:
-            self._scorers = make_scorers(self.specs, self.asked)
+            self._scorers = make_scorers(self.specs, self.asked, trust_remote_code=self.trust_remote_code)
         for future in [f for f in self._pending if f.done()]:
             future.result()
             self._pending.remove(future)
@@ -140,7 +141,9 @@ def _score_record(key: str, record: Record, asked: str, info: ScorerInfo, values
     }
 
 
-def make_scorers(specs: Sequence[ScorerSpec], asked: Sequence[str]) -> list[tuple[str, Scorer]]:
+def make_scorers(
+    specs: Sequence[ScorerSpec], asked: Sequence[str], *, trust_remote_code: bool = False
+) -> list[tuple[str, Scorer]]:
     """Make the scorers of a task.
 
     Raises
@@ -148,7 +151,10 @@ def make_scorers(specs: Sequence[ScorerSpec], asked: Sequence[str]) -> list[tupl
     UsageError
         If two have the same name, so that their results could not be told apart.
     """
-    made = [(a, make_scorer(s.name, s.options)) for a, s in zip(asked, specs, strict=True)]
+    made = [
+        (a, make_scorer(s.name, s.options, trust_remote_code=trust_remote_code))
+        for a, s in zip(asked, specs, strict=True)
+    ]
     names = [s.info.name for _, s in made]
     if twice := [n for n in names if names.count(n) > 1]:
         raise UsageError(f"scorer {twice[0]!r} is asked for twice in one task")

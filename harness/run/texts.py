@@ -70,7 +70,14 @@ def _prompt(loaded: LoadedTask, row: dict[str, str | None], field: str) -> str:
     return row.get(PROMPT) or "" if field != PROMPT else ""
 
 
-def score_texts(loaded: LoadedTask, spec: ScorerSpec, pairs: Sequence[Pair], folder: RunFolder) -> list[Record]:
+def score_texts(
+    loaded: LoadedTask,
+    spec: ScorerSpec,
+    pairs: Sequence[Pair],
+    folder: RunFolder,
+    *,
+    trust_remote_code: bool = False,
+) -> list[Record]:
     """Score texts and return the score of each; those the journal knows are not scored again.
 
     Raises
@@ -78,7 +85,7 @@ def score_texts(loaded: LoadedTask, spec: ScorerSpec, pairs: Sequence[Pair], fol
     PluralError
         If the scorer cannot be made or fails; what was scored before stays.
     """
-    scoring = Scoring([spec], folder.scores(loaded.name))
+    scoring = Scoring([spec], folder.scores(loaded.name), trust_remote_code=trust_remote_code)
     try:
         if not scoring.complete([r for r, _ in pairs]):
             print(f"lm-plural audit: scoring {len(pairs)} texts of {loaded.name}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -108,6 +109,19 @@ OWN = {
 }
 
 
+#: Generation arguments that name code to run, where a request goes or with which key: not for a task to say.
+COMMANDS = re.compile(r"trust_remote_code|^custom_|logits?_processor|url|api_|header|proxy|token$|key$|secret|auth")
+
+
+def _commands(value: Any) -> list[str]:
+    """Return the names of such arguments, nested ones too."""
+    if isinstance(value, list):
+        return [name for v in value for name in _commands(v)]
+    if not isinstance(value, dict):
+        return []
+    return [name for k, v in value.items() for name in ([str(k)] if COMMANDS.search(str(k)) else _commands(v))]
+
+
 class Task(Strict):
     """One task; key names are lm-eval's where the meaning is the same."""
 
@@ -159,6 +173,9 @@ class Task(Strict):
             misfits.append((("mode",), "a respond task needs scorers"))
         if self.mode == "respond" and self.k is not None and self.k > self.repeats:
             misfits.append((("k",), f"{self.k} needs at least as many repeats, found {self.repeats}"))
+        for name in _commands(self.generation_kwargs):
+            only = f"{name!r} is not for a task to say; --gen_kwargs on the command line may"
+            misfits.append((("generation_kwargs", name), only))
         misfits += self._copies()
         if self.steer and self.reference != "all":
             misfits.append(

@@ -82,7 +82,7 @@ def test_a_flag_wins_over_the_config_even_with_the_default_value(configured, con
         ({"seed": None}, "seed", 1234),
         ({"apply_chat_template": True}, "apply_chat_template", True),
         ({"apply_chat_template": False}, "apply_chat_template", False),
-        ({"trust_remote_code": True}, "trust_remote_code", True),
+        ({"predict_only": True}, "predict_only", True),
         ({"predict_only": False}, "predict_only", False),
         ({"system_instruction": "--be kind\nalways"}, "system_instruction", "--be kind\nalways"),
         ({"tasks": []}, "tasks", None),

@@ -46,14 +46,14 @@ def test_the_built_in_scorers_are_registered():
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
 def test_contract(name, options, samples, answered):
-    scorer = make_scorer(name, options[name])
+    scorer = make_scorer(name, options[name], trust_remote_code=name == "evaluate")
     info = scorer.info
     assert isinstance(scorer, Scorer)
     assert info.name.split(":")[0] == name
     assert "toxicity" in info.dimensions
     assert info.direction in ("more", "less")
     assert info.device
-    assert info.version == make_scorer(name, options[name]).info.version
+    assert info.version == make_scorer(name, options[name], trust_remote_code=True).info.version
     scores = scorer.score(samples)
     assert scores.shape == (len(samples), len(info.dimensions))
     assert scores.dtype == np.float64
@@ -70,6 +70,12 @@ def test_contract(name, options, samples, answered):
         ("profanity", {"threshold": 0.5}, "has no option 'threshold'"),
         ("hf_classifier", {"model": "m"}, "needs the option 'labels'"),
         ("evaluate", {"measurement": "m", "dimension": "d", "range": [0]}, "option range"),
+        (
+            "evaluate",
+            {"measurement": "m", "dimension": "d", "trust_remote_code": True},
+            "only --trust_remote_code on the",
+        ),
+        ("profanity", {"trust_remote_code": False}, "only --trust_remote_code on the command line"),
     ],
 )
 def test_wrong_options_are_refused(name, given, message):

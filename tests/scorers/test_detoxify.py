@@ -1,3 +1,6 @@
+import os
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +73,40 @@ def test_missing_and_wrong_checkpoints(tmp_path, make_checkpoint):
         with pytest.raises(PluralError, match=message) as caught:
             make((path, base))
         assert "\n" not in str(caught.value)
+
+
+class Command:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, ran):
+        self.ran = ran
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.ran}",)
+
+
+@pytest.mark.parametrize("where", ["config", "state_dict", "more", "plain pickle"])
+def test_a_checkpoint_that_would_run_code_is_refused(where, make_checkpoint, tmp_path):
+    path, base = make_checkpoint("original")
+    ran, loaded = tmp_path / "ran", torch.load(path)
+    if where == "plain pickle":
+        path.write_bytes(pickle.dumps(Command(ran), protocol=2))
+    else:
+        loaded[where] = {**loaded.get(where, {}), "x": Command(ran)}
+        torch.save(loaded, path)
+    with pytest.raises(PluralError, match=r"refused: it holds posix\.system, .* safetensors .*hf_classifier") as caught:
+        make((path, base))
+    assert "\n" not in str(caught.value)
+    assert not ran.exists()
+
+
+def test_a_checkpoint_names_no_other_class_of_transformers(make_checkpoint):
+    path, base = make_checkpoint("original")
+    loaded = torch.load(path)
+    loaded["config"]["arch"]["args"]["tokenizer_name"] = "AutoModel"
+    torch.save(loaded, path)
+    with pytest.raises(PluralError, match="tokenizer 'AutoModel'; expected BertTokenizer"):
+        make((path, base))
 
 
 @pytest.mark.parametrize("change", ["config", "missing", "shape"])

@@ -1,10 +1,13 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.scoring import Sample, Scorer
-from lm_plural.scorers.evaluate import evaluate
+from lm_plural.scorers.evaluate import evaluate as untrusted
 
+evaluate = partial(untrusted, trust_remote_code=True)
 SCRIPT = """
 import datasets
 import evaluate
@@ -32,6 +35,15 @@ def write(tmp_path):
         return str(path)
 
     return write
+
+
+def test_a_script_runs_only_where_it_is_allowed_to(write, tmp_path):
+    ran = tmp_path / "ran"
+    path = write(f"__import__('pathlib').Path({str(ran)!r}).touch()")
+    for name in (path, "toxicity", "owner/toxicity"):
+        with pytest.raises(UsageError, match=r"runs the script of measurement .* --trust_remote_code"):
+            untrusted(measurement=name, dimension="d")
+    assert not ran.exists()
 
 
 WORDS = "'words': [len(t.split()) / per for t in data]"

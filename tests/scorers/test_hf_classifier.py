@@ -1,3 +1,7 @@
+import json
+import os
+from contextlib import suppress
+
 import numpy as np
 import pytest
 import torch
@@ -122,3 +126,35 @@ def test_models_that_cannot_be_used(tmp_path, headless):
     assert "\n" not in str(caught.value)
     with pytest.raises(PluralError, match=r"not a trained sequence classifier: it lacks classifier\.bias"):
         make(headless, {"LABEL_1": "toxicity"})
+
+
+class Command:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, ran):
+        self.ran = ran
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.ran}",)
+
+
+def test_pickled_weights_run_no_code(make_classifier, tmp_path):
+    folder, ran = make_classifier("fine", "rude"), tmp_path / "ran"
+    (folder / "model.safetensors").unlink()
+    torch.save({"classifier.weight": Command(ran)}, folder / "pytorch_model.bin")
+    with pytest.raises(PluralError, match="a pickle that holds code; use safetensors") as caught:
+        make(folder, {"rude": "toxicity"})
+    assert "\n" not in str(caught.value)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_code_in_the_repository_is_not_run(file, make_classifier, tmp_path):
+    folder, ran = make_classifier("fine", "rude"), tmp_path / "ran"
+    (folder / "code.py").write_text(f"import pathlib\npathlib.Path({str(ran)!r}).touch()\n")
+    known = json.loads((folder / file).read_text())
+    names = {"AutoConfig": "code.C", "AutoModelForSequenceClassification": "code.M", "AutoTokenizer": ["code.T", None]}
+    (folder / file).write_text(json.dumps(known | {"auto_map": names, "model_type": "unknown", "tokenizer_class": "T"}))
+    with suppress(PluralError):  # a tokenizer is read without its code where that is possible
+        make(folder, {"rude": "toxicity"})
+    assert not ran.exists()
