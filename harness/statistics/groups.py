@@ -233,7 +233,7 @@ def _with_rps(found: GroupStatistics) -> GroupStatistics:
     load = kron(csr_array(np.vstack([np.eye(s), both])), eye_array(g), format="csr")
     c = found.covariance
     as_pair = slice(pair * g, (pair + 1) * g)
-    items, raters, same, own = (load @ (load @ m.T).T if m.size else m for m in (c.items, c.raters, c.same, c.own))
+    items, raters, same, own = ((load @ (load @ m).T).T if m.size else m for m in (c.items, c.raters, c.same, c.own))
     pool, n_items, n_raters = (np.concatenate([x, x[as_pair]]) for x in (c.pool, c.n_items, c.n_raters))
     cov = Covariance(items, raters, same, pool.astype(np.int64), n_items, n_raters, own)
     return GroupStatistics(
