@@ -16,6 +16,8 @@ from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.ratings.scale import Scale
 
 UNDECLARED = "undeclared"
+#: Groups of an axis, above which it is refused: an id of raters says nothing of them.
+MOST_GROUPS = 10_000
 
 #: An axis, or several axes whose cells are the groups (intersectional).
 Axis = str | tuple[str, ...]
@@ -94,7 +96,7 @@ class RatingTable:
         Raises
         ------
         UsageError
-            If an axis does not exist (with a suggestion), or stands twice in one intersection.
+            If an axis does not exist (with a suggestion), stands twice in one intersection, or has too many groups.
         """
         names: Sequence[str] = (axis,) if isinstance(axis, str) else axis
         if not names:
@@ -110,6 +112,11 @@ class RatingTable:
         if (twice := cells.filter(pl.col("cell").is_duplicated())).height:
             raise UsageError(
                 f"two cells of {axis_name(axis)!r} would both be called {twice['cell'][0]!r}: rename a level"
+            )
+        if cells.height > MOST_GROUPS:
+            raise UsageError(
+                f"axis {axis_name(axis)!r} has {cells.height:,} groups; expected at most {MOST_GROUPS:,}: "
+                "an id of raters is no axis"
             )
         return frame.select("rater_id", group=pl.concat_str(names, separator=" & "))
 

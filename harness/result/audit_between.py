@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lm_plural.harness.result.audit_group import AUC, DEFAULT, DISATTENUATED, HARMFUL, MATCHED, Grouped
-from lm_plural.harness.result.between import MOST_GROUPS
+from lm_plural.harness.result.between import by_pairs
 from lm_plural.harness.result.cells import LEVEL
 from lm_plural.harness.result.contrast import Written
 from lm_plural.harness.statistics.auc import auc_part
@@ -34,7 +34,8 @@ def between(axis: str, grouped: Grouped) -> dict[str, Any]:
     computed = np.flatnonzero(grouped.n_raters >= o.min_raters)
     if o.inference == "none" or len(computed) < 1 or len(grouped.names) < 2:
         return {"notes": [], "contrasts": [], "mdg": {}, "worse": []}
-    few = len(computed) <= MOST_GROUPS
+    coded = grouped.material.frame.coded
+    few = by_pairs(len(computed), coded.n_items, coded.n_levels)
     kinds: tuple[Kind, ...] = ("pairs", "rest") if few else ("rest",)
     written = [Written(_families(axis, grouped, computed, kind), grouped.names, o, {}, kind) for kind in kinds]
     found = [replace(w, families={s: f for s, f in w.families.items() if s in NAMED}).detectable() for w in written]

@@ -35,6 +35,26 @@ FEWEST_COMMON = 30
 MOST_TESTS = 100
 #: Groups of an axis, above which there are too many pairs to look at.
 MOST_GROUPS = 40
+#: Groups of an axis, all and those with enough raters, and cells (items x groups x levels), above which its groups are
+#: described one by one and not compared: what they have in common would not fit into memory, or take hours.
+MOST_TOGETHER, MOST_COMPARED, MOST_CELLS = 1_000, 200, 25_000_000
+
+
+def by_pairs(groups: int, items: int, levels: int) -> bool:
+    """Return whether this many groups are few enough to be compared pair by pair on this many items."""
+    return groups <= MOST_GROUPS and items * levels * groups * (groups - 1) <= 2 * MOST_CELLS
+
+
+def too_large(groups: int, computed: int, items: int, levels: int) -> str | None:
+    """Return why the groups of an axis are not compared, of which `computed` have enough raters."""
+    cells = items * groups * levels
+    if groups > MOST_TOGETHER:
+        return f"{groups:,} groups, at most {MOST_TOGETHER:,} are compared"
+    if computed > MOST_COMPARED:
+        return f"{computed:,} groups with enough raters, at most {MOST_COMPARED:,} are compared"
+    if groups > 1 and cells > MOST_CELLS:
+        return f"{items:,} items x {groups:,} groups x {levels} levels, at most {MOST_CELLS:,} in all are compared"
+    return None
 
 
 @dataclass(frozen=True)
@@ -81,7 +101,8 @@ class Axis:
     @property
     def by_pairs(self) -> bool:
         """Whether groups are few enough to be compared pair by pair."""
-        return len(self.computed) <= MOST_GROUPS
+        items, _, levels = self.counts.shape
+        return by_pairs(len(self.computed), items, levels)
 
     def between(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return the rows of contrasts, and the other blocks of the axis."""

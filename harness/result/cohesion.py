@@ -85,7 +85,8 @@ def cohesion(
     if coded is None or options.inference == "none":
         return {}
     rng = generator(options.seed, axis, "cohesion")
-    n = affordable(options.permutations, len(np.unique(members.rater)), len(coded.rater))
+    size = len(coded.rater) + coded.n_items * members.n_groups
+    n = affordable(options.permutations, len(np.unique(members.rater)), size)
     found = cohesion_test(coded, members, rng, n_permutations=n, strata=strata)
     numbers = {
         "xrr": found.xrr,

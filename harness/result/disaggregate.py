@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.table import Axis as AxisKey
 from lm_plural.harness.ratings.table import RatingTable, axis_name
 from lm_plural.harness.result import flags, reports
-from lm_plural.harness.result.between import Axis
+from lm_plural.harness.result.between import MOST_CELLS, MOST_COMPARED, Axis, too_large
 from lm_plural.harness.result.disaggregated import AxisResult, Disaggregated
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.group import Group, Number, describe
@@ -76,6 +77,7 @@ def disaggregate(
     q = None if predictions is None else frame.align(predictions, options, notes)
     job = _Job(frame, options, q, refused, frame.user_weights(options, notes), frame.strata(table, options))
     overall = job.groups(everyone, ["all"], balanced)[0][0]
+    notes += job.too_large(groupings)
     results = {name: job.axis(name, members, names) for name, (members, names) in groupings.items()}
     return Disaggregated(frame.scale, overall, results, options, tuple(notes))
 
@@ -96,8 +98,22 @@ class _Job:
         """The model's q, unless it is refused."""
         return None if self.refused else self.q
 
+    def too_large(self, groupings: Mapping[str, tuple[Membership, Sequence[str]]]) -> list[str]:
+        """Return a line for every axis whose groups are not compared because there are too many."""
+        why = {name: self._too_large(*grouping) for name, grouping in groupings.items()}
+        return [f"groups of {name} are not compared: {reason}" for name, reason in why.items() if reason]
+
+    def _too_large(self, members: Membership, names: Sequence[str]) -> str | None:
+        computed = int((self._sizes(members) >= self.options.min_raters).sum())
+        return too_large(len(names), computed, self.frame.coded.n_items, self.frame.coded.n_levels)
+
+    def _sizes(self, members: Membership) -> Ints:
+        return members.sizes(np.unique(self.frame.coded.rater))
+
     def axis(self, name: str, members: Membership, names: Sequence[str]) -> AxisResult:
         """Return one axis with what is between its groups."""
+        if self._too_large(members, names):
+            return AxisResult({g: v for part in self._parts(members, names) for g, v in part.items()})
         groups, statistics, counts = self.groups(members, names)
         by_name = dict(zip(names, groups, strict=True))
         if statistics is None or self.options.inference == "none":
@@ -109,15 +125,36 @@ class _Job:
             cohesion["alpha"] = by_name[group].to_dict()["alpha"]
         return AxisResult(by_name, contrasts, between)
 
+    def _parts(self, members: Membership, names: Sequence[str]) -> Iterator[dict[str, Group]]:
+        """Describe groups a few at a time, on the items and with the raters they have."""
+        coded = self.frame.coded
+        some = min(MOST_COMPARED, max(1, MOST_CELLS // (4 * coded.n_items * coded.n_levels)))
+        order = np.argsort(members.group, kind="stable")
+        ends = np.searchsorted(members.group[order], np.arange(len(names) + some, step=some))
+        for part, (begin, end) in enumerate(pairwise(ends)):
+            mine, first = order[begin:end], part * some
+            frame, items, raters = self.frame.of_raters(members.rater[mine])
+            known = names[first : first + some]
+            inside = Membership(np.searchsorted(raters, members.rater[mine]), members.group[mine] - first, len(known))
+            user = None if self.user is None else self.user[items]
+            job = replace(self, frame=frame, q=None if self.q is None else self.q[items], user=user, strata=None)
+            yield dict(zip(known, job.groups(inside, known, together=False)[0], strict=True))
+
     def groups(
-        self, members: Membership, names: Sequence[str], balanced: Membership | None = None
+        self,
+        members: Membership,
+        names: Sequence[str],
+        balanced: Membership | None = None,
+        *,
+        together: bool = True,
     ) -> tuple[list[Group], GroupStatistics | None, npt.NDArray[Any]]:
         """Describe groups, and return their counts on compared items.
 
-        `balanced` is over whose groups ``group_balanced`` takes its mean, default each its own.
+        `balanced` is over whose groups ``group_balanced`` takes its mean, default each its own. Groups that are not all
+        `together` have no secondary measures, which are read at one number of raters for the axis.
         """
         counts = count_levels(self.frame.coded, members)
-        sizes = members.sizes(np.unique(self.frame.coded.rater))
+        sizes = self._sizes(members)
         if self.options.reference != "all":
             found = self._against_reference(counts, members, balanced)
             return [self._describe(counts, sizes, g, *found[g]) for g in range(len(names))], None, counts
@@ -126,7 +163,7 @@ class _Job:
         statistics = group_statistics(
             self.frame.coded, members, compared, self.frame.scaling, self.model, weights, self.options.inference
         )
-        more = reports.of_groups(self.frame, members, compared, self.model, statistics)
+        more = reports.of_groups(self.frame, members, compared, self.model if together else None, statistics)
         return (
             [self._describe(counts, sizes, g, *self._numbers(statistics, g), more[g]) for g in range(len(names))],
             statistics,

@@ -63,6 +63,19 @@ class Frame:
         )
         return cls(coded, items.to_list(), raters, scale, scaling)
 
+    def of_raters(self, raters: Ints) -> tuple[Frame, Ints, Ints]:
+        """Return the ratings by some raters, and the codes that its items and raters have here, in order."""
+        c = self.coded
+        wanted = np.zeros(c.n_raters, dtype=bool)
+        wanted[raters] = True
+        rows, who = np.flatnonzero(wanted[c.rater]), np.flatnonzero(wanted)
+        items, item = np.unique(c.item[rows], return_inverse=True)
+        weight = None if c.weight is None else c.weight[rows]
+        rater = np.searchsorted(who, c.rater[rows])
+        coded = Coded(item.reshape(-1), rater, c.level[rows], len(items), len(who), c.positions, weight)
+        ids = self.rater_ids.gather(who)
+        return replace(self, coded=coded, item_ids=[self.item_ids[i] for i in items], rater_ids=ids), items, who
+
     def whole_levels(self) -> Coded | None:
         """Return the ratings on the levels statistics are about; None where a coarsening splits a rating."""
         m = self.scaling.matrix

@@ -141,7 +141,8 @@ class _Table:
         """Take the raters that are present; alpha and xRR see neither where the scale begins nor its unit."""
         number = np.full(coded.n_raters, -1)
         number[present] = np.arange(len(present))
-        groups, kind = np.unique(flags, axis=0, return_inverse=True)
+        groups, kind = np.unique(-flags, axis=0, return_inverse=True)
+        groups = -groups
         cell = (coded.level.astype(np.int64) * coded.n_items + coded.item) * len(groups)
         rows = np.argsort(cell)  # neighbours in memory are counted together
         rows = rows[number[coded.rater[rows]] >= 0]
@@ -156,7 +157,8 @@ class _Table:
         b, g = len(order), self.groups.shape[1]
         sums = np.stack([self._sums(self.kind[o]) for o in order], axis=2)
         total = sums[:, :, :1].sum(axis=3, keepdims=True)
-        of_group = (sums @ self.groups).reshape(3, -1, b * g)
+        alone = np.array_equal(self.groups, np.eye(g))  # nobody is in two groups: kinds are groups
+        of_group = (sums if alone else sums @ self.groups).reshape(3, -1, b * g)
         return _alpha(*of_group).reshape(b, g), _xrr(*of_group, *(total.reshape(3, -1, 1) - of_group)).reshape(b, g)
 
     def _sums(self, kind: Ints) -> Floats:
@@ -166,7 +168,7 @@ class _Table:
         where += self.cell
         counts = np.bincount(where, minlength=k * self.n_items * kinds).reshape(k, -1)
         by_level = np.stack([np.ones(k), self.place, self.place**2])
-        return np.asarray(by_level @ counts).reshape(3, self.n_items, kinds)
+        return np.asarray(by_level @ counts, dtype=np.float64).reshape(3, self.n_items, kinds)
 
 
 def _alpha(n: Floats, x: Floats, xx: Floats) -> Floats:

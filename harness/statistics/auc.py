@@ -113,5 +113,5 @@ def auc_statistics(
     weights = equal_weights(n > 0)
     part = auc_part(harm, counts, membership_matrix(members, harm.coded.n_raters), score, weights)
     columns = stack([part], [weights * ~np.isnan(part.value).any(axis=0)], n.astype(np.float64))
-    covariance = covariance_of(harm.coded, members, columns, counts)
+    covariance = covariance_of(harm.coded, members, columns, counts, inference)
     return GroupStatistics(("auc",), columns.total[None], covariance, inference)

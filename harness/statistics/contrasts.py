@@ -52,10 +52,10 @@ def families(
     supports = {least: support(sums.n, a, b, weights, user, least) for least in (1, 2)}
     at = np.concatenate([a, b])
     parts = parts_of(sums, q, Weighting.of(sums, weights, user), between=False)
-    parts = {name: Contribution(part.value[:, at], part.table[:, at]) for name, part in parts.items()}
-    parts["cliff"] = _cliff(sides.counts, scaling, a, b)
     out = {}
-    for name, part in parts.items():
+    for name in (*parts, "cliff"):
+        part = parts.get(name)  # of all sides once; of all contrasts it is large, so one statistic at a time
+        part = Contribution(part.value[:, at], part.table[:, at]) if part else _cliff(sides.counts, scaling, a, b)
         needs = 1 if name in LINEAR else 2
         out[name] = family(
             coded,

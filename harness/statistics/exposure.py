@@ -141,7 +141,7 @@ def exposure_statistics(
         parts.append(exposure_part(concerns, counts, s, weights[-1]))
         value.append(exposure(concerns.mean(counts), s, weights[-1]))
     columns = stack(parts, weights, counts.sum(axis=2).astype(np.float64))
-    found = covariance_of(concerns.coded, members, columns, counts)
+    found = covariance_of(concerns.coded, members, columns, counts, inference)
     return GroupStatistics((CONCERN, *badness), np.array(value), found, inference)
 
 

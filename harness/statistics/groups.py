@@ -8,13 +8,14 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array, eye_array, kron
 
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics import agreement, leave_one_out
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.intervals import NEAR_ZERO, Estimates, of_a_square, on_log_scale, raw
-from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance, disjoint_covariance
+from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance, disjoint_covariance, sizes
 
 #: Statistics that are means over single ratings: one rater makes an item eligible. Others are of pairs and need two.
 LINEAR = ("item_mean", "bias", "cliff")
@@ -177,7 +178,9 @@ def group_statistics(
     names, columns = _base(sums, q, weights)
     value = columns.total.reshape(len(names), -1)
     value[names.index("signal")] = agreement.signal(coded, members, sums, weights.pair)
-    return _with_rps(GroupStatistics(names, value, covariance_of(coded, members, columns, counts), inference))
+    return _with_rps(
+        GroupStatistics(names, value, covariance_of(coded, members, columns, counts, inference), inference)
+    )
 
 
 def _base(sums: Sums, q: npt.ArrayLike | None, weights: Weighting) -> tuple[tuple[str, ...], Columns]:
@@ -207,8 +210,12 @@ def stack(parts: Iterable[leave_one_out.Contribution], weights: Sequence[Floats]
     )
 
 
-def covariance_of(coded: Coded, members: Membership, columns: Columns, counts: npt.ArrayLike) -> Covariance:
-    """Return the covariance of stacked columns, the fast way where no rater is in two groups."""
+def covariance_of(
+    coded: Coded, members: Membership, columns: Columns, counts: npt.ArrayLike, inference: Inference
+) -> Covariance:
+    """Return the covariance of stacked columns, the fast way where no rater is in two groups; its sizes for none."""
+    if inference == "none":
+        return sizes(coded, members, columns)
     if members.disjoint:
         return disjoint_covariance(coded, members, columns, counts)
     s = columns.weights.shape[1] // members.n_groups
@@ -223,10 +230,10 @@ def _with_rps(found: GroupStatistics) -> GroupStatistics:
     both = np.zeros(s)
     pair = found.names.index("divergence")
     both[[pair, found.names.index("disagreement")]] = 1
-    load = np.kron(np.vstack([np.eye(s), both]), np.eye(g))
+    load = kron(csr_array(np.vstack([np.eye(s), both])), eye_array(g), format="csr")
     c = found.covariance
     as_pair = slice(pair * g, (pair + 1) * g)
-    items, raters, same, own = (load @ m @ load.T for m in (c.items, c.raters, c.same, c.own))
+    items, raters, same, own = ((load @ (load @ m).T).T if m.size else m for m in (c.items, c.raters, c.same, c.own))
     pool, n_items, n_raters = (np.concatenate([x, x[as_pair]]) for x in (c.pool, c.n_items, c.n_raters))
     cov = Covariance(items, raters, same, pool.astype(np.int64), n_items, n_raters, own)
     return GroupStatistics(

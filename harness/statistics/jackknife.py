@@ -81,7 +81,7 @@ class Covariance:
     Parameters
     ----------
     items, raters, same : ndarray, shape (P, P)
-        V_items, V_R and V_X.
+        V_items, V_R and V_X; empty without inference.
     pool : ndarray of int, shape (P,)
     n_items, n_raters : ndarray, shape (P,)
         With weight in the column.
@@ -119,8 +119,11 @@ class Covariance:
     def variance(self, loadings: Floats, inference: Inference) -> tuple[Floats, Floats]:
         """Return the variance of each combination and its degrees of freedom (Satterthwaite), shape (M,) each.
 
-        ``df = V^2 / (V_items^2 / (I-1) + sum_g V_g^2 / (n_g-1))``, V_g the rater part of pool g.
+        ``df = V^2 / (V_items^2 / (I-1) + sum_g V_g^2 / (n_g-1))``, V_g the rater part of pool g. NaN without inference.
         """
+        if inference == "none":
+            nothing = np.full(len(loadings), np.nan)
+            return nothing, nothing
         items, cross = self.parts(loadings)
         if inference == "raters":
             items, cross = 0.0 * items, cross + self._by_pool(loadings, self.own)
@@ -131,7 +134,8 @@ class Covariance:
         least = np.where(used, self.n_items, np.inf).min(axis=1)
         below = ratio(items**2, least - 1, 0.0)
         for k, pool in enumerate(np.unique(self.pool)):
-            raters = np.where(used & (self.pool == pool), self.n_raters, np.inf).min(axis=1)
+            at = self.pool == pool
+            raters = np.where(used[:, at], self.n_raters[at], np.inf).min(axis=1)
             below = below + ratio(cross[k] ** 2, raters - 1, 0.0)
         # raters on both sides may take more from the variance than Satterthwaite's sum knows of
         return total, np.maximum(ratio(total**2, below, np.inf), 1.0)
@@ -147,7 +151,8 @@ class Covariance:
         return np.asarray(rows @ (rows @ parts[inference]).T)
 
     def _by_pool(self, loadings: Floats, v: Floats) -> Floats:
-        each = [_quadratic(np.where(self.pool == p, loadings, 0.0), v) for p in np.unique(self.pool)]
+        pools = (np.flatnonzero(self.pool == p) for p in np.unique(self.pool))
+        each = [_quadratic(loadings[:, at], v[np.ix_(at, at)]) for at in pools]
         return np.vstack([*each, _quadratic(loadings, v) - np.sum(each, axis=0)])
 
 
@@ -256,6 +261,20 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
         own[np.ix_(at, at)] = _products(here * noise[:, at].T[..., None], c[:, group])
         n_raters[:, group] = seen[:, mine].sum(axis=1)
     return _scaled(columns, raters, same, n_raters.reshape(-1), own)
+
+
+def sizes(coded: Coded, members: Membership, columns: Columns) -> Covariance:
+    """Return what is left of it without inference: items and raters of columns ``statistic x group``; no matrices."""
+    g, none = members.n_groups, np.zeros((0, 0))
+    weights = columns.weights.reshape(len(columns.weights), -1, g)
+    n_raters = np.zeros((weights.shape[1], g))
+    for m in range(len(n_raters)):
+        seen = np.zeros(len(members.rater), dtype=bool)
+        for rows in stream(coded, members):
+            seen[rows.pair[weights[rows.item, m, rows.group] > 0]] = True
+        n_raters[m] = np.bincount(members.group[seen], minlength=g)
+    n_items = (columns.weights > 0).sum(axis=0).astype(np.float64)
+    return Covariance(none, none, none, columns.pool, n_items, n_raters.reshape(-1), none)
 
 
 def _products(psi: Floats, counts: npt.NDArray[Any]) -> Floats:

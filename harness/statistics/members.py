@@ -53,7 +53,7 @@ def member_statistics(harm: Coded, members: Membership, inference: Inference = "
     parts = dict(zip(STATISTICS, (fpr, fnr, auc), strict=True))
     known = [weights * ~np.isnan(np.where(weights > 0, p.value, 0)).any(axis=0) for p in parts.values()]
     columns = stack(parts.values(), known, sums.n)
-    covariance = covariance_of(harm, members, columns, counts)
+    covariance = covariance_of(harm, members, columns, counts, inference)
     return GroupStatistics(tuple(parts), columns.total.reshape(len(parts), -1), covariance, inference)
 
 

@@ -100,7 +100,7 @@ def _joint(
     columns = stack(parts.values(), of_items, sums.n)
     value = columns.total.reshape(len(parts), -1)
     value[-1] = agreement.signal(coded, members, sums, weights.pair)
-    return GroupStatistics(tuple(parts), value, covariance_of(coded, members, columns, counts), inference)
+    return GroupStatistics(tuple(parts), value, covariance_of(coded, members, columns, counts, inference), inference)
 
 
 def _functions(found: GroupStatistics) -> dict[str, tuple[Floats, dict[str, Floats | float]]]:

@@ -27,9 +27,9 @@ MOST_MOVED, LEAST = 300_000_000, 199
 SHUFFLED = 20
 
 
-def affordable(n: int, n_raters: int, n_ratings: int = 0) -> int:
-    """Return how many of n permutations of a table this large are drawn."""
-    return min(n, max(LEAST, MOST_MOVED // (SHUFFLED * n_raters + n_ratings)))
+def affordable(n: int, n_raters: int, more: int = 0) -> int:
+    """Return how many of n permutations are drawn, each of which shuffles raters and moves `more` numbers."""
+    return min(n, max(LEAST, MOST_MOVED // (SHUFFLED * n_raters + more)))
 
 
 def shuffles(strata: npt.ArrayLike, n: int, rng: np.random.Generator) -> Ints:

@@ -137,5 +137,5 @@ def rank_statistics(
     parts = [rank_part(coded, counts, member, score, name) for name in FUNCTIONS]
     known = [weights * ~np.isnan(p.value).any(axis=0) for p in parts]
     columns = stack(parts, known, n.astype(np.float64))
-    covariance = covariance_of(coded, members, columns, counts)
+    covariance = covariance_of(coded, members, columns, counts, inference)
     return GroupStatistics(tuple(FUNCTIONS), columns.total.reshape(len(parts), -1), covariance, inference)
