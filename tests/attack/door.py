@@ -25,7 +25,7 @@ class Fault(Exception):
     """The product did what it must not do."""
 
     def __init__(self, kind: Kind, text: str) -> None:
-        super().__init__(text)
+        super().__init__(" ".join(text.split()))
         self.kind = kind
 
 
