@@ -12,8 +12,8 @@ from random import Random
 from typing import Any
 
 from tests.attack import mutate
-from tests.attack.door import Door, Fault, Runner
-from tests.attack.ratings import break_jsonl
+from tests.attack.breaks import break_jsonl
+from tests.attack.door import Door, FaultError, Runner
 from tests.attack.replies import FEW, Server
 from tests.suite import Suite, default_task
 
@@ -37,13 +37,16 @@ def _results(path: Path) -> dict[str, Any]:
 
 
 def prepare(folder: Path, run: Runner) -> list[Finished]:
-    """Make two runs: a rate task of the dummy model, and a respond task of a server whose answers are always the same."""
+    """Make two runs: a rate task of the dummy model, and a respond task of a server that always says the same."""
     server = Server()
     few = {"codings": ["letters"], "max_off_scale": 1.0}
     rate = Suite(folder / "a", task=default_task() | {"task": "rate", "elicitation": few}).write()
     respond = Suite(folder / "b").respond(task="respond", generation_kwargs={"max_gen_toks": 8}).write()
     made = []
-    for name, suite, model in (("rate", rate, ["--model", "dummy"]), ("respond", respond, server.words("local-chat-completions"))):
+    for name, suite, model in (
+        ("rate", rate, ["--model", "dummy"]),
+        ("respond", respond, server.words("local-chat-completions")),
+    ):
         words = ["run", *model, "--tasks", str(suite.task_path), *FEW]
         answer = run(*words, "-o", folder / name, valid=True)
         made.append(Finished(folder / name, words, _results(Path(WRITTEN.findall(answer.out)[0])), name))
@@ -51,7 +54,7 @@ def prepare(folder: Path, run: Runner) -> list[Finished]:
 
 
 def essence(folder: Path) -> dict[str, Any]:
-    """Return what the results are made of, as far as a second reader can read it: the last answer and score of each key."""
+    """Return what the results are made of, as far as a second reader can read it: by key, the last of each."""
     out: dict[str, Any] = {}
     for path in [*folder.glob("samples_*.jsonl"), *folder.glob("scores_*.jsonl")]:
         if not path.is_file():
@@ -79,11 +82,13 @@ def damage(rng: Random, folder: Path) -> None:
         return
     raw, n = path.read_bytes(), rng.randrange(len(lines))
     lines_ways: list[Callable[[], bytes]] = [
-        lambda: _lines(break_jsonl(rng, lines[:-1]) + [""]),
+        lambda: _lines([*break_jsonl(rng, lines[:-1]), ""]),
         lambda: _lines([*lines[:-1], lines[n][: rng.randrange(len(lines[n]) + 1)]]),
         lambda: _lines([*lines[:n], lines[n], *lines[n:]]),
         lambda: _lines([*rng.sample(lines[:-1], len(lines) - 1), ""]),
-        lambda: _lines([*lines[:n], rng.choice(["", " ", "\r", "null", "3", "{}", '{"key": 3}', '{"key": "x"}', "[]"]), *lines[n:]]),
+        lambda: _lines(
+            [*lines[:n], rng.choice(["", " ", "\r", "null", "3", "{}", '{"key": 3}', '{"key": "x"}', "[]"]), *lines[n:]]
+        ),
         lambda: _lines([*lines[:n], _other_key(rng, lines[n]), *lines[n:]]),
         lambda: raw.rstrip(b"\n"),
         lambda: raw + raw[: rng.randrange(len(raw) + 1)],
@@ -92,7 +97,9 @@ def damage(rng: Random, folder: Path) -> None:
     whole_ways: list[Callable[[], bytes]] = [
         lambda: json.dumps(mutate.tree(rng, json.loads(raw))[0]).encode(),
         lambda: json.dumps(mutate.tree(rng, json.loads(raw))[0]).encode(),
-        lambda: rng.choice([b"null", b"[]", b"{}", b"3", b'"x"', b"[" * 100_000, b"", b"NaN", b'{"results": NaN}', b"\xff"]),
+        lambda: rng.choice(
+            [b"null", b"[]", b"{}", b"3", b'"x"', b"[" * 100_000, b"", b"NaN", b'{"results": NaN}', b"\xff"]
+        ),
         lambda: raw[: rng.randrange(len(raw) + 1)],
         lambda: b"\xef\xbb\xbf" + raw,
     ]
@@ -104,14 +111,24 @@ def damage(rng: Random, folder: Path) -> None:
         path.unlink()
     elif how < 0.91:
         path.unlink()
-        rng.choice([lambda: path.mkdir(), lambda: path.symlink_to("nowhere"), lambda: path.symlink_to(path.name), lambda: path.write_bytes(b"")])()
+        rng.choice(
+            [
+                lambda: path.mkdir(),
+                lambda: path.symlink_to("nowhere"),
+                lambda: path.symlink_to(path.name),
+                lambda: path.write_bytes(b""),
+            ]
+        )()
     else:
         new = rng.choice([".results_2026.json.4194305.tmp", "results_0000.json", "samples_other.jsonl", ".lock"])
         (folder / new).write_bytes(rng.choice([b"", b"null", b"{}", b"[" * 100_000, b"\xff", b'{"key": 3}\n', raw]))
 
 
 def _lines(lines: list[str]) -> bytes:
-    return "\n".join(lines).encode("utf-8", "surrogateescape" if not any("\ud800" <= c < "\udc80" for line in lines for c in line) else "surrogatepass")
+    return "\n".join(lines).encode(
+        "utf-8",
+        "surrogateescape" if not any("\ud800" <= c < "\udc80" for line in lines for c in line) else "surrogatepass",
+    )
 
 
 def _other_key(rng: Random, line: str) -> str:
@@ -143,18 +160,18 @@ def folders(rng: Random, run: Runner, shared: list[Finished]) -> bool:
         return False
     written = [Path(p) for p in WRITTEN.findall(answer.out)]
     if len(written) != 1:
-        raise Fault("difference", f"no results named: {answer.out[-200:]!r}")
+        raise FaultError("difference", f"no results named: {answer.out[-200:]!r}")
     found = _results(written[0])
     edited = [k for k in before if k in after and after[k] != before[k]]
     lost = [k for k in before if k not in after]
     if found != made.results and not edited and (again or not lost):
         which = next((k for k in made.results if found.get(k) != made.results[k]), "more keys")
-        raise Fault("difference", f"other results from the same answers: {which}")
+        raise FaultError("difference", f"other results from the same answers: {which}")
     if left := [p.name for p in folder.iterdir() if p.name.endswith(".tmp")]:
-        raise Fault("difference", f"left behind: {left[0][-4:]} file")
+        raise FaultError("difference", f"left behind: {left[0][-4:]} file")
     second = run(*words)
     if second.code or "nothing new" not in second.out:
-        raise Fault("difference", f"once more, and it is not the same: {second.err or second.out[-150:]}")
+        raise FaultError("difference", f"once more, and it is not the same: {second.err or second.out[-150:]}")
     return True
 
 
