@@ -30,12 +30,13 @@ $ {command}
 
 {when}, {cores} cores, {minutes:.0f} minutes with {jobs} processes; Python {python}, {versions}.
 
-{total:,} inputs; **{tracebacks} tracebacks, {hangs} hangs, {differences} silent differences, {valid} valid inputs refused**.
+{total:,} inputs: **{tracebacks} tracebacks, {hangs} hangs, {differences} silent differences,
+{valid} valid inputs refused**.
 
 A *traceback* is also a warning, a panic, another exit code than 0, 1 and 2, more than one line of error, a refusal
-that does not name its file, a control character on the terminal, more than {memory} GiB, a process that died. A *hang* is no
-answer in {limit:g} s. A *silent difference* is an exit code of 0 with other numbers or answers than the second reader finds, or
-for something that is surely wrong. One input in seven is whole and must be taken.
+that does not name its file, a control character on the terminal, more than {memory} GiB, a process that died.
+A *hang* is no answer in {limit:g} s. A *silent difference* is an exit code of 0 with other numbers or answers than the
+second reader finds, or for something that is surely wrong. One input in seven is whole and must be taken.
 
 {table}
 """

@@ -48,7 +48,7 @@ class Door:
     share : int
         Inputs of this door among 1,000 of all.
     attack : callable
-        Makes an input in the current folder, runs the product on it and returns whether it took it, or raises FaultError.
+        Makes an input in the current folder, runs the product on it, returns whether it was taken, or raises.
     prepare : callable
         Makes what all inputs of the door share, once in a process, in a folder; what it returns goes to `attack`.
     """
