@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-.PHONY: demo test simulations lint setup clean
+.PHONY: demo test simulations attack lint setup clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,10 @@ test: lint
 simulations: export OPENBLAS_NUM_THREADS = 1
 simulations: setup
 	$(BIN)/python -m tests.simulations --repetitions 500 --output docs/coverage.md
+
+# The first report of docs/reliability.md: 100,000 hostile inputs.
+attack: setup
+	$(BIN)/python -m tests.attack --inputs 100000 --output docs/reliability.md
 
 clean:
 	rm -rf $(VENV) build dist outputs *.egg-info

@@ -30,11 +30,13 @@ $ {command}
 
 {when}, {cores} cores, {minutes:.0f} minutes with {jobs} processes; Python {python}, {versions}.
 
-{total:,} inputs; **{tracebacks} tracebacks, {hangs} hangs, {differences} silent differences, {valid} valid inputs refused**.
-A traceback is also: a warning, a panic, another exit code than 0, 1 and 2, more than one line of error, a refusal that does not
-name its file, a control character printed, more than {memory} GiB, a dead process. A hang: no answer in {limit:g} s. A silent difference: an
-exit code of 0 and other numbers, or other answers, than the second reader finds, or something taken that is surely wrong.
-One input in seven is whole and must be taken.
+{total:,} inputs: **{tracebacks} tracebacks, {hangs} hangs, {differences} silent differences,
+{valid} valid inputs refused**.
+
+A *traceback* is also a warning, a panic, another exit code than 0, 1 and 2, more than one line of error, a refusal
+that does not name its file, a control character on the terminal, more than {memory} GiB, a process that died.
+A *hang* is no answer in {limit:g} s. A *silent difference* is an exit code of 0 with other numbers or answers than the
+second reader finds, or for something that is surely wrong. One input in seven is whole and must be taken.
 
 {table}
 """
@@ -54,7 +56,17 @@ def alike(result: Result) -> tuple[str, str, str]:
 
 def table(results: Sequence[Result]) -> str:
     """Count what became of inputs, by door."""
-    heads = ["door", "inputs", "accepted", "refused", "tracebacks", "hangs", "silent differences", "valid refused", "seconds"]
+    heads = [
+        "door",
+        "inputs",
+        "accepted",
+        "refused",
+        "tracebacks",
+        "hangs",
+        "silent differences",
+        "valid refused",
+        "seconds",
+    ]
     lines = [heads, ["---"] + ["---:"] * (len(heads) - 1)]
     for name in [d for d in DOORS if any(r.door == d for r in results)] + ["all"]:
         mine = [r for r in results if name in (r.door, "all")]

@@ -21,11 +21,11 @@ FAULTS = KINDS[2:]
 UNSEEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-class Fault(Exception):
+class FaultError(Exception):
     """The product did what it must not do."""
 
     def __init__(self, kind: Kind, text: str) -> None:
-        super().__init__(text)
+        super().__init__(" ".join(text.split()))
         self.kind = kind
 
 
@@ -48,7 +48,7 @@ class Door:
     share : int
         Inputs of this door among 1,000 of all.
     attack : callable
-        Makes an input in the current folder, runs the product on it and returns whether it took it, or raises Fault.
+        Makes an input in the current folder, runs the product on it, returns whether it was taken, or raises.
     prepare : callable
         Makes what all inputs of the door share, once in a process, in a folder; what it returns goes to `attack`.
     """
@@ -60,7 +60,7 @@ class Door:
 
 
 class Runner:
-    """Runs the command line in this process; standard output and error are caught where Rust and C write to them, too."""
+    """Runs the command line in this process; its two streams are caught where Rust and C write to them, too."""
 
     def __init__(self, folder: Path) -> None:
         from lm_plural.harness.cli.main import main
@@ -88,7 +88,7 @@ class Runner:
 
         Raises
         ------
-        Fault
+        FaultError
             If the answer is none that a user should see.
         """
         argv = [str(w) for w in words]
@@ -96,11 +96,11 @@ class Runner:
         self.said.append(f"$ lm-plural {argv}\nexit code {answer.code}\n{answer.out}{answer.err}")
         wrong = _wrong(answer, names) or (not findings and _lines(answer))
         if wrong:
-            raise Fault("traceback", wrong)
+            raise FaultError("traceback", wrong)
         if answer.code and valid:
-            raise Fault("valid refused", last_line(answer.err or answer.out))
+            raise FaultError("valid refused", last_line(answer.err or answer.out))
         if not answer.code and doomed:
-            raise Fault("difference", f"taken, in spite of: {doomed}")
+            raise FaultError("difference", f"taken, in spite of: {doomed}")
         return answer
 
     def _run(self, argv: list[str]) -> Answer:
@@ -112,7 +112,7 @@ class Runner:
         except BaseException as e:
             self._read()
             self.said.append(f"$ lm-plural {argv}\n{traceback.format_exc()}")
-            raise Fault("traceback", signature(e)) from e
+            raise FaultError("traceback", signature(e)) from e
         return Answer(code, *self._read())
 
     def _catch(self) -> None:
@@ -176,15 +176,17 @@ def last_line(text: str) -> str:
 
 def signature(error: BaseException) -> str:
     """Return an exception with the innermost line of the product's own, to tell one fault from another."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "/harness/" in f.filename or "/scorers/" in f.filename]
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if "/harness/" in f.filename or "/scorers/" in f.filename
+    ]
     where = f" at {frames[-1].filename.split('/lm_plural/')[-1]}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{where}: {' '.join(str(error).split())[:160]}"
 
 
 def differ(what: str, found: Any, expected: Any) -> None:
-    """Raise Fault if the product found something else than the second reader."""
+    """Raise FaultError if the product found something else than the second reader."""
     if found != expected:
-        raise Fault("difference", f"{what}: found {found!r:.300}, expected {expected!r:.300}")
+        raise FaultError("difference", f"{what}: found {found!r:.300}, expected {expected!r:.300}")
 
 
 def run_words(path: Path, words: Sequence[object]) -> None:

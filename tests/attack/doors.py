@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.attack import documents, ratings, replies
+from tests.attack import command_line, documents, folders, parquet, ratings, recipes, replies
 from tests.attack.door import Door
 
-DOORS: dict[str, Door] = {door.name: door for part in (ratings, documents, replies) for door in part.DOORS}
+PARTS = (ratings, parquet, documents, recipes, command_line, folders, replies)
+DOORS: dict[str, Door] = {door.name: door for part in PARTS for door in part.DOORS}

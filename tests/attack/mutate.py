@@ -11,7 +11,24 @@ from typing import Any
 ODD = ["\0", "\x07", "\x1b[31m", "\x1c", "\x85", "\xa0", "\u2028", "\u2029", "\u200b", "\u202e", "\u2066", "\ufeff"]
 ODD += ["\U0001f600", "e\u0301", "\x7f", "\ufffd", "\ud83d", "\U0010ffff", "\u0130", "\u0660"]
 #: Words that stand where a number or an id is expected.
-WORDS = ["", " ", "NA", "nan", "NaN", "inf", "-Infinity", "null", "None", "true", "0", "-0", "-1", "1e999", "1e-400", "1_0"]
+WORDS = [
+    "",
+    " ",
+    "NA",
+    "nan",
+    "NaN",
+    "inf",
+    "-Infinity",
+    "null",
+    "None",
+    "true",
+    "0",
+    "-0",
+    "-1",
+    "1e999",
+    "1e-400",
+    "1_0",
+]
 WORDS += ["0x10", "003", "3.0", "3.00000000000000000001", "٣", "9007199254740993", "9007199254740992.0", "1e400000"]
 WORDS += ["9" * 400, "=1+1", "@SUM(1)", "'", '"', '"""', "a\tb", "undeclared", "|", "||", "a||b", "woman|man|woman"]
 WORDS += ["{{ 7 * 7 }}", "%s%n", "../../x", "é" * 300, "A" * 70_000, "row", "_rule", "_fault", "x_duplicated_0"]
@@ -82,7 +99,9 @@ def tree(rng: Random, whole: Any) -> tuple[Any, str, tuple[Any, ...]]:
 
 def _misspelt(rng: Random, word: str) -> str:
     n = rng.randrange(len(word) + 1)
-    return rng.choice([word[:n] + rng.choice("xé _") + word[n:], word.upper(), word + rng.choice(ODD[:14]), word[1:] or "z"])
+    return rng.choice(
+        [word[:n] + rng.choice("xé _") + word[n:], word.upper(), word + rng.choice(ODD[:14]), word[1:] or "z"]
+    )
 
 
 def flipped(rng: Random, raw: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing as mp
 import os
 import random
@@ -12,13 +13,13 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from tests.attack.door import Fault, Kind, Runner
+from tests.attack.door import Door, FaultError, Kind, Runner
 
 #: Seconds for an answer, and for what a door prepares.
 LIMIT, PREPARING = 10.0, 240.0
@@ -26,6 +27,8 @@ LIMIT, PREPARING = 10.0, 240.0
 MEMORY = 4 * 2**30
 #: Inputs a process is given at once.
 CHUNK = 25
+#: Module with the doors.
+DOORS = "tests.attack.doors"
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "POLARS_MAX_THREADS": "1",
@@ -60,7 +63,15 @@ class Worker:
     ready: bool = False
 
 
-def run_all(numbers: dict[str, Sequence[int]], seed: int, jobs: int, keep: Path | None = None) -> Iterator[Result]:
+def run_all(
+    numbers: Mapping[str, Sequence[int]],
+    seed: int,
+    jobs: int,
+    keep: Path | None = None,
+    *,
+    limit: float = LIMIT,
+    doors: str = DOORS,
+) -> Iterator[Result]:
     """Run inputs by door and number, and yield what became of each.
 
     Parameters
@@ -72,6 +83,10 @@ def run_all(numbers: dict[str, Sequence[int]], seed: int, jobs: int, keep: Path 
         Processes.
     keep : Path, optional
         Where the files of every input are kept.
+    limit : float
+        Seconds for an answer.
+    doors : str
+        Module that has them, in ``DOORS``.
     """
     shared = Path("/dev/shm")
     root = Path(tempfile.mkdtemp(prefix="lm-plural-attack-", dir=shared if os.access(shared, os.W_OK) else None))
@@ -83,7 +98,7 @@ def run_all(numbers: dict[str, Sequence[int]], seed: int, jobs: int, keep: Path 
         while queue or workers:
             while queue and len(workers) < jobs:
                 door, todo = queue.pop(0)
-                workers.append(_start(root, door, todo, seed, keep))
+                workers.append(_start(root, door, todo, (seed, keep, doors)))
             heard = wait([w.pipe for w in workers], timeout=0.5)
             for worker in list(workers):
                 if worker.pipe in heard and (message := _receive(worker)) is not None:
@@ -91,7 +106,7 @@ def run_all(numbers: dict[str, Sequence[int]], seed: int, jobs: int, keep: Path 
                     if worker.ready and not worker.todo:
                         _next(worker, queue, workers)
                     continue
-                result = _ended(worker, died=worker.pipe in heard)
+                result = _ended(worker, limit, died=worker.pipe in heard)
                 if result is None:
                     continue
                 workers.remove(worker)
@@ -109,11 +124,11 @@ def run_all(numbers: dict[str, Sequence[int]], seed: int, jobs: int, keep: Path 
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _start(root: Path, door: str, todo: list[int], seed: int, keep: Path | None) -> Worker:
+def _start(root: Path, door: str, todo: list[int], settings: tuple[int, Path | None, str]) -> Worker:
     folder = Path(tempfile.mkdtemp(dir=root))
     context = mp.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, folder, seed, keep), daemon=True)
+    process = context.Process(target=_work, args=(theirs, folder, *settings), daemon=True)
     process.start()
     theirs.close()
     ours.send((door, todo))
@@ -153,10 +168,10 @@ def _told(worker: Worker, message: Any) -> Iterator[Result]:
     yield message
 
 
-def _ended(worker: Worker, *, died: bool) -> Result | None:
+def _ended(worker: Worker, limit: float, *, died: bool) -> Result | None:
     """Return what became of the input of a process that died, or says nothing; it is ended."""
     seconds = time.monotonic() - worker.heard
-    if not died and seconds < (LIMIT if worker.ready else PREPARING):
+    if not died and seconds < (limit if worker.ready else PREPARING):
         return None
     worker.process.kill()
     worker.process.join()
@@ -166,18 +181,17 @@ def _ended(worker: Worker, *, died: bool) -> Result | None:
     if died:
         text = f"the process died with code {worker.process.exitcode}"
         return Result(worker.door, worker.todo[0], "traceback", text, seconds)
-    return Result(worker.door, worker.todo[0], "hang", f"no answer in {LIMIT:g} s", seconds)
+    return Result(worker.door, worker.todo[0], "hang", f"no answer in {limit:g} s", seconds)
 
 
-def _work(pipe: Connection, folder: Path, seed: int, keep: Path | None) -> None:
+def _work(pipe: Connection, folder: Path, seed: int, keep: Path | None, module: str) -> None:
     """Run inputs until there are no more."""
-    from tests.attack.doors import DOORS
-
+    doors: Mapping[str, Door] = importlib.import_module(module).DOORS
     os.environ["LM_PLURAL_CACHE"] = str(folder / "cache")
     run, shared = Runner(folder), dict[str, Any]()
     warnings.simplefilter("always")
     while (given := pipe.recv()) is not None:
-        door, todo = DOORS[given[0]], given[1]
+        door, todo = doors[given[0]], given[1]
         if door.name not in shared:
             place = folder / f"shared-{door.name}"
             place.mkdir()
@@ -207,15 +221,20 @@ def _work(pipe: Connection, folder: Path, seed: int, keep: Path | None) -> None:
 def _one(attack: Any, rng: random.Random, run: Runner, shared: Any) -> tuple[Kind, str]:
     try:
         return ("accepted" if attack(rng, run, shared) else "refused"), ""
-    except Fault as e:
+    except FaultError as e:
         return e.kind, str(e)
     except Exception as e:
         run.said.append(traceback.format_exc())
-        return "traceback", f"in the fuzzer itself: {type(e).__name__}: {e} at {traceback.extract_tb(e.__traceback__)[-1]}"
+        return (
+            "traceback",
+            f"in the fuzzer itself: {type(e).__name__}: {e} at {traceback.extract_tb(e.__traceback__)[-1]}",
+        )
 
 
 def _let_grow(by: int | None) -> None:
     """Limit the address space to what is taken now and so much more."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if sys.platform == "linux" else 0
+    taken = (
+        int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if sys.platform == "linux" else 0
+    )
     resource.setrlimit(resource.RLIMIT_AS, (hard if by is None or not taken else taken + by, hard))

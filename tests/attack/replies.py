@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from tests.attack import mutate
-from tests.attack.door import Door, Fault, Runner
+from tests.attack.door import Door, FaultError, Runner
 from tests.suite import Suite, default_task
 
 FEW = ("--inference", "none", "--draws", "100", "--permutations", "1", "--limit", "2")
@@ -120,9 +120,35 @@ def healthy(asked: dict[str, Any]) -> Reply:
 
 # --- hostile replies
 
-CONTENTS: list[Any] = [None, "", " ", 42, 3.5, True, [], {}, ["a", "b"], "\ud83d", "a\ud83db", "\0", "\x1b[2J\u202e", "{{ 7 * 7 }}"]
-CONTENTS += ["x" * 300_000, [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], [{"type": "image_url", "image_url": {}}]]
-CONTENTS += [[{"type": "text", "text": 3}], [{"type": "text"}], [{"type": "refusal", "refusal": "no"}], {"text": "a"}, "\u2028\r\n\t", "<think>a</think>b"]
+CONTENTS: list[Any] = [
+    None,
+    "",
+    " ",
+    42,
+    3.5,
+    True,
+    [],
+    {},
+    ["a", "b"],
+    "\ud83d",
+    "a\ud83db",
+    "\0",
+    "\x1b[2J\u202e",
+    "{{ 7 * 7 }}",
+]
+CONTENTS += [
+    "x" * 300_000,
+    [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+    [{"type": "image_url", "image_url": {}}],
+]
+CONTENTS += [
+    [{"type": "text", "text": 3}],
+    [{"type": "text"}],
+    [{"type": "refusal", "refusal": "no"}],
+    {"text": "a"},
+    "\u2028\r\n\t",
+    "<think>a</think>b",
+]
 NUMBERS: list[Any] = [0.5, float("inf"), float("-inf"), float("nan"), "x", None, [], 1e-9, True, 10**400, -1e308]
 
 
@@ -157,14 +183,33 @@ def hostile(rng: Random, asked: dict[str, Any]) -> Reply:
         lambda: Reply(json.dumps(mutate.tree(rng, good)[0]).encode()),
         lambda: Reply(mutate.flipped(rng, raw.encode())),
         lambda: Reply(mutate.encoded(mutate.inserted(rng, raw, [*mutate.ODD, '"', "{", "NaN", "\\ud83d", "\\u0000"]))),
-        lambda: Reply(rng.choice([b"", b"null", b"[]", b"{}", b"42", b"<html>welcome</html>", b"\xff\xfe", b'{"error": "no"}', b"[" * 5000])),
+        lambda: Reply(
+            rng.choice(
+                [
+                    b"",
+                    b"null",
+                    b"[]",
+                    b"{}",
+                    b"42",
+                    b"<html>welcome</html>",
+                    b"\xff\xfe",
+                    b'{"error": "no"}',
+                    b"[" * 5000,
+                ]
+            )
+        ),
         lambda: Reply(raw.encode("utf-16"), headers={"content-type": "application/json; charset=utf-16"}),
         lambda: Reply(b"\xef\xbb\xbf" + raw.encode()),
         lambda: Reply(raw.encode(), status=rng.choice([201, 204, 301, 400, 401, 404, 418, 429, 500, 503])),
         lambda: Reply(b'{"error": {"message": "slow\\ndown \\u202e"}}', status=rng.choice([400, 429, 500])),
         lambda: Reply(raw.encode(), cut=True),
-        lambda: Reply(raw.encode(), headers={"content-type": rng.choice(["text/html", "", "application/json; charset=nonsense"])}),
-        lambda: Reply(rng.choice([raw.encode(), gzip.compress(raw.encode()), gzip.compress(raw.encode())[:-9]]), headers={"content-type": "application/json", "content-encoding": rng.choice(["gzip", "deflate"])}),
+        lambda: Reply(
+            raw.encode(), headers={"content-type": rng.choice(["text/html", "", "application/json; charset=nonsense"])}
+        ),
+        lambda: Reply(
+            rng.choice([raw.encode(), gzip.compress(raw.encode()), gzip.compress(raw.encode())[:-9]]),
+            headers={"content-type": "application/json", "content-encoding": rng.choice(["gzip", "deflate"])},
+        ),
         lambda: Reply(raw.encode(), headers={"content-type": "application/json", "x-odd": "a" * 70_000}),
     ]
     return rng.choice(ways)()
@@ -176,12 +221,16 @@ ANY = object()
 
 
 def _choice(reply: Reply) -> Any:
-    """Return the one choice of a reply as an independent reader finds it; STOP, or ANY where that is a matter of taste."""
+    """Return the one choice of a reply as another reader finds it; STOP, or ANY where that is a matter of taste."""
     if 300 <= reply.status < 400:
         return ANY
     if reply.status >= 400 or reply.cut:
         return STOP
-    if "content-encoding" in reply.headers or reply.headers.get("content-type") != "application/json" or len(str(reply.headers)) > 999:
+    if (
+        "content-encoding" in reply.headers
+        or reply.headers.get("content-type") != "application/json"
+        or len(str(reply.headers)) > 999
+    ):
         return ANY
     if reply.status != 200 or reply.body[:3] == b"\xef\xbb\xbf":
         return ANY
@@ -206,7 +255,10 @@ def expected_text(reply: Reply) -> Any:
         return STOP
     text = message["content"]
     if isinstance(text, list) and text:
-        parts = [p["text"] if isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str) else None for p in text]
+        parts = [
+            p["text"] if isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str) else None
+            for p in text
+        ]
         return STOP if None in parts else "".join(p or "" for p in parts)
     if text is None:
         return None
@@ -251,7 +303,15 @@ class Shared:
         """Return a run's words."""
         more = f",num_concurrent={concurrent}"
         if chat:
-            return ["run", *self.server.words("local-chat-completions", more), "--tasks", str(self.respond), *FEW, "-o", "out"]
+            return [
+                "run",
+                *self.server.words("local-chat-completions", more),
+                "--tasks",
+                str(self.respond),
+                *FEW,
+                "-o",
+                "out",
+            ]
         more += f",tokenizer={self.tokenizer},tokenizer_backend=huggingface,tokenized_requests=False"
         return ["run", *self.server.words("local-completions", more), "--tasks", str(self.rate), *FEW, "-o", "out"]
 
@@ -273,7 +333,9 @@ def prepare(folder: Path, run: Runner) -> Shared:
     """Write tasks, start the server, and have it asked once, which loads what takes long."""
     respond = Suite(folder / "respond").respond(generation_kwargs={"max_gen_toks": 8}).write()
     few = {"codings": ["letters"], "orders": ["ascending"], "max_off_scale": 1.0}
-    rate = Suite(folder / "rate", task=default_task() | {"elicitation": few, "doc_to_text": "Rate {{ text }}\n{{ options }}\n"}).write()
+    rate = Suite(
+        folder / "rate", task=default_task() | {"elicitation": few, "doc_to_text": "Rate {{ text }}\n{{ options }}\n"}
+    ).write()
     shared = Shared(Server(), respond.task_path, rate.task_path, byte_tokenizer(folder / "tokenizer"))
     for chat in (True, False):
         words = shared.words(chat, 2)
@@ -302,41 +364,52 @@ def replies(rng: Random, run: Runner, shared: Shared) -> bool:
     if first.code or rng.random() < 0.2:
         again = run(*words)
         if again.code:
-            raise Fault("difference", f"the same command does not go on: {again.err}")
+            raise FaultError("difference", f"the same command does not go on: {again.err}")
         after = _journal(chat, sent, done=True, later=True)
         if any(after[k] != v for k, v in before.items()):
-            raise Fault("difference", "an answer changed when the command was repeated")
+            raise FaultError("difference", "an answer changed when the command was repeated")
     return first.code == 0
 
 
 def _journal(chat: bool, sent: dict[str, Reply], *, done: bool, later: bool = False) -> dict[str, Any]:
     """Return the answers on disk, after holding each against what the server sent (or would send `later`)."""
-    lines = [line for path in Path("out").glob("*/samples_*.jsonl") for line in path.read_bytes().splitlines(keepends=True)]
+    lines = [
+        line for path in Path("out").glob("*/samples_*.jsonl") for line in path.read_bytes().splitlines(keepends=True)
+    ]
     out: dict[str, Any] = {}
     for raw in lines:
         try:
             record = json.loads(raw)
             ((context, _),), (answer,) = record["arguments"], record["filtered_resps"]
         except (ValueError, KeyError, TypeError) as e:
-            raise Fault("difference", f"the journal has a line that is none: {raw[:80]!r}") from e
+            raise FaultError("difference", f"the journal has a line that is none: {raw[:80]!r}") from e
         out[record["key"]] = answer
         for found, expected in _compared(chat, record, context, answer, sent, later):
             if expected is not ANY and not _equal(found, expected):
                 shown = "a stop" if expected is STOP else repr(expected)[:120]
-                raise Fault("difference", f"the journal has {found!r:.120}, expected {shown}")
-    if done and len(out) != (2 if chat else 2):
-        raise Fault("difference", f"finished with {len(out)} answers")
+                raise FaultError("difference", f"the journal has {found!r:.120}, expected {shown}")
+    if done and len(out) != 2:
+        raise FaultError("difference", f"finished with {len(out)} answers")
     if len(out) != len(lines):
-        raise Fault("difference", "an answer stands twice in the journal")
+        raise FaultError("difference", "an answer stands twice in the journal")
     return out
 
 
-def _compared(chat: bool, record: dict[str, Any], context: str, answer: Any, sent: dict[str, Reply], later: bool) -> list[tuple[Any, Any]]:
+def _compared(
+    chat: bool, record: dict[str, Any], context: str, answer: Any, sent: dict[str, Reply], later: bool
+) -> list[tuple[Any, Any]]:
     if chat:
         prompt = str(record["doc"]["text"])
         reply = sent.get(prompt)
         if later and (reply is None or expected_text(reply) in (STOP, ANY) or answer == kind_text(prompt)):
-            return [(answer, ANY if answer == kind_text(prompt) or (reply and expected_text(reply) is ANY) else kind_text(prompt))]
+            return [
+                (
+                    answer,
+                    ANY
+                    if answer == kind_text(prompt) or (reply and expected_text(reply) is ANY)
+                    else kind_text(prompt),
+                )
+            ]
         return [(answer, expected_text(reply) if reply else STOP)]
     out = []
     for label, number in zip(record["arguments"][0][1], answer, strict=True):

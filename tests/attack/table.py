@@ -14,7 +14,7 @@ from typing import Any
 
 Row = dict[str, str | None]
 #: White space as Unicode has it; Python's own idea has four controls more.
-SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 SCALES = ["1,2,3,4,5", "0,1", "no,unsure,yes", "0,0.5,1", "-1,0,1", "5,1"[::-1]]
 IDS: list[Callable[[int], str]] = [
@@ -22,7 +22,7 @@ IDS: list[Callable[[int], str]] = [
     lambda n: str(n),
     lambda n: str(9007199254740992 + n),
     lambda n: f"{n:03d}",
-    lambda n: f"item {n}, said \"{n}\"",
+    lambda n: f'item {n}, said "{n}"',
     lambda n: f"é\u0301{n}\U0001f600",
     lambda n: f"line {n}\nand more",
     lambda n: f"{n}.0" if n % 2 else f"{n}.5",
@@ -60,7 +60,10 @@ def truth(rng: Random, *, plain: bool = False, ids: Sequence[Callable[[int], str
     scale, item, rater = rng.choice(SCALES), rng.choice(ids), rng.choice(ids)
     levels, axes = scale.split(","), rng.choice([(), ("gender",), ("gender", "race")])
     profiles = [
-        {"gender": rng.choice(["woman", "man", "", "non binary", "Frau, Ärztin"]), "race": rng.choice(["A|B", "A", "B ", "| C"])}
+        {
+            "gender": rng.choice(["woman", "man", "", "non binary", "Frau, Ärztin"]),
+            "race": rng.choice(["A|B", "A", "B ", "| C"]),
+        }
         for _ in range(rng.randint(1, 6))
     ]
     rows: list[Row] = []
@@ -68,8 +71,19 @@ def truth(rng: Random, *, plain: bool = False, ids: Sequence[Callable[[int], str
         for r, profile in enumerate(profiles):
             if rng.random() < 0.8 or not rows:
                 rating = "" if rows and rng.random() < 0.05 and not plain else rng.choice(levels)
-                more = {"text": rng.choice(["a text", "6'4 tall", "x, y", 'he said "no"', "two\nlines", ""]), "note": f"n{i}"}
-                rows.append({"item_id": item(i), "rater_id": rater(r), "rating": rating, **{a: profile[a] for a in axes}, **more})
+                more = {
+                    "text": rng.choice(["a text", "6'4 tall", "x, y", 'he said "no"', "two\nlines", ""]),
+                    "note": f"n{i}",
+                }
+                rows.append(
+                    {
+                        "item_id": item(i),
+                        "rater_id": rater(r),
+                        "rating": rating,
+                        **{a: profile[a] for a in axes},
+                        **more,
+                    }
+                )
     columns = [*KEYS, *axes, *([] if plain else rng.sample(["text", "note"], rng.randint(0, 2)))]
     rng.shuffle(columns)
     if rng.random() < 0.3:
@@ -155,7 +169,9 @@ def summary_of(block: dict[str, Any]) -> dict[str, Any]:
     """Return the same out of what the product wrote."""
 
     def counted(group: dict[str, Any]) -> dict[str, Any]:
-        return {k: round(group[k], 9) if k == "mean" else group[k] for k in ("n_items", "n_raters", "n_ratings", "mean")}
+        return {
+            k: round(group[k], 9) if k == "mean" else group[k] for k in ("n_items", "n_raters", "n_ratings", "mean")
+        }
 
     out = {"all": counted(block["overall"])}
     for axis, found in block["axes"].items():
@@ -228,7 +244,11 @@ def jsonl_readings(raw: bytes, wanted: Sequence[str]) -> Iterator[list[Row] | Br
     """Yield the ways in which JSON lines may be read: numbers as they are written, and as the numbers they are."""
     for as_number in (False, True):
         try:
-            yield [_record(line, wanted, as_number) for line in raw.decode("utf-8-sig", "surrogateescape").split("\n") if line.strip()]
+            yield [
+                _record(line, wanted, as_number)
+                for line in raw.decode("utf-8-sig", "surrogateescape").split("\n")
+                if line.strip()
+            ]
         except BrokenError as e:
             yield e
         except RecursionError:
@@ -249,7 +269,7 @@ def _record(line: str, wanted: Sequence[str], as_number: bool) -> Row:
 def _text_of(found: Any, as_number: bool) -> str | None:
     if isinstance(found, list):
         raise BrokenError("a list where a text is expected")
-    if isinstance(found, dict) or found is None or found == "NaN" and isinstance(found, Written):
+    if isinstance(found, dict) or found is None or (found == "NaN" and isinstance(found, Written)):
         return None
     if isinstance(found, bool):
         return str(found).lower()
