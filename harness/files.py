@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
 import os
+import platform
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
+
+
+@contextmanager
+def made_beside(path: Path) -> Iterator[Path]:
+    """Yield a name beside `path` under which a file or folder is made before it is renamed to it.
+
+    Nothing is there in the beginning, and at the end what was not renamed is removed, whatever happened. What a process
+    left that was killed before its end is removed by the next one that makes the same.
+    """
+    start = f".{path.name}.{digest(platform.node())[:6]}-"
+    for left in path.parent.glob(f"{glob.escape(start)}*.tmp"):
+        if not _runs(left.name.removeprefix(start).removesuffix(".tmp")):
+            _remove(left)
+    beside = path.with_name(f"{start}{os.getpid()}.tmp")
+    try:
+        yield beside
+    finally:
+        _remove(beside)
+
+
+def _runs(pid: str) -> bool:
+    """Return whether another process of this machine has this number."""
+    import psutil
+
+    return pid.isdecimal() and int(pid) != os.getpid() and psutil.pid_exists(int(pid))
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError, ValueError):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
@@ -24,19 +60,16 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     PluralError
         If the folder cannot be made or the file cannot be written whole.
     """
-    beside = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as f:
-            f.write(content.encode() if isinstance(content, str) else content)
-            f.flush()
-            os.fsync(f.fileno())
-        beside.replace(path)
+        with made_beside(path) as beside:
+            with beside.open("wb") as f:
+                f.write(content.encode() if isinstance(content, str) else content)
+                f.flush()
+                os.fsync(f.fileno())
+            beside.replace(path)
     except (OSError, ValueError) as e:
         raise PluralError(f"{path}: cannot write: {getattr(e, 'strerror', None) or e}") from e
-    finally:  # gone if it was renamed; also when interrupted
-        with suppress(OSError, ValueError):
-            beside.unlink()
 
 
 def to_json(content: Any) -> str:

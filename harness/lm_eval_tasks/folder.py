@@ -6,14 +6,13 @@ A file says no more than the task's name and tags: the class finds the task itse
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import yaml
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.files import cache_dir, writable_cache
+from lm_plural.harness.files import cache_dir, made_beside, writable_cache
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.task.index import Index, tags_of
 from lm_plural.harness.task.load import load_task
@@ -73,15 +72,12 @@ def _read(place: Path) -> dict[str, str]:
 def _write(place: Path, content: Mapping[str, str]) -> None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=".", dir=place.parent))
-        try:
+        with made_beside(place) as beside:
+            beside.mkdir()
             for name, text in content.items():
                 (beside / name).write_text(text, encoding="utf-8")
-            beside.chmod(0o755)
             shutil.rmtree(place, ignore_errors=True)  # there only if someone changed it by hand
             beside.rename(place)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
     except OSError as e:
         if _read(place) != content:  # or another process was faster
             raise PluralError(f"{place}: cannot write: {e.strerror or e}") from e

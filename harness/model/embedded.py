@@ -10,11 +10,10 @@ import importlib.util
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.files import cache_dir, sha256_file, sha256_known, writable_cache
+from lm_plural.harness.files import cache_dir, made_beside, sha256_file, sha256_known, writable_cache
 
 NAME = "smollm2-demo"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -59,7 +58,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    """Convert beside and rename; one process at a time, which also clears what a killed one left."""
+    """Convert beside and rename; one process at a time."""
     import filelock
 
     try:
@@ -67,18 +66,13 @@ def _convert(gguf: Path, folder: Path) -> None:
         with filelock.FileLock(folder.parent / f".{NAME}.lock"):
             if is_whole(folder):  # another process was faster
                 return
-            for left in folder.parent.glob(f".{NAME}-*"):
-                shutil.rmtree(left, ignore_errors=True)
-            beside = Path(tempfile.mkdtemp(prefix=f".{NAME}-", dir=folder.parent))
-            try:
+            with made_beside(folder) as beside:
+                beside.mkdir()
                 _save_checkpoint(gguf, beside)
                 manifest = {p.name: sha256_file(p) for p in sorted(beside.iterdir())}
                 (beside / MANIFEST).write_text(json.dumps(manifest, indent=1))
                 shutil.rmtree(folder, ignore_errors=True)
-                beside.chmod(0o755)
                 beside.rename(folder)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
     except OSError as e:
         raise PluralError(f"{folder}: cannot convert the embedded model: {e.strerror or e}") from e
 

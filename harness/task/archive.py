@@ -9,11 +9,12 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from lm_plural.harness.errors import PluralError
+from lm_plural.harness.files import made_beside
 from lm_plural.harness.hashing import digest
 
 #: Bytes a member may unpack to.
@@ -37,19 +38,16 @@ def extracted(archive: Path, member: str, folder: Path) -> Path:
     target = folder / f"{digest([str(archive.resolve()), stat.st_size, stat.st_mtime_ns, member])}-{name}"
     if target.is_file():
         return target
-    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _member(archive, name) as source, beside.open("wb") as out:
-            shutil.copyfileobj(source, out, 2**20)
-            out.flush()
-            os.fsync(out.fileno())
-        beside.rename(target)
+        with made_beside(target) as beside:
+            with _member(archive, name) as source, beside.open("wb") as out:
+                shutil.copyfileobj(source, out, 2**20)
+                out.flush()
+                os.fsync(out.fileno())
+            beside.rename(target)
     except BROKEN as e:
         raise PluralError(f"{archive}: cannot unpack {member}: {e}") from e
-    finally:
-        with suppress(OSError):
-            beside.unlink()
     return target
 
 

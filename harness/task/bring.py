@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.files import made_beside
 from lm_plural.harness.ratings.compact import Compact
 from lm_plural.harness.task import draft
 from lm_plural.harness.task.dataset import Dataset
@@ -50,8 +50,9 @@ def bring(made: Import, to: Path) -> Brought:
             raise UsageError(f"{folder}: is there; choose another --dataset or --to, or remove it")
         new = not to.exists()
         to.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{made.dataset}-", dir=to) as beside:
-            whole = Path(beside) / made.dataset
+        with made_beside(folder) as beside:
+            beside.mkdir()
+            whole = beside / made.dataset  # a recipe's folder has its name
             notes = _write(whole, made)
             whole.rename(folder)
     except OSError as e:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.files import cache_dir, sha256_file
+from lm_plural.harness.files import cache_dir, made_beside, sha256_file
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.compact import Compact
 from lm_plural.harness.ratings.table import Exclusion
@@ -84,9 +85,8 @@ def _load(folder: Path, names: tuple[str, ...]) -> tuple[dict[str, pl.DataFrame]
 
 
 def _save(folder: Path, tables: dict[str, pl.DataFrame], exclusions: list[dict[str, Any]] | None = None) -> None:
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     about: dict[str, Any] = {"exclusions": exclusions or [], "sha256": {}}
-    try:
+    with suppress(OSError, pl.exceptions.PolarsError), made_beside(folder) as beside:
         beside.mkdir(parents=True)
         for name, table in tables.items():
             path = beside / f"{name}.parquet"
@@ -97,7 +97,3 @@ def _save(folder: Path, tables: dict[str, pl.DataFrame], exclusions: list[dict[s
             with path.open("rb") as f:
                 os.fsync(f.fileno())
         beside.rename(folder)
-    except (OSError, pl.exceptions.PolarsError):
-        pass
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lm_plural.harness.errors import PluralError, UsageError, at, did_you_mean
-from lm_plural.harness.files import cache_dir, sha256_file, to_json, write_atomic
+from lm_plural.harness.files import cache_dir, made_beside, sha256_file, to_json, write_atomic
 
 
 def test_a_file_is_written_whole_with_its_folders_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -34,6 +37,43 @@ def test_a_text_that_cannot_be_encoded_leaves_the_old_file(tmp_path: Path) -> No
         write_atomic(path, "new \ud800")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_running_one_makes_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    make = "import sys, time; from pathlib import Path; from lm_plural.harness.files import made_beside as beside\n"
+    make += "with beside(Path(sys.argv[1])) as b: b.mkdir(); print(b.name, flush=True); time.sleep(60)"
+    running, killed = (
+        subprocess.Popen([sys.executable, "-c", make, path], stdout=subprocess.PIPE, text=True) for _ in range(2)
+    )
+    with running, killed:
+        names = [p.stdout.readline().strip() for p in (running, killed) if p.stdout]
+        killed.kill()
+        killed.wait()
+        assert {p.name for p in tmp_path.iterdir()} == set(names)
+        write_atomic(path, "whole")
+        assert {p.name for p in tmp_path.iterdir()} == {names[0], "a.txt"}
+        running.kill()
+    write_atomic(path, "again")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _write_until_interrupted(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "a").write_text("a")
+    raise KeyboardInterrupt
+
+
+def test_an_interruption_leaves_nothing_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_fd: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "a.txt", "text")
+    with pytest.raises(KeyboardInterrupt), made_beside(tmp_path / "folder") as beside:
+        _write_until_interrupted(beside)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), np.float64("nan")])
