@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -72,9 +73,49 @@ def test_two_runs_cannot_write_one_folder(tmp_path: Path) -> None:
         pass
 
 
-def test_run_json_that_is_not_json_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text("{")
+IDENTITY = {
+    "model": "hf",
+    "weights": None,
+    "model_args": {},
+    "chat_template": None,
+    "system_instruction": None,
+    "gen_kwargs": {},
+    "seed": 1,
+}
+TASK = {"path": "a.yaml", "include_path": [], "limit": None}
+RUN: dict = {"identity": IDENTITY, "model_args": {}, "tasks": {"a": TASK}}
+
+
+@pytest.mark.parametrize("content", ["{", "[" * 100_000, '{"a": ' + "1" * 5000 + "}", b"\xff", ""])
+def test_run_json_that_is_not_json_is_one_line(tmp_path: Path, content: str | bytes) -> None:
+    (tmp_path / "run.json").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(PluralError, match=r"run\.json: not valid JSON"):
+        RunFolder(tmp_path).read_run()
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        *(({**RUN, "identity": {k: v for k, v in IDENTITY.items() if k != name}}, name) for name in IDENTITY),
+        *(({**RUN, "tasks": {"a": {k: v for k, v in TASK.items() if k != name}}}, name) for name in TASK),
+        *(({k: v for k, v in RUN.items() if k != name}, name) for name in RUN),
+        *(({**RUN, "identity": {**IDENTITY, name: [3]}}, name) for name in IDENTITY),
+        *(
+            ({**RUN, "tasks": {"a": {**TASK, "limit": limit}}}, "limit")
+            for limit in (0, -1, True, "3", [-1], [1.5], {})
+        ),
+        ({**RUN, "tasks": {"a": None}}, "tasks.a"),
+        ({**RUN, "tasks": {"a": {**TASK, "include_path": [None]}}}, "include_path.0"),
+        (None, "the file"),
+        ([], "the file"),
+    ],
+)
+def test_a_run_json_with_a_wrong_field_is_one_line(tmp_path: Path, changed: object, where: str) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({**RUN, "more": 1}))
+    assert RunFolder(tmp_path).read_run() == {**RUN, "more": 1}
+    path.write_text(json.dumps(changed))
+    with pytest.raises(PluralError, match=rf"run\.json: not the file of a run: (\w+\.)*{where}"):
         RunFolder(tmp_path).read_run()
 
 
