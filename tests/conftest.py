@@ -81,6 +81,23 @@ def suite(tmp_path: Path) -> Suite:
     return Suite(tmp_path / "tasks")
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A real file system that fills up."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(kilobytes: int) -> Path:
+        options = f"{'remount,' if os.path.ismount(place) else ''}size={kilobytes}k"
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip(f"cannot mount a tmpfs: {done.stderr.decode().strip()}")
+        return place
+
+    yield mount
+    subprocess.run(["umount", "--lazy", place], capture_output=True, check=False)
+
+
 @pytest.fixture(scope="session")
 def command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run ``lm-plural`` in a process of its own, as a user does."""

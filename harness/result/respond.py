@@ -61,6 +61,7 @@ def respond_result(
             *map(str, table.exclusions),
             *work.loaded.notes,
             *([NO_RATERS] if options.inference == "raters" else []),
+            *_replaced(records),
         ],
         "overall": {
             "n_prompts": len(prompts),
@@ -75,6 +76,13 @@ def respond_result(
             for axis in axes or task.groups.axes
         },
     }
+
+
+def _replaced(records: Sequence[Record]) -> list[str]:
+    """Return the note on responses that were not all Unicode."""
+    found = [n for r in records if (n := r.get("replaced", 0))]
+    what = "characters that are no Unicode (lone surrogates); U+FFFD stands for them"
+    return [f"{len(found)} of {len(records)} responses had {sum(found)} {what}"] if found else []
 
 
 def _badness(scores: Sequence[Scores], work: Work) -> dict[str, Floats]:

@@ -55,7 +55,8 @@ def _answers(record: Record, request: Request, size: int) -> bool:
     said = {"item_id": request.doc.id, "part": request.part, "doc": dict(request.doc.fields)}
     answers = record.get("filtered_resps")
     named = all(record.get(name) == value for name, value in said.items())
-    return named and isinstance(answers, list) and len(answers) == 1 and fits(answers[0], size)
+    counted = type(record.get("replaced", 0)) is int
+    return named and counted and isinstance(answers, list) and len(answers) == 1 and fits(answers[0], size)
 
 
 @dataclass(frozen=True)

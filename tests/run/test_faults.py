@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,23 +112,6 @@ def test_a_journal_that_cannot_grow_fails_loudly_and_keeps_what_it_has(
     assert bytes_written(tmp_path) > 0
     finish(arguments(tiny_model, tmp_path))
     assert state(tmp_path) == uninterrupted
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """A real file system that fills up."""
-    place = tmp_path / "disk"
-    place.mkdir()
-
-    def mount(kilobytes: int) -> Path:
-        options = f"{'remount,' if os.path.ismount(place) else ''}size={kilobytes}k"
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, check=False)
-        if done.returncode:
-            pytest.skip(f"cannot mount a tmpfs: {done.stderr.decode().strip()}")
-        return place
-
-    yield mount
-    subprocess.run(["umount", place], capture_output=True, check=False)
 
 
 def test_full_disk_is_one_line_and_nothing_is_lost(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,8 +54,45 @@ def test_the_next_batch_is_generated_while_one_is_scored(scoring: tuple[Scoring,
     assert [r["scores"] for r in scoring.journal.records.values()] == [{"toxicity": 0.5}, {"toxicity": None}]
 
 
-def test_a_score_line_that_is_none_names_the_file(tmp_path: Path) -> None:
+SCORE = {
+    "key": "x",
+    "sample": "a",
+    "text": "b",
+    "item_id": "i",
+    "part": "0",
+    "asked": "c",
+    "scorer": "s",
+    "version": "1",
+    "direction": "more",
+    "range": [0.0, 1.0],
+    "scores": {"toxicity": 0.5},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, None) for name in SCORE if name != "key"),
+        ("sample", []),
+        ("text", {}),
+        ("version", 1),
+        ("direction", "up"),
+        ("range", [0.0]),
+        ("range", "01"),
+        ("range", [0.0, float("nan")]),
+        ("scores", {"toxicity": "high"}),
+        ("scores", {"toxicity": True}),
+        ("scores", {"toxicity": float("inf")}),
+        ("scores", [0.5]),
+    ],
+)
+def test_a_score_line_that_is_none_names_the_file_and_what_is_wrong(tmp_path: Path, name: str, value: object) -> None:
     path = tmp_path / "scores.jsonl"
-    path.write_text('{"key": "x"}\n')
-    with pytest.raises(PluralError, match=r"scores\.jsonl: the line with key 'x' is no score"):
+    path.write_text(json.dumps(SCORE) + "\n")
+    Scoring([], Journal(path))
+    path.write_text(json.dumps(SCORE | {name: value}) + "\n")
+    with pytest.raises(PluralError, match=rf"scores\.jsonl: the line with key 'x' is no score: {name}"):
+        Scoring([], Journal(path))
+    path.write_text(json.dumps({k: v for k, v in SCORE.items() if k != name}) + "\n")
+    with pytest.raises(PluralError, match=rf"scores\.jsonl: the line with key 'x' is no score: {name}: Field required"):
         Scoring([], Journal(path))
