@@ -10,10 +10,11 @@ from pathlib import Path
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
+from lm_plural.harness.redact import starred
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write text (UTF-8) or bytes beside `path`, fsync, and rename over it.
+    """Write text (UTF-8; no secret of this command) or bytes beside `path`, fsync, and rename over it.
 
     Raises
     ------
@@ -24,7 +25,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as f:
-            f.write(content.encode() if isinstance(content, str) else content)
+            f.write(starred(content).encode() if isinstance(content, str) else content)
             f.flush()
             os.fsync(f.fileno())
         beside.replace(path)

@@ -13,6 +13,7 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.model import elicit
 from lm_plural.harness.model.ask import Asker
+from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.batches import WINDOW, auto_batch_size, batches
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.run.plan import Request, gen_kwargs
@@ -148,7 +149,7 @@ def _answer(
     def record(n: int, answer: Any) -> Record:
         if labels:
             return _record(batch[n], asked[n], labels[n], [_finite(v, batch[n], loaded) for v in answer])
-        return _record(batch[n], asked[n], kwargs, answer)
+        return _record(batch[n], asked[n], redacted(kwargs), answer)
 
     def on_answer(n: int, answer: Any) -> None:
         save([record(n, answer)])
