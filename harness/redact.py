@@ -13,7 +13,8 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 from urllib.parse import quote, unquote
 
 STARS = "***"
@@ -50,7 +51,6 @@ _SHAPES = re.compile(
 )
 
 _known: set[str] = set()
-Value = TypeVar("Value")
 
 
 def is_secret(name: str) -> bool:
@@ -102,8 +102,9 @@ def star_record(record: dict[str, Any]) -> None:
 
 
 def forget() -> None:
-    """Forget all secrets: another command begins."""
+    """Forget all secrets: another command begins, perhaps in another environment."""
     _known.clear()
+    _environment.cache_clear()
 
 
 def remember(value: Any) -> None:
@@ -142,6 +143,7 @@ def _is_telling(secret: str) -> bool:
     return len(secret) >= 2 * LEAST or not _is_word(secret)
 
 
+@cache
 def _environment() -> set[str]:
     found = {v for k, v in os.environ.items() if ENVIRONMENT.search(k) and _is_telling(v)}
     return {v for v in found if not os.path.exists(v)}  # noqa: PTH110, a path that is none may be anything

@@ -153,7 +153,9 @@ def test_data_that_look_like_a_secret_are_data() -> None:
 def test_secrets_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "HF_TOKEN", "MY_PASSWORD"):
         monkeypatch.setenv(name, f"plant-9-{name}")
+        forget()
         assert starred(f"<plant-9-{name}>") == "<***>"
     monkeypatch.setenv("MAX_TOKENS", "plant-9-other")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", __file__)
+    forget()
     assert starred(f"plant-9-other {__file__}") == f"plant-9-other {__file__}"
