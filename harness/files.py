@@ -17,6 +17,7 @@ from typing import Any
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
+from lm_plural.harness.redact import starred
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def _remove(path: Path) -> None:
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write text (UTF-8) or bytes beside `path`, fsync, and rename over it.
+    """Write text (UTF-8; no secret of this command) or bytes beside `path`, fsync, and rename over it.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with made_beside(path) as beside:
             with beside.open("wb") as f:
-                f.write(content.encode() if isinstance(content, str) else content)
+                f.write(starred(content).encode() if isinstance(content, str) else content)
                 f.flush()
                 os.fsync(f.fileno())
             beside.replace(path)

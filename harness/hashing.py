@@ -10,4 +10,5 @@ from typing import Any
 def digest(value: Any) -> str:
     """Return 16 hex digits of the sha256 of a value's canonical JSON."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    # a lone surrogate is no text, but whoever writes it down says so better
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]

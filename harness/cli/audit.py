@@ -172,10 +172,11 @@ def _folder(output_path: Path, spec: ScorerSpec) -> Any:
     import re
 
     from lm_plural.harness.hashing import digest
+    from lm_plural.harness.redact import redacted
     from lm_plural.harness.run.folder import RunFolder
 
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name)
-    return RunFolder(output_path / f"{slug}-{digest(spec.model_dump(mode='json'))[:8]}")
+    return RunFolder(output_path / f"{slug}-{digest(redacted(spec.model_dump(mode='json')))[:8]}")
 
 
 def _audited(

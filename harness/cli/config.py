@@ -10,6 +10,7 @@ from typing import Any
 
 from lm_plural.harness.cli.options import Words
 from lm_plural.harness.errors import UsageError
+from lm_plural.harness.redact import remember
 
 #: What no file can turn on, under this or any other option.
 TRUST = "trust_remote_code"
@@ -39,6 +40,7 @@ def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path
     from lm_plural.harness.task.yamlfile import load_yaml
 
     document = load_yaml(path)
+    remember(document.data)
     actions = {a.dest: a for a in parser._actions if a.option_strings and a.dest not in ("help", "config")}
     for key, value in document.data.items():
         if TRUST in (key, *_names(value)):

@@ -191,7 +191,8 @@ def _export(args: argparse.Namespace) -> int:
     from lm_plural.harness.task.dataset import Dataset
 
     ((recipe, folder),) = recipes(args)
-    return data_export.export(Dataset(recipe, folder), args.dimension, args.output_path, private=args.private)
+    dataset, path = Dataset(recipe, folder), args.output_path
+    return data_export.export(dataset, args.dimension, path, private=args.private, guard=args.guard)
 
 
 BELOW: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {

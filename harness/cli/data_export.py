@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,14 @@ from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.files import write_atomic
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from lm_plural.harness.task.dataset import Dataset
     from lm_plural.harness.task.recipe import Recipe
+
+#: How a cell begins that a spreadsheet takes for a formula, unless it is a number.
+FORMULA = r"^[=+\-@\t\r\n]"
+NUMBER = r"^[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?$"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output_path", "-o", type=Path, required=True, metavar="FILE", help="CSV or Parquet, told by its ending")
     private = "for your own use: write it although the licence does not let you pass it on"
     add("--private", action="store_true", help=private)
+    guard = "CSV: put ' before cells that a spreadsheet takes for formulas; for looking at, not for reading back"
+    add("--guard", action="store_true", help=guard)
 
 
-def export(dataset: Dataset, dimension: str | None, path: Path, *, private: bool) -> int:
+def export(dataset: Dataset, dimension: str | None, path: Path, *, private: bool, guard: bool = False) -> int:
     """Write ``item_id, rater_id, rating``, the axes (several values separated by ``|``) and the items' fields.
+
+    Cells are the data's own, so that the file reads back as it was; those a spreadsheet would take for formulas are
+    counted on standard error, or begin with ``'`` if `guard`.
 
     Raises
     ------
@@ -57,11 +70,33 @@ def export(dataset: Dataset, dimension: str | None, path: Path, *, private: bool
     )
     first = ["item_id", "rater_id", "rating"]
     long = long.select(*first, pl.exclude(*first, "scale", "level"))
+    if path.suffix == ".csv":
+        long = _guarded(long, guard=guard)
     with io.BytesIO() as out:
         long.write_csv(out) if path.suffix == ".csv" else long.write_parquet(out)
         write_atomic(path, out.getvalue())
     print(f"{long.height:,} ratings written to {path}; licence: {recipe.licence}; cite: {recipe.citation}")
     return 0
+
+
+def _guarded(long: pl.DataFrame, *, guard: bool) -> pl.DataFrame:
+    """Return a table whose cells are no formulas if `guard`; else say how many are."""
+    import polars as pl
+
+    text = pl.col(pl.String)
+    formula = text.str.contains(FORMULA) & ~text.str.contains(NUMBER)
+    if guard:
+        long = long.with_columns(pl.when(formula).then("'" + text).otherwise(text).name.keep())
+        return long.rename({c: f"'{c}" for c in long.columns if re.match(FORMULA, c)})
+    counts = long.select(formula.sum()).row(0, named=True)
+    if cells := sum(n or 0 for n in counts.values()):
+        where = ", ".join(c for c, n in counts.items() if n)
+        print(
+            f"lm-plural data: note: {cells:,} cells ({where}) begin like a formula (= + - @); open the file in a "
+            "spreadsheet as text, or write it with --guard",
+            file=sys.stderr,
+        )
+    return long
 
 
 def check_redistribution(recipe: Recipe) -> None:

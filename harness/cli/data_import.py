@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.cli.options import Words
+from lm_plural.harness.cli.terminal import visible
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.rules import CHOICES
 
@@ -193,7 +194,7 @@ class _Asked:
             return ""
         while True:
             try:
-                answer = self.read(f"{question}{among}: ").strip()
+                answer = self.read(visible(f"{question}{among}: ")).strip()
             except EOFError as e:
                 raise UsageError(f"no answer; give {flag}") from e
             if answer and (not choices or answer in choices):

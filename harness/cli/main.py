@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
-import io
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,7 +19,9 @@ from typing import Any, NoReturn, TextIO
 
 from lm_plural import __version__
 from lm_plural.harness.cli.config import given
+from lm_plural.harness.cli.terminal import doors
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.redact import forget, remember
 
 VERBS = {
     "run": "evaluate a model: generate, score, aggregate",
@@ -79,9 +81,13 @@ def _top_help(extra: Sequence[str]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # whatever the terminal cannot show is no reason to stop
-            stream.reconfigure(errors="backslashreplace")
+    forget()
+    remember(words)
+    with doors():
+        return _main(words)
+
+
+def _main(words: list[str]) -> int:
     try:
         try:
             return _dispatch(words)
@@ -95,6 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as e:
         _send_nowhere(sys.stdout)
         print(f"lm-plural: error: {PluralError(e)}", file=sys.stderr)
+        return 1
+    except Exception:  # a fault of ours: Python would print it past the door
+        traceback.print_exc()
         return 1
 
 

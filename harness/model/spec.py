@@ -15,10 +15,8 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.files import sha256_known
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.model import embedded
+from lm_plural.harness.redact import redacted, remember
 
-#: Never written anywhere.
-SECRET = re.compile(r"token$|key$|header|password|secret", re.IGNORECASE)
-NOT_SECRET = {"prefix_token", "add_bos_token", "think_end_token", "eos_token"}
 #: How fast it runs, not what it answers.
 SPEED = {"batch_size", "max_batch_size", "num_concurrent", "max_retries", "timeout", "device"}
 VERSIONS = ("lm-plural", "lm_eval", "transformers", "torch", "peft", "vllm")
@@ -50,6 +48,10 @@ class ModelSpec:
     gen_kwargs: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 1234
 
+    def __post_init__(self) -> None:
+        """Take note of the secrets that must be written nowhere."""
+        remember([self.args, self.gen_kwargs, self.system_instruction])
+
     @classmethod
     def stored(cls, run: Mapping[str, Any]) -> ModelSpec:
         """Return the spec of a finished run from its ``run.json``; the model itself need not be there any more."""
@@ -68,8 +70,9 @@ class ModelSpec:
     @property
     def name(self) -> str:
         """What the model is called in results: its id or path, with the adapter's."""
-        name = str(self.args.get("pretrained") or self.args.get("model") or self.backend)
-        return f"{name}+{self.args['peft']}" if self.args.get("peft") else name
+        args = self.public_args
+        name = str(args.get("pretrained") or args.get("model") or self.backend)
+        return f"{name}+{args['peft']}" if args.get("peft") else name
 
     @cached_property
     def loaded_args(self) -> dict[str, Any]:
@@ -82,7 +85,8 @@ class ModelSpec:
     @cached_property
     def public_args(self) -> dict[str, Any]:
         """The arguments as they may be written to a file: secrets are starred out."""
-        return {k: "***" if _is_secret(k) else v for k, v in sorted(self.args.items())}
+        public: dict[str, Any] = redacted(dict(sorted(self.args.items())))
+        return public
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -101,8 +105,8 @@ class ModelSpec:
             "adapter": fingerprint(args.get("peft"), "main"),
             "dtype": str(args.get("dtype", "auto")),
             "chat_template": self.chat_template,
-            "system_instruction": self.system_instruction,
-            "gen_kwargs": dict(self.gen_kwargs),
+            "system_instruction": redacted(self.system_instruction),
+            "gen_kwargs": redacted(self.gen_kwargs),
             "seed": self.seed,
             "versions": {name: _version(name) for name in VERSIONS},
         }
@@ -118,10 +122,6 @@ class ModelSpec:
         tail = "+".join(Path(part).name or part for part in self.name.split("+"))
         name = tail if Path(self.name.split("+")[0]).is_absolute() else self.name
         return re.sub(r"[^A-Za-z0-9._+-]+", "__", name).strip("_.") + "-" + self.hash[:8]
-
-
-def _is_secret(key: str) -> bool:
-    return bool(SECRET.search(key)) and key not in NOT_SECRET
 
 
 def _version(name: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.ratings.cut import Cut
 from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.redact import redacted
 from lm_plural.harness.result.audit import GRID, audit
 from lm_plural.harness.result.group import SCHEMA_VERSION
 from lm_plural.harness.result.options import WITHOUT_RATERS, Options
@@ -137,7 +138,7 @@ def build_audit(spec: ScorerSpec, tasks: Sequence[LoadedTask], blocks: Mapping[s
     recipes = {t.dataset.recipe.dataset: t.dataset for t in tasks}
     return {
         "schema_version": SCHEMA_VERSION,
-        "scorer": spec.model_dump(mode="json"),
+        "scorer": redacted(spec.model_dump(mode="json")),
         "lm_plural_version": version("lm-plural"),
         "task_hashes": {t.name: t.hash for t in tasks},
         "versions": {t.name: t.task.metadata["version"] for t in tasks},
@@ -146,6 +147,6 @@ def build_audit(spec: ScorerSpec, tasks: Sequence[LoadedTask], blocks: Mapping[s
             | {"simulated_raters": d.recipe.simulated, "hash": d.data_hash}
             for name, d in recipes.items()
         },
-        "configs": {t.name: t.task.model_dump(mode="json") for t in tasks},
+        "configs": {t.name: redacted(t.task.model_dump(mode="json")) for t in tasks},
         "audited": dict(blocks),
     }

@@ -13,6 +13,7 @@ from typing import Any
 from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.redact import redacted
 from lm_plural.harness.result.options import WITHOUT_RATERS, Options
 from lm_plural.harness.result.rate import rate_result
 from lm_plural.harness.result.respond import respond_result
@@ -61,7 +62,7 @@ def build_results(
     return {
         "results": {n: {"alias": n, **{f"{m},none": v for m, v in flat[n].items()}} for n in names},
         "group_subtasks": {n: [] for n in names},
-        "configs": {w.loaded.name: w.loaded.task.model_dump(mode="json") for w in works},
+        "configs": {w.loaded.name: redacted(w.loaded.task.model_dump(mode="json")) for w in works},
         "versions": {w.loaded.name: w.loaded.task.metadata["version"] for w in works},
         "n-shot": dict.fromkeys(names, 0),
         "higher_is_better": {n: {m: _better(m, w) for m in flat[n]} for n, w in zip(names, works, strict=True)},
@@ -76,14 +77,14 @@ def build_results(
             "model": spec.backend,
             "model_args": spec.identity["model_args"],
             "model_revision": spec.identity["weights"],
-            "gen_kwargs": dict(spec.gen_kwargs),
+            "gen_kwargs": spec.identity["gen_kwargs"],
             "limit": {w.loaded.name: w.limit for w in works},
         },
         "task_hashes": {w.loaded.name: w.loaded.hash for w in works},
         "model_source": spec.backend,
         "model_name": spec.name,
         "model_name_sanitized": spec.slug,
-        "system_instruction": spec.system_instruction,
+        "system_instruction": spec.identity["system_instruction"],
         "chat_template": spec.chat_template,
         "lm_eval_version": version("lm_eval"),
         "lm_plural_version": version("lm-plural"),

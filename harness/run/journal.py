@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from lm_plural.harness.errors import PluralError, at
+from lm_plural.harness.redact import star_record
 
 Record = dict[str, Any]
 
@@ -72,6 +73,8 @@ class Journal:
             If the disk is full or the file cannot be written; what was written before stays.
         """
         new = [r for r in records if r["key"] not in self.records]
+        for record in new:
+            star_record(record)
         lines = "".join(json.dumps(r, ensure_ascii=False, allow_nan=False) + "\n" for r in new)
         # A lone surrogate is no UTF-8; the backslash form is JSON's own escape for it.
         blob = lines.encode("utf-8", "backslashreplace")

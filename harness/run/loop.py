@@ -13,6 +13,7 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.model import elicit
 from lm_plural.harness.model.ask import Asker
+from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.answer import fits, logprob_answer, text_answer
 from lm_plural.harness.run.batches import auto_batch_size, batches, windows
 from lm_plural.harness.run.journal import Journal, Record
@@ -160,7 +161,7 @@ def _answer(
             text, replaced = text_answer(answer)
         except PluralError as e:
             raise PluralError(f"task {loaded.name}: the answer to item {batch[n].doc.id!r} {e}") from e
-        made = _record(batch[n], contexts[n], kwargs, text)
+        made = _record(batch[n], contexts[n], redacted(kwargs), text)
         return {**made, "replaced": replaced} if replaced else made
 
     def on_answer(n: int, answer: Any) -> None:

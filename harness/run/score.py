@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.hashing import digest
+from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.scoring import FloatArray, Sample, Scorer, ScorerInfo, checked_scores, make_scorer
 from lm_plural.harness.task.load import LoadedTask
@@ -75,7 +76,7 @@ class Scoring:
     @cached_property
     def asked(self) -> list[str]:
         """Names of what was asked for: scorer and options."""
-        return [digest(s.model_dump(mode="json")) for s in self.specs]
+        return [digest(redacted(s.model_dump(mode="json"))) for s in self.specs]
 
     def complete(self, records: Sequence[Record]) -> bool:
         """Return whether every answer has a score by every scorer asked for."""

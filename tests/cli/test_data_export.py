@@ -51,6 +51,52 @@ def test_the_table_is_what_disaggregate_reads(suite: Suite, tmp_path: Path, kind
     assert block["axes"]["gender"]["groups"].keys() == table.group_sizes("gender").keys()
 
 
+FORMULAS = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)"]
+PLAIN = ["-5", "+0.5e-3", "a=b", ""]
+
+
+def test_cells_that_look_like_formulas_read_back_as_they_were_and_are_told(
+    suite: Suite, tmp_path: Path, capsys: Capture
+) -> None:
+    suite.recipe["redistribution"] = "allowed"
+    suite.items = [i | {"text": text} for i, text in zip(suite.items, FORMULAS, strict=True)]
+    path = tmp_path / "out.csv"
+    assert export(suite, path) == 0
+    (note,) = capsys.readouterr().err.splitlines()
+    assert "note: 16 cells (text) begin like a formula (= + - @)" in note
+    assert sorted(pl.read_csv(path)["text"].unique()) == sorted(FORMULAS)
+    words = [
+        "--dataset",
+        "again",
+        "--columns",
+        "text=text",
+        "--scale",
+        "1,2,3,4,5",
+        "--direction",
+        "lower",
+        "--to",
+        str(tmp_path / "to"),
+    ]
+    assert main(["data", "import", str(path), *words]) == 0
+    rows = tmp_path / "again.csv"
+    include = ["--include_path", str(tmp_path / "to")]
+    assert main(["data", "export", "again", *include, "--private", "-o", str(rows)]) == 0
+    columns = ["item_id", "rater_id", "rating", "text"]
+    assert pl.read_csv(rows).select(columns).equals(pl.read_csv(path).select(columns))
+
+
+@pytest.mark.parametrize("texts", [FORMULAS, PLAIN])
+def test_a_guarded_table_has_no_formulas_and_numbers_stay(
+    suite: Suite, tmp_path: Path, texts: list[str], capsys: Capture
+) -> None:
+    suite.items = [i | {"text": text} for i, text in zip(suite.items, texts, strict=True)]
+    path = tmp_path / "out.csv"
+    assert export(suite, path, "--private", "--guard") == 0
+    assert capsys.readouterr().err == ""
+    found = pl.read_csv(path, infer_schema=False)["text"].unique(maintain_order=True).fill_null("").to_list()
+    assert found == ([f"'{t}" for t in texts] if texts == FORMULAS else texts)
+
+
 @pytest.mark.parametrize(
     ("words", "path", "expected"),
     [
