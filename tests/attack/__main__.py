@@ -50,7 +50,8 @@ def split(inputs: int) -> dict[str, range]:
 
 def alike(result: Result) -> tuple[str, str, str]:
     """Return what faults of one cause have in common."""
-    text = re.sub(r"/\S*/|'[^']*'|\"[^\"]*\"", "..", result.text)
+    text = re.sub(r"(?<=control character ).*(?= on standard)|(?<= on standard ).*", "", result.text)
+    text = re.sub(r"/\S*/|'[^']*'|\"[^\"]*\"", "..", text)
     return result.kind, result.door, re.sub(r"\d+(\.\d+)?", "N", text)[:110]
 
 

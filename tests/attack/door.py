@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -187,8 +187,3 @@ def differ(what: str, found: Any, expected: Any) -> None:
     """Raise FaultError if the product found something else than the second reader."""
     if found != expected:
         raise FaultError("difference", f"{what}: found {found!r:.300}, expected {expected!r:.300}")
-
-
-def run_words(path: Path, words: Sequence[object]) -> None:
-    """Keep the words of a command beside its files."""
-    path.write_text("\n".join(map(str, words)), encoding="utf-8", errors="backslashreplace")

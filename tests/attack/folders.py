@@ -95,8 +95,8 @@ def damage(rng: Random, folder: Path) -> None:
         lambda: raw.replace(b"\n", b"\r\n"),
     ]
     whole_ways: list[Callable[[], bytes]] = [
-        lambda: json.dumps(mutate.tree(rng, json.loads(raw))[0]).encode(),
-        lambda: json.dumps(mutate.tree(rng, json.loads(raw))[0]).encode(),
+        lambda: _tree(rng, raw),
+        lambda: _tree(rng, raw),
         lambda: rng.choice(
             [b"null", b"[]", b"{}", b"3", b'"x"', b"[" * 100_000, b"", b"NaN", b'{"results": NaN}', b"\xff"]
         ),
@@ -122,6 +122,13 @@ def damage(rng: Random, folder: Path) -> None:
     else:
         new = rng.choice([".results_2026.json.4194305.tmp", "results_0000.json", "samples_other.jsonl", ".lock"])
         (folder / new).write_bytes(rng.choice([b"", b"null", b"{}", b"[" * 100_000, b"\xff", b'{"key": 3}\n', raw]))
+
+
+def _tree(rng: Random, raw: bytes) -> bytes:
+    try:
+        return json.dumps(mutate.tree(rng, json.loads(raw))[0]).encode()
+    except ValueError:
+        return raw
 
 
 def _lines(lines: list[str]) -> bytes:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
+import warnings
+import zipfile
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -11,7 +15,7 @@ from typing import Any
 from tests.attack import mutate
 from tests.attack.breaks import HOW_MANY, break_csv, break_jsonl
 from tests.attack.documents import dumped, validated, written_yaml
-from tests.attack.door import Door, FaultError, Runner
+from tests.attack.door import Door, FaultError, Runner, differ
 from tests.attack.table import (
     BrokenError,
     Truth,
@@ -275,4 +279,52 @@ def _counted(items: list[dict[str, Any]], raters: list[dict[str, Any]], rated: l
     return {"n_ratings": len(pairs), "n_items": len({i for i, _ in pairs}), "n_raters": len({r for _, r in pairs})}
 
 
-DOORS = [Door("recipe", 80, recipes)]
+# --- archives
+
+
+def _packed(rng: Random, name: str, raw: bytes) -> tuple[str, bytes, bool]:
+    """Return an archive that holds a file, its name, and whether it must be taken: once, whatever its folder."""
+    places = [f"{rng.choice(['', 'folder/', './', '/', '../../', 'a/../'])}{name}"]
+    whole = True
+    if rng.random() < 0.3:
+        more = rng.choice([f"other/{name}", "other.csv", f"{name}/x", name.upper(), f"x{name}"])
+        places.append(more)
+        whole = not more.endswith(f"/{name}")
+    out = io.BytesIO()
+    if rng.random() < 0.5:
+        with warnings.catch_warnings(), zipfile.ZipFile(out, "w", rng.choice([0, 8, 12, 14])) as z:
+            for place in places:
+                z.writestr(place, raw)
+        return "ratings.zip", out.getvalue(), whole
+    way = rng.choice(["gz", "xz", "bz2"])
+    with tarfile.open(fileobj=out, mode=f"w:{way}") as tar:  # type: ignore[call-overload]
+        for place in places:
+            info = tarfile.TarInfo(place)
+            info.size = len(raw)
+            tar.addfile(info, io.BytesIO(raw))
+        if rng.random() < 0.3:
+            link = tarfile.TarInfo(f"link/{name}")
+            link.type, link.linkname = rng.choice([tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE]), "/etc/hosts"
+            tar.addfile(link)
+    return f"ratings.tar.{way}", out.getvalue(), whole
+
+
+def archives(rng: Random, run: Runner, _shared: Any) -> bool:
+    """Attack archives: every format here has checksums, so what is taken must be what was packed."""
+    suite = Suite(Path("tasks"))
+    name, raw, valid = _packed(rng, "ratings.csv", suite.ratings.encode())
+    if rng.random() < 0.6:
+        raw, valid = mutate.flipped(rng, raw), False
+    suite.recipe["files"]["ratings.csv"] = {"path": name, "sha256": None, "member": "ratings.csv"}
+    suite.write()
+    (suite.folder / name).write_bytes(raw)
+    answer = run("data", "show", "tiny", "--json", "--include_path", "tasks", names=name, valid=valid)
+    if answer.code:
+        return False
+    overall = json.loads(answer.out)["tiny"]["dimensions"]["harm"]["overall"]
+    differ("counts", [overall[k] for k in ("n_ratings", "n_items", "n_raters")], [16, 4, 4])
+    differ("mean", overall["mean"], 3.5)
+    return True
+
+
+DOORS = [Door("recipe", 80, recipes), Door("archive", 20, archives)]

@@ -241,11 +241,11 @@ class Written(str):
 
 
 def jsonl_readings(raw: bytes, wanted: Sequence[str]) -> Iterator[list[Row] | BrokenError]:
-    """Yield the ways in which JSON lines may be read: numbers as they are written, and as the numbers they are."""
-    for as_number in (False, True):
+    """Yield the ways in which JSON lines may be read: numbers as written, as the numbers they are, and 3.0 as 3."""
+    for spelling in ("written", "number", "whole"):
         try:
             yield [
-                _record(line, wanted, as_number)
+                _record(line, wanted, spelling)
                 for line in raw.decode("utf-8-sig", "surrogateescape").split("\n")
                 if line.strip()
             ]
@@ -255,7 +255,7 @@ def jsonl_readings(raw: bytes, wanted: Sequence[str]) -> Iterator[list[Row] | Br
             return
 
 
-def _record(line: str, wanted: Sequence[str], as_number: bool) -> Row:
+def _record(line: str, wanted: Sequence[str], spelling: str) -> Row:
     kinds: dict[str, Any] = {"parse_int": Written, "parse_float": Written, "parse_constant": Written}
     try:
         record = json.loads(line, strict=False, **kinds)
@@ -263,10 +263,10 @@ def _record(line: str, wanted: Sequence[str], as_number: bool) -> Row:
         raise BrokenError(f"no JSON: {e}") from e
     if not isinstance(record, dict):
         raise BrokenError("a line that is no object")
-    return {c: _text_of(record.get(c), as_number) for c in wanted}
+    return {c: _text_of(record.get(c), spelling) for c in wanted}
 
 
-def _text_of(found: Any, as_number: bool) -> str | None:
+def _text_of(found: Any, spelling: str) -> str | None:
     if isinstance(found, list):
         raise BrokenError("a list where a text is expected")
     if isinstance(found, dict) or found is None or (found == "NaN" and isinstance(found, Written)):
@@ -275,11 +275,12 @@ def _text_of(found: Any, as_number: bool) -> str | None:
         return str(found).lower()
     if any("\udc80" <= char <= "\udcff" for char in found):
         raise BrokenError("no UTF-8")
-    if as_number and isinstance(found, Written):
-        if not NUMBER.fullmatch(found):
-            return str(float(found))  # Infinity
-        return str(int(found)) if len(found) < 4000 and re.fullmatch(r"-?\d+", found) else str(float(found))
-    return str(found)
+    if spelling == "written" or not isinstance(found, Written) or len(found) > 4000:
+        return str(found)
+    if re.fullmatch(r"-?\d+", found):
+        return str(int(found))
+    number = float(found)
+    return str(int(number)) if spelling == "whole" and number.is_integer() else str(number)
 
 
 def judge(

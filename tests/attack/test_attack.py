@@ -115,10 +115,11 @@ def test_lost_ratings_are_a_difference() -> None:
 
 
 def test_numbers_in_json_are_ids_as_they_are_written_or_as_they_are() -> None:
-    line = b'{"item_id": 9007199254740993, "rater_id": 1.50, "rating": 1, "gender": null}\n'
-    first, second = jsonl_readings(line, BY_HAND.wanted)
-    assert [r["rater_id"] for r in (*first, *second)] == ["1.50", "1.5"]  # type: ignore[misc]
-    assert [r["item_id"] for r in (*first, *second)] == ["9007199254740993"] * 2  # type: ignore[misc]
+    line = b'{"item_id": 9007199254740993, "rater_id": 1.50, "rating": 3.0, "gender": null}\n'
+    rows = [row for reading in jsonl_readings(line, BY_HAND.wanted) for row in reading]  # type: ignore[union-attr]
+    assert [r["item_id"] for r in rows] == ["9007199254740993"] * 3
+    assert [r["rater_id"] for r in rows] == ["1.50", "1.5", "1.5"]
+    assert [r["rating"] for r in rows] == ["3.0", "3.0", "3"]
 
 
 def test_levels_are_compared_as_numbers() -> None:
