@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-.PHONY: demo test simulations lint setup clean
+.PHONY: demo test simulations kill lint setup clean
 
 setup: $(STAMP)
 
@@ -33,6 +33,10 @@ test: lint
 simulations: export OPENBLAS_NUM_THREADS = 1
 simulations: setup
 	$(BIN)/python -m tests.simulations --repetitions 500 --output docs/coverage.md
+
+# The section on kills of docs/reliability.md: commands killed at random moments and repeated; needs a C compiler.
+kill: setup
+	$(BIN)/python -m tests.kill --kills 200 --seed 0 --jobs 2 --output docs/reliability.md
 
 clean:
 	rm -rf $(VENV) build dist outputs *.egg-info
