@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-.PHONY: demo test simulations attack lint setup clean
+.PHONY: demo test simulations attack kill lint setup clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,10 @@ simulations: setup
 # The first report of docs/reliability.md: 100,000 hostile inputs.
 attack: setup
 	$(BIN)/python -m tests.attack --inputs 100000 --output docs/reliability.md
+
+# The section on kills of docs/reliability.md: commands killed at random moments and repeated; needs a C compiler.
+kill: setup
+	$(BIN)/python -m tests.kill --kills 200 --seed 0 --jobs 2 --output docs/reliability.md
 
 clean:
 	rm -rf $(VENV) build dist outputs *.egg-info

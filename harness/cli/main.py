@@ -10,7 +10,9 @@ import argparse
 import contextlib
 import importlib
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
@@ -171,17 +173,38 @@ def _mirror(folder: Path | None) -> Iterator[None]:
             os.environ["LM_PLURAL_DATA_MIRROR"] = before
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM raise, so that what is half done is cleared away; where somebody else handles it, nothing changes."""
+
+    def stop(*_: object) -> None:
+        raise TerminatedError
+
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _execute(name: str, words: Sequence[str]) -> int:
     try:
         args, module = parse(name, words)
-        with _mirror(getattr(args, "mirror", None)):
+        with _terminable(), _mirror(getattr(args, "mirror", None)):
             code: int = module.execute(args)
     except PluralError as e:
         print(f"lm-plural {name}: error: {e}", file=sys.stderr)
         return e.exit_code
-    except KeyboardInterrupt:
-        print(f"lm-plural {name}: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as e:
+        what, code = ("terminated", 143) if isinstance(e, TerminatedError) else ("interrupted", 130)
+        print(f"lm-plural {name}: {what}; the same command goes on where it stopped", file=sys.stderr)
     return code
 
 
