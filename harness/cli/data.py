@@ -55,6 +55,8 @@ def _add_fetch(parser: argparse.ArgumentParser) -> None:
     _add_names(parser)
     most = "refuse files above this size (default 8)"
     parser.add_argument("--most", type=float, default=8.0, metavar="GIB", help=most)
+    private = "let a recipe name a server in a private network, or on this machine"
+    parser.add_argument("--private", action="store_true", help=private)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -132,14 +134,14 @@ def _fetch(args: argparse.Namespace) -> int:
             print(f"content note: {recipe.warning}")
         for name in recipe.files:
             try:
-                _fetch_one(recipe, name, folder, fetched_folder(recipe.dataset), int(args.most * 2**30))
+                _fetch_one(recipe, name, folder, fetched_folder(recipe.dataset), args)
             except PluralError as e:  # the others may come
                 print(f"lm-plural data: error: {e}", file=sys.stderr)
                 failed = True
     return int(failed)
 
 
-def _fetch_one(recipe: Recipe, name: str, folder: Path, target: Path, most: int) -> None:
+def _fetch_one(recipe: Recipe, name: str, folder: Path, target: Path, args: argparse.Namespace) -> None:
     """Fetch a file that is not at hand, or of which another version was fetched; one in a mirror is left as it is."""
     from lm_plural.harness.files import is_file, writable_cache
     from lm_plural.harness.task.fetch import fetch, within
@@ -156,7 +158,8 @@ def _fetch_one(recipe: Recipe, name: str, folder: Path, target: Path, most: int)
         raise PluralError(f"{recipe.dataset}: {spec.path} cannot be fetched: {how}")
     writable_cache()
     with _bar(spec.path) as progress:
-        found = fetch(spec.url, path, sha256=spec.sha256, size=spec.size, most=most, progress=progress)
+        limits: Any = {"size": spec.size, "most": int(args.most * 2**30), "private": args.private}
+        found = fetch(spec.url, path, sha256=spec.sha256, progress=progress, **limits)
     checked = "checked" if spec.sha256 else f"no checksum is known; sha256 {found}"
     print(f"  {spec.path}: fetched into {path} ({checked})")
 

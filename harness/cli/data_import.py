@@ -116,7 +116,7 @@ def _open(file: Path, named: list[str]) -> pl.LazyFrame:
         frame = scan(file)
         text_in(frame, named)
         text = [c for c, t in frame.collect_schema().items() if t == pl.String and c not in MARKS]
-        if len(text) < 2 or any("\r" in c.replace("\r\n", "") for c in text):
+        if len(text) < 2:
             shown = repr(",".join(text))[:60]
             message = f"found one column, {shown}; expected columns separated by commas (tabs in a .tsv), a row a line"
             raise PluralError(message)
@@ -170,11 +170,14 @@ def _words(text: str | None) -> list[str]:
 
 
 def _columns(words: list[str] | None) -> dict[str, str]:
-    out = {}
+    out: dict[str, str] = {}
     for word in words or []:
         role, _, column = word.partition("=")
         if role not in ROLES or not column:
             raise UsageError(f"--columns {word}: expected {', '.join(ROLES)} and the file's name, like item_id=comment")
+        other = next((r for r, c in out.items() if c == column and "text" not in (r, role)), role)
+        if other != role:  # an item's text may be its id
+            raise UsageError(f"column {column!r} would be {other} and {role}; expected a column for each")
         out[role] = column
     return out
 

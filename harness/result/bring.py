@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from lm_plural.harness.errors import PluralError, UsageError, at
@@ -40,16 +41,24 @@ def read_ratings(
     names = list(dict.fromkeys(a for axis in axes for a in ([axis] if isinstance(axis, str) else axis)))
     if taken := [n for n in names if n in (*KEYS, "rating", "weight", "row")]:
         raise UsageError(f"axis {taken[0]!r}: expected a column that says something of raters")
-    called = {name: (columns or {}).get(name, name) for name in (*KEYS, "rating", "weight")}
-    weight = ["weight"] if called["weight"] in columns_of(path) or "weight" in (columns or {}) else []
-    wanted = {called[name]: name for name in (*KEYS, "rating", *weight)}
+    given = columns or {}
+    called = {name: given.get(name, name) for name in (*KEYS, "rating")}
+    if "weight" in given or "weight" not in called.values():
+        called["weight"] = given.get("weight", "weight")
+    wanted = {column: name for name, column in called.items()}
+    for name, column in called.items():
+        if (other := wanted[column]) != name:
+            raise UsageError(f"column {column!r} would be {name} and {other}; expected a column for each")
     if twice := [n for n in names if n in wanted]:
         raise UsageError(f"axis {twice[0]!r}: expected a column that says something of raters")
-    rows = read_columns(path, [*wanted, *names]).rename(wanted)
+    optional = [] if "weight" in given else [c for c in wanted if wanted[c] == "weight"]
+    rows = read_columns(path, [*(c for c in wanted if c not in optional), *names], optional)
+    rows = rows.rename(wanted, strict=False)
+    profiles = rows.select("row", "rater_id", *names).unique(["rater_id", *names], keep="first", maintain_order=True)
     for column in KEYS:
         if (empty := rows.filter(pl.col(column).is_null())).height:
             raise PluralError(f"{locate(path, empty['row'][0])}: no {column}; expected one in every row")
-    raters = rows.select("row", "rater_id", *(levels(pl.col(n), "|", []).alias(n) for n in names))
+    raters = profiles.select("row", "rater_id", *(levels(pl.col(n), "|", []).alias(n) for n in names))
     long = rows.select(
         "row",
         "item_id",
@@ -57,7 +66,7 @@ def read_ratings(
         dimension=pl.lit("rating"),
         scale=pl.lit("scale"),
         value=pl.col("rating"),
-        **{w: pl.col(w) for w in weight},
+        **({"weight": pl.col("weight")} if "weight" in rows.columns else {}),
     )
     return build_table(long, raters, {"scale": scale}, rules=rules, locate=lambda row: locate(path, row))
 
@@ -79,7 +88,7 @@ def read_predictions(path: Path, scale: Scale) -> Predictions:
         return _levels(path, scale)
     rows = read_columns(path, ["item_id", *columns])
     _once(rows, path)
-    q = np.array([[_probability(row[c], c, path, row["row"]) for c in columns] for row in rows.iter_rows(named=True)])
+    q = np.stack([_probabilities(rows, c, path) for c in columns], axis=1)
     totals = q.sum(axis=1)
     if (bad := np.flatnonzero(np.abs(totals - 1) > TOLERANCE)).size:
         raise PluralError(
@@ -134,12 +143,11 @@ def _once(rows: pl.DataFrame, path: Path, what: str = "prediction") -> None:
         raise PluralError(f"{locate(path, first['row'])}: {wrong}; expected one row per item")
 
 
-def _probability(text: str | None, column: str, path: Path, row: int) -> float:
-    try:
-        value = float(text) if text is not None else float("nan")
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 1 + TOLERANCE:
-        found = "empty" if text is None else repr(text)
+def _probabilities(rows: pl.DataFrame, column: str, path: Path) -> npt.NDArray[np.float64]:
+    value = pl.col(column).cast(pl.Float64, strict=False)
+    read = rows.select("row", column, value=value)
+    fine = value.is_between(0, 1 + TOLERANCE).fill_null(value=False)
+    for row, text in rows.filter(~fine).head(1).select("row", column).iter_rows():
+        found = "empty" if text is None else repr(text[:60])
         raise PluralError(f"{locate(path, row)}: {column} is {found}; expected a probability from 0 to 1")
-    return value
+    return read["value"].to_numpy()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -58,8 +59,10 @@ def scan(
         return unnested(frame.with_row_index(ROW).with_columns(empty.alias(RULE), empty.alias(FAULT)))
 
 
-def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
+def read_columns(path: Path, columns: list[str], optional: Sequence[str] = ()) -> pl.DataFrame:
     """Read columns of a file as text, empty cells as null, plus ``row``; rows that are empty there are left out.
+
+    Those of `optional` are read if they are there.
 
     Raises
     ------
@@ -67,7 +70,10 @@ def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
         If the file is not of its kind, is empty, or lacks a column.
     """
     with reading(path):
-        return chosen(scan(path), columns).select(ROW, *dict.fromkeys(columns)).collect()
+        frame = scan(path)
+        there = frame.collect_schema()
+        wanted = [*columns, *(c for c in optional if c in there)]
+        return chosen(frame, wanted).select(ROW, *dict.fromkeys(wanted)).collect()
 
 
 def chosen(frame: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
@@ -81,6 +87,16 @@ def columns_of(path: Path) -> list[str]:
     return [c for c in scan(path).collect_schema().names() if c not in MARKS]
 
 
+#: Reads a Parquet file, and prints the first line of what is wrong with it.
+TRY = """
+import sys, polars
+try:
+    for _ in polars.scan_parquet(sys.argv[1], glob=False).collect_batches():
+        pass
+except BaseException as e:
+    print(*str(e).splitlines()[:1])
+    sys.exit(1)
+"""
 #: Files as they were when they were last looked at: see `_state`.
 _LOOKED_AT: dict[Path, tuple[int, ...]] = {}
 
@@ -89,8 +105,7 @@ _LOOKED_AT: dict[Path, tuple[int, ...]] = {}
 def reading(path: Path) -> Iterator[None]:
     """Turn whatever goes wrong in reading a file into one line that names it, with the line where it can be known."""
     try:
-        with _quiet() if kind_of(path) == "parquet" else nullcontext():
-            yield
+        yield
         if path in _LOOKED_AT and _LOOKED_AT[path] != _state(path):
             raise PluralError(f"{path}: was changed while it was read; the same command reads it again")
     except PluralError as e:
@@ -102,24 +117,6 @@ def reading(path: Path) -> Iterator[None]:
         reason = str(e).splitlines()[0] if str(e) else type(e).__name__
         line = broken_line(path) if is_file(path) and kind_of(path) in ("csv", "tsv") else None
         raise PluralError(at(path, line, f"cannot read: {reason}")) from e
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what polars says on stderr of a damaged file from the terminal; the error says it."""
-    with tempfile.TemporaryFile() as said:
-        stderr = os.dup(2)
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except pl.exceptions.PanicException:
-            said.truncate(0)
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            said.seek(0)
-            os.write(2, said.read())
 
 
 def _what_else(path: Path) -> str:
@@ -143,6 +140,7 @@ def _quotes(path: Path, _: tuple[int, ...]) -> Quotes:
 def _scan(path: Path) -> pl.LazyFrame:
     kind = kind_of(path)
     if kind == "parquet":
+        _try_parquet(path, _state(path))
         return pl.scan_parquet(path, glob=False)
     if kind == "jsonl":
         return lines_frame(path)
@@ -153,6 +151,15 @@ def _scan(path: Path) -> pl.LazyFrame:
         return cells_frame(path)
     enclosing = '"' if quotes == "enclose" else None
     return pl.scan_csv(path, infer_schema=False, separator=separator_of(path), quote_char=enclosing, glob=False)
+
+
+@lru_cache(maxsize=64)
+def _try_parquet(path: Path, _: tuple[int, ...]) -> None:
+    """Read a Parquet file that is in this state in a process of its own, which polars may abort if it is damaged."""
+    words = [sys.executable, "-P", "-c", TRY, str(path)]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        raise ValueError(done.stdout.decode(errors="replace").strip() or "it is damaged")
 
 
 def stacked(frames: Sequence[pl.LazyFrame], optional: Sequence[str] = ()) -> pl.LazyFrame:

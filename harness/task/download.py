@@ -34,6 +34,7 @@ class Download:
     most: int
     progress: Progress | None
     http: requests.Session
+    private: bool = False
 
     def run(self) -> None:
         """Bring the part to its full length, trying again after a drop."""
@@ -71,7 +72,7 @@ class Download:
         if old and old.validator:
             headers |= {"Range": f"bytes={self.part.held}-", "If-Range": old.validator}
         try:
-            with https.ask(self.http, self.url, headers) as response:
+            with https.ask(self.http, self.url, headers, private=self.private) as response:
                 if response.status_code == 416:
                     self.part.discard()
                 https.refuse(response, self.url)

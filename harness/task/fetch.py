@@ -23,6 +23,7 @@ def fetch(
     sha256: str | None,
     size: int | None = None,
     most: int = 8 * 2**30,
+    private: bool = False,
     progress: Progress | None = None,
     session: requests.Session | None = None,
 ) -> str:
@@ -43,6 +44,8 @@ def fetch(
         Expected length in bytes.
     most : int
         Length of the longest file accepted, in bytes.
+    private : bool
+        Whether `url` may lead into a private network.
     progress : callable, optional
         Called with the bytes so far and the length, None if unknown.
     session : requests.Session, optional
@@ -62,7 +65,7 @@ def fetch(
             if sha256 and is_file(target) and sha256_file(target) == sha256:
                 return sha256
             with nullcontext(session) if session else requests.Session() as http:
-                download = Download(url, part, size, most, progress, http)
+                download = Download(url, part, size, most, progress, http, private)
                 download.run()
             return download.publish(sha256)
     except OSError as e:

@@ -115,18 +115,33 @@ def unnested(frame: pl.LazyFrame) -> pl.LazyFrame:
         fields = [pl.col(c).struct.field(f.name).alias(f"{c}.{f.name}") for c, t in structs for f in t.fields]
         frame = frame.with_columns(fields).drop(c for c, _ in structs)
         schema = frame.collect_schema()
-    texts = [_text(c, t) for c, t in schema.items() if c not in MARKS]
-    return frame.with_columns(t for t in texts if t is not None)
+    plain = [c for c, t in schema.items() if c not in MARKS and _is_scalar(t) and not t.is_float()]
+    floats = [c for c, t in schema.items() if c not in MARKS and t.is_float()]
+    lists = [_lists(c, t) for c, t in schema.items() if isinstance(t, pl.List | pl.Array)]
+    cells = [_cell(pl.col(plain)), _cell(_spelled_float(pl.col(floats)))]  # one expression, however many columns
+    return frame.with_columns([*cells, *(c for c in lists if c is not None)])
 
 
-def _text(column: str, kind: pl.DataType) -> pl.Expr | None:
-    if isinstance(kind, pl.List | pl.Array):
-        inner = kind.inner
-        if isinstance(inner, pl.Struct | pl.List | pl.Array):
-            return None
-        cells = pl.col(column).cast(pl.List(inner))
-        return (cells.list.eval(pl.element().fill_nan(None)) if inner.is_float() else cells).cast(pl.List(pl.String))
-    if kind in (pl.Binary, pl.Object):
+def _is_scalar(kind: pl.DataType) -> bool:
+    return not (kind.is_nested() or kind in (pl.Binary, pl.Object))
+
+
+def _cell(column: pl.Expr) -> pl.Expr:
+    return filled(column.cast(pl.String).str.strip_chars())
+
+
+def _spelled_float(column: pl.Expr) -> pl.Expr:
+    """Return numbers as text, whole ones as integers: programs write 3 as 3.0 where a number is missing elsewhere."""
+    whole = (column == column.round()) & (column.abs() < SPELLED[1])
+    integer = column.cast(pl.Int64, strict=False).cast(pl.String)
+    return pl.when(whole).then(integer).otherwise(column.fill_nan(None).cast(pl.String))
+
+
+def _lists(column: str, kind: pl.List | pl.Array) -> pl.Expr | None:
+    """Return lists of text; None if they hold something else."""
+    inner = kind.inner
+    if isinstance(inner, pl.Struct | pl.List | pl.Array):
         return None
-    cell = pl.col(column).fill_nan(None) if kind.is_float() else pl.col(column)
-    return filled(cell.cast(pl.String).str.strip_chars()).alias(column)
+    cells = pl.col(column).cast(pl.List(inner))
+    element = _spelled_float(pl.element()) if inner.is_float() else pl.element().cast(pl.String)
+    return cells.list.eval(element)

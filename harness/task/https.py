@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from lm_plural.harness.errors import PluralError
 
@@ -33,8 +35,12 @@ class DroppedError(Exception):
     """The server stopped for a reason that may pass."""
 
 
-def ask(http: requests.Session, url: str, headers: Mapping[str, str]) -> requests.Response:
-    """Return the answer, its body unread, after following redirects by hand: each must be https before it is asked.
+def ask(http: requests.Session, url: str, headers: Mapping[str, str], *, private: bool = False) -> requests.Response:
+    """Return the answer, its body unread, after following redirects by hand.
+
+    Each must be https before it is asked, and in the public network, since a recipe comes from others: with `private`
+    it may begin in a private one, this machine included, but it never leads from the public one there. Who answers has
+    to have a certificate for the name that was looked up, so a name that changes its address leads nowhere.
 
     Raises
     ------
@@ -48,12 +54,31 @@ def ask(http: requests.Session, url: str, headers: Mapping[str, str]) -> request
         if not hop.lower().startswith("https://"):
             where = "not" if hop == url else f"redirects to {hop}, which is not"
             raise PluralError(f"{url}: {where} an https address; files are fetched over https only")
+        if (address := private_address(hop)) and not private:
+            where, but = ("is", ", or --private") if hop == url else (f"redirects to {hop}, which is", "")
+            raise PluralError(f"{url}: {where} at {address} in a private network; expected a public address{but}")
+        private = address is not None
         response = _get(http, hop, headers, url)
         if not response.is_redirect:
             return response
         response.close()
         hop = urljoin(hop, http.get_redirect_target(response) or "")
     raise PluralError(f"{url}: redirects more than {HOPS} times")
+
+
+def private_address(url: str) -> str | None:
+    """Return an address of a url's host that is not in the public network, None if there is none or none is known."""
+    try:
+        parts = urlsplit(url)
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):  # asking says why
+        return None
+    for *_, (host, *_) in found:
+        address = ip_address(str(host).partition("%")[0])
+        inner = getattr(address, "ipv4_mapped", None) or address
+        if not inner.is_global:
+            return str(address)
+    return None
 
 
 def _get(http: requests.Session, hop: str, headers: Mapping[str, str], url: str) -> requests.Response:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from types import NoneType
 from typing import Any
 
 import polars as pl
@@ -25,14 +26,20 @@ Kind = Any
 
 
 def decoded(text: str) -> Any:
-    """Return JSON whose numbers are the text they are written as, and NaN null.
+    """Return JSON, without spaces around it, whose numbers are the text they are written as, and NaN null.
 
     Raises
     ------
     ValueError
         If it is no JSON, or a record has two fields of one name.
     """
-    return _DECODER.decode(text)
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except json.JSONDecodeError as e:
+        raise ValueError(f"{e.msg} at character {e.pos + 1}") from e
+    if end != len(text):
+        raise ValueError(f"JSON that ends at character {end}; expected one value")
+    return value
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -71,8 +78,16 @@ def frame_of(records: Iterable[Placed], lists: Sequence[str] = ()) -> pl.LazyFra
     frames = [columns.batch(batch) for batch in iter(lambda: list(islice(rows, BATCH)), [])]
     kinds = {c: columns.kinds[c] for c in dict.fromkeys([*columns.paths, *lists])}
     schema = {c: _type(kind) for c, kind in kinds.items() if not isinstance(kind, dict)}
-    kept = [f.select(c for c in f.columns if c in schema) for f in frames]
-    return pl.concat([pl.DataFrame(schema=schema), *kept], how="diagonal_relaxed").lazy()
+    if not schema:
+        return pl.DataFrame(height=sum(map(len, frames))).lazy()
+    return pl.concat([pl.DataFrame(schema=schema), *(_fitted(f, schema) for f in frames)]).lazy()
+
+
+def _fitted(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return a batch with the columns of all; one without anything in it may have been taken for text."""
+    there = [c for c in frame.columns if frame[c].null_count() < len(frame)]
+    cells = [pl.col(c).cast(t) if c in there else pl.lit(None, t).alias(c) for c, t in schema.items()]
+    return frame.with_columns(cells).select(*schema)
 
 
 @dataclass
@@ -87,7 +102,7 @@ class _Columns:
         places, rows = zip(*records, strict=True)
         columns: dict[str, pl.Series] = {}
         self._add((), rows, places, columns)
-        return pl.DataFrame(columns, height=len(rows))
+        return pl.DataFrame(columns) if columns else pl.DataFrame(height=len(rows))
 
     def _add(
         self, path: tuple[str, ...], rows: Sequence[Any], places: Sequence[str], columns: dict[str, pl.Series]
@@ -102,24 +117,37 @@ class _Columns:
             if self.paths.setdefault(column, here) != here:
                 first = next(place for place, row in zip(places, rows, strict=True) if row and name in row)
                 raise PluralError(f"{first}: column {column!r} stands twice; expected once")
-            if isinstance(kind := self._kind(column, values, places, len(here)), dict):
+            types = set(map(type, values))
+            there = ((p, v) for p, v in zip(places, values, strict=True) if v is not None)
+            looked_at = there if types & {list, dict} else islice(there, 1)  # the others are text, too
+            if isinstance(kind := self._kind(column, looked_at, len(here)), dict):
                 self._add(here, values, places, columns)
-            else:
-                columns[column] = pl.Series(column, list(map(_as_text, values)), _type(kind))
+                continue
+            try:
+                texts = values if types <= {str, NoneType} else [_as_text(v) for v in values]
+                columns[column] = pl.Series(column, texts, _type(kind))
+            except UnicodeEncodeError as e:
+                place = next(p for p, v in zip(places, values, strict=True) if _broken(v))
+                raise PluralError(f"{place}: column {column[:60]!r} holds half a character; expected text") from e
 
-    def _kind(self, column: str, values: Sequence[Any], places: Sequence[str], depth: int) -> Kind:
-        """Return what a column holds, now that it holds these values, too."""
+    def _kind(self, column: str, values: Iterable[tuple[str, Any]], depth: int) -> Kind:
+        """Return what a column holds, now that it holds these values, too; each comes with its place."""
         kind = self.kinds.get(column)
-        looked_at = [(p, v) for p, v in zip(places, values, strict=True) if v is not None]
-        if not {list, dict} & set(map(type, values)):
-            looked_at = looked_at[:1]  # the others are text, too
-        for place, value in looked_at:
+        for place, value in values:
             try:
                 kind = _both(kind, _kind_of(value, depth, top=True))
             except ValueError as e:
                 raise PluralError(f"{place}: column {column[:60]!r} holds {e}") from e
         self.kinds[column] = kind
         return kind
+
+
+def _broken(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _kind_of(value: Any, depth: int, *, top: bool = False) -> Kind:

@@ -26,7 +26,7 @@ from lm_plural.harness.ratings.table import Exclusion
 from lm_plural.harness.task.find import sha256_of
 
 #: Raised when the files in an entry, or how they are made, change.
-VERSION = 2
+VERSION = 3
 #: What an entry says of itself: exclusions, and the sha256 of its tables.
 ABOUT = "entry.json"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import json
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,6 @@ from lm_plural.harness.task.lines import lines, plain, records, unreadable
 
 #: Rows made into a frame at once.
 BATCH = 50_000
-#: What may be half of a character.
-HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def cells_frame(path: Path) -> pl.LazyFrame:
@@ -43,24 +39,22 @@ def lines_frame(path: Path) -> pl.LazyFrame:
 
 
 def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    n = 0
+    n, name = 0, str(path)
     for n, line in lines(path):
         try:
             record = decoded(line.decode())
             if not isinstance(record, dict):
                 raise ValueError(f"{line[:SHOWN].decode(errors='replace')}: expected a record, {{...}}")
-            if HALF.search(line):
-                json.dumps(record, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as e:
-            raise unreadable(path, n, getattr(e, "msg", e)) from e
-        yield f"{path}:{n}", record
+            raise unreadable(path, n, e) from e
+        yield f"{name}:{n}", record
     if not n:
         raise ValueError("no record in it; expected one a line")
 
 
 def records_frame(path: Path, where: str | None, key: str | list[str] | None, entries: Sequence[str]) -> pl.LazyFrame:
     """Read a JSON file's records; whatever is no list or mapping in them becomes text."""
-    value = decoded(plain(path).decode("utf-8-sig"))
+    value = decoded(plain(path).decode("utf-8-sig").strip())
     for part in (where or ".").split("."):
         if part and not (isinstance(value, dict) and part in value):
             raise PluralError(f"{path}: no {part!r} on the way to the records {where!r}")

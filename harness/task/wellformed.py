@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.lines import BOM, opened, records, separator_of, unreadable
+from lm_plural.harness.task.lines import BOM, MOST_LINE, opened, records, separator_of, unreadable
 
 #: Bytes looked at together.
 BLOCK = 2**20
@@ -85,6 +85,8 @@ class _Rows:
             self.row -= len(block)
             self.cell -= len(block)
             before = block[-1:]
+            if -self.row > MOST_LINE:
+                raise self._fault(self.row, f"a row of more than {MOST_LINE} bytes; expected at most that")
         if self.inside:
             raise self._fault(self.cell, "the cell that begins with a quote here has no end; expected a second quote")
 

@@ -58,6 +58,7 @@ class Far:
     def run(self, verb: str, *words: object, code: int = 0) -> tuple[list[str], list[str]]:
         """Return the lines of stdout and stderr."""
         self.write()
+        words = (*words, *["--private"] * (verb == "fetch"))
         assert main(["data", verb, *map(str, words), "--include_path", str(self.root / "tasks")]) == code
         out, err = self.capsys.readouterr()
         return out.splitlines(), err.splitlines()

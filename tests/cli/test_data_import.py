@@ -289,6 +289,7 @@ def test_a_file_that_is_no_table_of_ratings_is_one_line(bring: Import, content: 
         (["--axes", "gendr"], 1, "my.csv:1: no column 'gendr'; did you mean 'gender'?; there are item_id, rater_id"),
         (["--axes", "rater_id"], 2, "raters.axes.rater_id: an axis needs another name"),
         (["--columns", "rating=ratin"], 1, "my.csv:1: no column 'ratin'; did you mean 'rating' or 'rater_id'?"),
+        (["--columns", "item_id=x", "rater_id=x"], 2, "column 'x' would be item_id and rater_id; expected a column"),
         (["--columns", "ratng=rating"], 2, "--columns ratng=rating: expected item_id, rater_id, rating, text and"),
         (["--columns", "rating"], 2, "--columns rating: expected item_id, rater_id, rating, text and"),
         (["--columns", "text=gender"], 1, "my.csv:3: item 'i0' stands twice with different fields"),

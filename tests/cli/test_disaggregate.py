@@ -160,6 +160,18 @@ def test_a_bad_probability_stops_with_its_line_and_column(bring: Bring, p: str):
 
 
 @pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (["item_id=rater_id"], "column 'rater_id' would be item_id and rater_id; expected a column for each"),
+        (["rating=gender", "rater_id=gender"], "column 'gender' would be rater_id and rating"),
+        (["weight=rating"], "column 'rating' would be rating and weight"),
+    ],
+)
+def test_a_column_of_two_roles_is_refused(bring: Bring, columns: list[str], expected: str):
+    refused(bring(RATINGS, None, "--columns", *columns), 2, expected)
+
+
+@pytest.mark.parametrize(
     ("predictions", "expected"),
     [
         (PREDICTIONS + "i9,0,.3,.3,.2,.1\n", ("p.csv:8:", "sum to 0.9", "expected 1")),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -194,3 +198,65 @@ def test_a_member_that_leaves_its_folder_is_refused_in_the_recipe(suite: Suite, 
     suite.write()
     with pytest.raises(InvalidFileError, match=r"member: must be a relative path that stays in its folder"):
         load_recipe(suite.recipe_path)
+
+
+# ---- small archives of much ----------------------------------------------------------------------------------------
+
+
+def measured(path: Path, folder: Path) -> tuple[str, int]:
+    """Return the error, and the most bytes that Python held on the way to it."""
+    tracemalloc.start()
+    try:
+        return refused(path, "r.csv", folder), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_name_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    size = 2**26
+    name = tarfile.TarInfo("././@LongLink")
+    name.type, name.size = tarfile.GNUTYPE_LONGNAME, size
+    with gzip.open(tmp_path / "a.tgz", "wb", 1) as f:
+        f.write(name.tobuf(tarfile.GNU_FORMAT))
+        f.write(bytes(size))
+    line, held = measured(tmp_path / "a.tgz", tmp_path / "out")
+    assert line.startswith(f"cannot unpack r.csv: a header of {size} bytes; expected at most ")
+    assert held < 2**24
+
+
+def test_an_archive_that_unpacks_to_more_than_anybody_publishes_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "WHOLE", 2**20)
+    path = tarred(tmp_path / "a.tgz", [("s.csv", bytes(2**21)), ("r.csv", TEXT)], "w:gz")
+    assert "unpacks to more than 1048576 bytes" in refused(path, "r.csv", tmp_path / "out")
+
+
+def test_a_file_with_holes_is_refused(tmp_path: Path) -> None:
+    name = tarfile.TarInfo("r.csv")
+    name.size = 512
+    header = bytearray(name.tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[386 : 386 + 24] = b"%011o\0%011o\0" % (0, 512)
+    header[483 : 483 + 12] = b"%011o\0" % 2**32
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a.tar").write_bytes(bytes(header) + bytes(512 + 1024))
+    assert "is stored with holes; expected a plain file" in refused(tmp_path / "a.tar", "r.csv", tmp_path / "out")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_zip_that_python_unpacks_in_memory_is_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as z:
+        z.writestr("r.csv", bytes(2**26))
+    line, held = measured(tmp_path / "a.zip", tmp_path / "out")
+    assert line == f"cannot unpack r.csv: r.csv is packed by method {method}; expected deflate"
+    assert held < 2**24
+
+
+def test_a_member_for_which_there_is_no_room_is_not_begun(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    line = refused(make(("r.csv", bytes(1001))), "r.csv", tmp_path / "out")
+    assert line == "r.csv unpacks to 1001 bytes; 1000 are free"

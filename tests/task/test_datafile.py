@@ -58,7 +58,7 @@ def test_records_are_found_by_their_path(tmp_path: Path, where: str | None) -> N
         ('{"a":', None, "r.json: cannot read: "),
         ("[" * 100_000, None, "r.json: cannot read: maximum recursion depth"),
         (b'[{"a": "\xe4"}]', None, "r.json: cannot read: 'utf-8' codec"),
-        ('[{"a": "\\ud800"}]', None, "r.json: cannot read: 'utf-8' codec"),
+        ('[{"a": "\\ud800"}]', None, "r.json: row 1: column 'a' holds half a character; expected text"),
         ("<!doctype html>", None, "r.json: cannot read: Expecting value"),
     ],
 )
@@ -136,7 +136,7 @@ def test_not_a_number_is_an_empty_cell(tmp_path: Path, mark: str, end: str) -> N
     frame = pl.DataFrame({"a": [float("nan"), 2.5], "b": [[float("nan"), 1.0], []]})
     frame.write_parquet(tmp_path / "r.parquet")
     found = scan(tmp_path / "r.parquet").collect().drop(MARKS)
-    assert found.rows() == [(None, [None, "1.0"]), ("2.5", [])]
+    assert found.rows() == [(None, [None, "1"]), ("2.5", [])]
 
 
 def test_cells_that_are_no_text_are_left_as_they_are_until_they_are_needed(tmp_path: Path) -> None:

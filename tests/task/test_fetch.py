@@ -103,6 +103,42 @@ def test_redirects_elsewhere_are_not(upstream: Upstream, target: Path, hops: lis
     assert words in refused(upstream, target)
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0x7f.1", "127.0.0.1"),
+        ("0", "0.0.0.0"),
+        ("localhost", r"127\.0\.0\.1|::1"),
+        ("10.1.2.3:8443", "10.1.2.3"),
+        ("192.168.0.1", "192.168.0.1"),
+        ("169.254.169.254", "169.254.169.254"),
+        ("user@100.64.0.1", "100.64.0.1"),
+        ("[::1]", "::1"),
+        ("[fd00::1]:443", "fd00::1"),
+        ("[fe80::1]", "fe80::1"),
+        ("[::ffff:10.0.0.1]", "::ffff:"),
+    ],
+)
+def test_a_private_address_is_not_asked_unless_the_user_says_so(target: Path, host: str, address: str) -> None:
+    with pytest.raises(PluralError, match=f"is at ({address}).* in a private network; expected .*, or --private"):
+        fetch(f"https://{host}/x", target, sha256=None)
+    assert https.private_address("https://1.1.1.1/x") is https.private_address("https://[2606:4700::1111]/x") is None
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_nobody_in_the_public_network_leads_into_a_private_one(
+    upstream: Upstream, target: Path, monkeypatch: pytest.MonkeyPatch, private: bool
+) -> None:
+    known = https.private_address
+    monkeypatch.setattr(https, "private_address", lambda url: None if url == upstream.url else known(url))
+    upstream.first = [(302, {"Location": "/moved"})]
+    line = refused(upstream, target, private=private)
+    assert f"redirects to https://127.0.0.1:{upstream.server_port}/moved, which is at 127.0.0.1 in a private" in line
+    assert [path for path, *_ in upstream.asked] == ["/ratings.csv"]
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "ftp://x/y", "ratings.csv", "", "file:///etc/passwd"])
 def test_only_https(upstream: Upstream, target: Path, url: str) -> None:
     with pytest.raises(PluralError, match="over https only"):
@@ -118,7 +154,7 @@ def test_a_server_that_cannot_be_reached_or_trusted(upstream: Upstream, target: 
         port = upstream.server_port
         upstream.stop()
         with pytest.raises(PluralError, match=r"127\.0\.0\.1:.*: Connection refused \(4 tries\)"):
-            fetch(f"https://127.0.0.1:{port}/x", target, sha256=None, session=stranger)
+            fetch(f"https://127.0.0.1:{port}/x", target, sha256=None, session=stranger, private=True)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ url, target, sha256, limit = sys.argv[1:]
 if int(limit):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
 try:
-    fetch(url, Path(target), sha256=sha256)
+    fetch(url, Path(target), sha256=sha256, private=True)
 except PluralError as e:
     sys.exit(str(e))
 """

@@ -111,6 +111,14 @@ def test_a_cell_and_a_row_may_be_longer_than_many_blocks(tmp_path: Path, monkeyp
     assert read(written(tmp_path, f'a,b\n1,"{text}"\n2,x\n'))[0][1] == text.replace('""', '"').strip()
 
 
+def test_a_row_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wellformed, "MOST_LINE", 2**21)
+    for text in ("x" * 2**24, '"' + "\n" * 2**24):
+        path = written(tmp_path, gzip.compress(f"a,b\n1,2\n1,{text}".encode()), "r.csv.gz")
+        with pytest.raises(PluralError, match=r"r\.csv\.gz:3: cannot read: a row of more than 2097152 bytes"):
+            read(path)
+
+
 def test_a_column_that_nobody_asks_for_cannot_swallow_rows(tmp_path: Path) -> None:
     rows = "".join(f"i{n},{n}\n" for n in range(60))
     path = written(tmp_path, "item,note\n" + rows.replace("i34,34", "i34,6'4\"").removesuffix("\n"))

@@ -146,7 +146,8 @@ class Answer(BaseHTTPRequestHandler):
 
 
 def get(upstream: Upstream, target: Path, **options: object) -> str:
-    return fetch(upstream.url, target, **{"sha256": upstream.sha256, "session": upstream.session} | options)
+    usual = {"sha256": upstream.sha256, "session": upstream.session, "private": True}
+    return fetch(upstream.url, target, **usual | options)
 
 
 def refused(upstream: Upstream, target: Path, **options: object) -> str:
