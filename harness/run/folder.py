@@ -17,6 +17,8 @@ from lm_plural.harness.run.sizes import Sizes
 
 #: Where an item may be asked of: the first so many, a share of them, or some places.
 Limit = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, allow_inf_nan=False)] | list[NonNegativeInt] | None
+#: What may name a file.
+Name = Annotated[str, Field(pattern=r"^[^\x00]+$")]
 
 
 class _Part(BaseModel):
@@ -36,8 +38,8 @@ class _Identity(_Part):
 
 
 class _Task(_Part):
-    path: str
-    include_path: list[str]
+    path: Name
+    include_path: list[Name]
     limit: Limit
 
 

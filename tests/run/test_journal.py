@@ -104,6 +104,7 @@ def test_run_json_that_is_not_json_is_one_line(tmp_path: Path, content: str | by
             ({**RUN, "tasks": {"a": {**TASK, "limit": limit}}}, "limit")
             for limit in (0, -1, True, "3", [-1], [1.5], {})
         ),
+        *(({**RUN, "tasks": {"a": {**TASK, "path": path}}}, "path") for path in ("", "a\0", "\ud83d")),
         ({**RUN, "tasks": {"a": None}}, "tasks.a"),
         ({**RUN, "tasks": {"a": {**TASK, "include_path": [None]}}}, "include_path.0"),
         (None, "the file"),
