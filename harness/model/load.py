@@ -78,6 +78,10 @@ def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, t
         config["device"] = device
     args = spec.loaded_args | ({"trust_remote_code": True} if trust_remote_code else {})
     config = {k: v for k, v in config.items() if k not in args}
+    if str(args.get("steer_path", "")).endswith((".pt", ".pth")) and not args.get("trust_remote_code"):
+        raise UsageError(  # lm-eval unpickles it
+            f"steer_path={args['steer_path']}: a pickle, which can run code; give a .csv, or --trust_remote_code"
+        )
     try:
         lm = get_model(spec.backend).create_from_arg_obj(args, config)
     except Exception as e:  # loading runs other people's code: whatever it raises, the user gets one line

@@ -160,3 +160,38 @@ def test_a_tag_in_yaml_runs_nothing(suite: Suite, file: str, value: str, ran: Pa
     assert suite.validate(str(suite.task_path)) == 2
     assert "could not determine a constructor for the tag" in capsys.readouterr().out
     assert not ran.exists()
+
+
+class Command:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, ran: Path) -> None:
+        self.ran = ran
+
+    def __reduce__(self) -> object:
+        return os.system, (f"touch {self.ran}",)
+
+
+def test_pickled_steering_vectors_are_refused(suite: Suite, tiny_model: Path, ran: Path, capsys: Capture) -> None:
+    import torch
+
+    path = ran.with_suffix(".pt")
+    torch.save(Command(ran), path)
+    words = ["-M", "steered", "--model_args", f"pretrained={tiny_model},steer_path={path}"]
+    assert run(suite.write(), *words) == 2
+    refused(capsys, "a pickle, which can run code; give a .csv, or --trust_remote_code")
+    assert not ran.exists()
+
+
+def test_pickled_weights_of_an_adapter_run_nothing(
+    suite: Suite, tiny_model: Path, tmp_path: Path, ran: Path, capsys: Capture
+) -> None:
+    import torch
+    from peft import LoraConfig
+
+    LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM").save_pretrained(tmp_path / "lora")
+    torch.save({"x": Command(ran)}, tmp_path / "lora" / "adapter_model.bin")
+    words = ["--model_args", f"pretrained={tiny_model},peft={tmp_path / 'lora'}", "--device", "cpu"]
+    assert main(["run", "-t", "tiny_rate", "--include_path", str(suite.write().root), "-o", str(tmp_path), *words]) == 1
+    refused(capsys, "cannot be loaded: UnpicklingError")
+    assert not ran.exists()
