@@ -14,6 +14,8 @@ from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.result import between
 from lm_plural.harness.result import disaggregate as disaggregated
+from lm_plural.harness.result.audit import audit
+from lm_plural.harness.result.compare import compare_predictions
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.options import Options
 from lm_plural.harness.result.table import render_block
@@ -122,8 +124,18 @@ def test_permutations_of_very_many_ratings_are_fewer_and_that_is_said(monkeypatc
 def test_an_id_of_raters_is_no_axis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lm_plural.harness.ratings.table.MOST_GROUPS", 9)
     t = panel(raters=10, axes=lambda j: {"worker": [f"w{j}"]})
-    with pytest.raises(UsageError, match="axis 'worker' has 10 groups; expected at most 9: an id of raters is no axis"):
+    with pytest.raises(
+        UsageError, match=r"axis 'worker' has 10 groups; expected at most 9 \(an id of raters is no axis"
+    ):
         run(t, axes=["worker"])
+
+
+def test_groups_that_are_computed_together_are_fewer() -> None:
+    t = panel(items=2, raters=401, axes=lambda j: {"worker": [f"w{j}"]})
+    with pytest.raises(UsageError, match="axis 'worker' has 401 groups; expected at most 400"):
+        audit(t, {"i0": 0.2, "i1": 0.8}, ["worker"])
+    with pytest.raises(UsageError, match="axis 'worker' has 401 groups; expected at most 400"):
+        compare_predictions(t, guesses(2), guesses(2), ["worker"])
 
 
 @pytest.mark.parametrize("disjoint", [True, False])
