@@ -18,6 +18,8 @@ from lm_plural.harness.ratings.scale import Scale
 UNDECLARED = "undeclared"
 #: Groups of an axis, above which it is refused: an id of raters says nothing of them.
 MOST_GROUPS = 10_000
+#: The same where all groups are computed together, in memory that grows with their square.
+MOST_TOGETHER = 400
 
 #: An axis, or several axes whose cells are the groups (intersectional).
 Axis = str | tuple[str, ...]
@@ -88,10 +90,11 @@ class RatingTable:
             raise UsageError(f"the ratings stand on {len(counts)} scales ({counts}): name a coarsening to one scale")
         return self.scales[next(iter(counts))]
 
-    def groups(self, axis: Axis) -> pl.DataFrame:
+    def groups(self, axis: Axis, most: int | None = None) -> pl.DataFrame:
         """Return ``rater_id, group``: one row per membership, a rater in two groups has two rows.
 
-        For several axes the groups are their cells, named ``woman & black``.
+        For several axes the groups are their cells, named ``woman & black``. `most` groups are allowed, by default
+        :data:`MOST_GROUPS`.
 
         Raises
         ------
@@ -113,10 +116,10 @@ class RatingTable:
             raise UsageError(
                 f"two cells of {axis_name(axis)!r} would both be called {twice['cell'][0]!r}: rename a level"
             )
-        if cells.height > MOST_GROUPS:
+        if cells.height > (most := most or MOST_GROUPS):
             raise UsageError(
-                f"axis {axis_name(axis)!r} has {cells.height:,} groups; expected at most {MOST_GROUPS:,}: "
-                "an id of raters is no axis"
+                f"axis {axis_name(axis)!r} has {cells.height:,} groups; expected at most {most:,} (an id of raters is "
+                "no axis; of several axes the cells are the groups)"
             )
         return frame.select("rater_id", group=pl.concat_str(names, separator=" & "))
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.cut import Cut
-from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
+from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
 from lm_plural.harness.result.audit_between import between, families
 from lm_plural.harness.result.audit_group import DEFAULT, MATCHED, Grouped, Material
 from lm_plural.harness.result.audit_numbers import group
@@ -136,7 +136,7 @@ def _harmful_share(judged: Judged) -> float:
 
 
 def _axis(material: Material, table: RatingTable, axis: Axis) -> dict[str, Any]:
-    members, names = material.frame.grouping(table.groups(axis))
+    members, names = material.frame.grouping(table.groups(axis, MOST_TOGETHER))
     grouped = Grouped.of(material, members, names)
     groups = {name: group(grouped, g) for g, name in enumerate(names)}
     return {"groups": groups, **between(axis_name(axis), grouped)}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.result.apart import Apart
 from lm_plural.harness.result.coarsenings import coarsenings
-from lm_plural.harness.result.cohesion import cohesion
+from lm_plural.harness.result.cohesion import cohesion, permutations_of
 from lm_plural.harness.result.contrast import Written
 from lm_plural.harness.result.effects import effects
 from lm_plural.harness.result.frame import Frame
@@ -104,6 +104,19 @@ class Axis:
         items, _, levels = self.counts.shape
         return by_pairs(len(self.computed), items, levels)
 
+    def notes(self) -> list[str]:
+        """Return what was done without, or less often, because the table is large."""
+        found, (items, _, levels), o = [], self.counts.shape, self.options
+        if not self.by_pairs:
+            of = "" if len(self.computed) > MOST_GROUPS else f" of {levels} levels on {items:,} items"
+            found.append(f"{len(self.computed)} groups{of}: each against all others, not by pairs")
+        n = permutations_of(self.frame, self.members, o)
+        if n < o.permutations:
+            ratings, raters = len(self.frame.coded.rater), len(np.unique(self.members.rater))
+            size = f"{raters:,} raters with {ratings:,} ratings"
+            found.append(f"{size}: p from {n:,} or more permutations instead of {o.permutations:,}")
+        return found
+
     def between(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return the rows of contrasts, and the other blocks of the axis."""
         if len(self.computed) < 1 or len(self.names) < 2:
@@ -114,7 +127,7 @@ class Axis:
         found = [w.detectable() for w in written.values()]
         mdg = {s: [gap for gaps in found for gap in gaps.get(s, [])] for s in written["rest"].families}
         return [row for w in written.values() for row in w.rows()], {
-            "notes": [] if self.by_pairs else [f"{len(self.computed)} groups: each against all others, not by pairs"],
+            "notes": self.notes(),
             "spread": Apart(self.name, self.names, self.statistics, self.options).all(
                 written["pairs"].families if self.by_pairs else {}
             ),

@@ -85,8 +85,7 @@ def cohesion(
     if coded is None or options.inference == "none":
         return {}
     rng = generator(options.seed, axis, "cohesion")
-    size = len(coded.rater) + coded.n_items * members.n_groups
-    n = affordable(options.permutations, len(np.unique(members.rater)), size)
+    n = permutations_of(frame, members, options)
     found = cohesion_test(coded, members, rng, n_permutations=n, strata=strata)
     numbers = {
         "xrr": found.xrr,
@@ -112,6 +111,12 @@ def cohesion(
             row["flags"] = ["strata: no stratum has raters of the group and others, so no p"]
         out[names[g]] = row
     return out
+
+
+def permutations_of(frame: Frame, members: Membership, options: Options) -> int:
+    """Return how many permutations of the raters of an axis are drawn: fewer than asked for of very many ratings."""
+    size = len(frame.coded.rater) + frame.coded.n_items * members.n_groups
+    return affordable(options.permutations, len(np.unique(members.rater)), size)
 
 
 def _shared_items(sides: Sides) -> Floats:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import UsageError
+from lm_plural.harness.ratings.table import MOST_TOGETHER, RatingTable, axis_name
 from lm_plural.harness.ratings.table import Axis as AxisKey
-from lm_plural.harness.ratings.table import RatingTable, axis_name
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.options import Options, Predictions
 from lm_plural.harness.result.paired import Paired, PairedAxis
@@ -63,7 +63,8 @@ def compare_predictions(
     q_a, q_b = align_both(frame, table.scale, a, b, options, notes)
     job = _Job(frame, options, q_a, q_b, frame.user_weights(options, notes))
     overall = job.groups("", Membership.everyone(frame.coded.n_raters), ["all"])["all"]
-    results = {axis_name(axis): job.axis(axis_name(axis), *frame.grouping(table.groups(axis))) for axis in axes}
+    groupings = {axis_name(axis): frame.grouping(table.groups(axis, MOST_TOGETHER)) for axis in axes}
+    results = {name: job.axis(name, *grouping) for name, grouping in groupings.items()}
     n_items = int((~np.isnan(q_a[:, 0])).sum())
     return Paired(frame.scale, n_items, overall, results, options, tuple(notes))
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.ratings.table import RatingTable
+from lm_plural.harness.ratings.table import MOST_TOGETHER, RatingTable
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.group import null
 from lm_plural.harness.result.options import Options, Predictions
@@ -56,7 +56,7 @@ def compare_steered(
         both rated; null without intervals) and ``flags``.
     """
     frame = Frame.of(table, options)
-    members, names = frame.grouping(table.groups(axis))
+    members, names = frame.grouping(table.groups(axis, MOST_TOGETHER))
     q, rated = np.full((len(frame.item_ids), len(names), frame.scale.size), np.nan), set(frame.item_ids)
     for group, predictions in steered.items():
         if rated.intersection(predictions.item_ids):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -104,11 +105,13 @@ class _Job:
         return [f"groups of {name} are not compared: {reason}" for name, reason in why.items() if reason]
 
     def _too_large(self, members: Membership, names: Sequence[str]) -> str | None:
-        computed = int((self._sizes(members) >= self.options.min_raters).sum())
+        computed = int((members.sizes(self._present) >= self.options.min_raters).sum())
         return too_large(len(names), computed, self.frame.coded.n_items, self.frame.coded.n_levels)
 
-    def _sizes(self, members: Membership) -> Ints:
-        return members.sizes(np.unique(self.frame.coded.rater))
+    @cached_property
+    def _present(self) -> Ints:
+        """Raters with a rating."""
+        return np.flatnonzero(np.bincount(self.frame.coded.rater))
 
     def axis(self, name: str, members: Membership, names: Sequence[str]) -> AxisResult:
         """Return one axis with what is between its groups."""
@@ -154,7 +157,7 @@ class _Job:
         `together` have no secondary measures, which are read at one number of raters for the axis.
         """
         counts = count_levels(self.frame.coded, members)
-        sizes = self._sizes(members)
+        sizes = members.sizes(self._present)
         if self.options.reference != "all":
             found = self._against_reference(counts, members, balanced)
             return [self._describe(counts, sizes, g, *found[g]) for g in range(len(names))], None, counts

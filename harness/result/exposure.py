@@ -16,7 +16,7 @@ import polars as pl
 
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
+from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
 from lm_plural.harness.result import flags
 from lm_plural.harness.result.contrast import Written
 from lm_plural.harness.result.group import Number, null
@@ -77,7 +77,7 @@ class Exposures:
         cls, table: RatingTable, axis: Axis, concerns: Concerns, badness: dict[str, Floats], options: Options
     ) -> Exposures:
         """Take the groups of an axis of the table that the concerns are of."""
-        pairs = table.groups(axis)
+        pairs = table.groups(axis, MOST_TOGETHER)
         names = sorted(pairs["group"].unique())
         group = pairs["group"].replace_strict({g: n for n, g in enumerate(names)}, return_dtype=pl.Int64).to_numpy()
         members = Membership(_codes(pairs["rater_id"], table), group, len(names))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
+from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
 from lm_plural.harness.result.contrast import gap_parts
 from lm_plural.harness.result.frame import Frame
 from lm_plural.harness.result.group import null
@@ -80,7 +80,7 @@ def plan_from_pilot(
     frame, notes = Frame.of(table, options), [str(e) for e in table.exclusions]
     check_question(question, frame, predictions)
     q = None if predictions is None else frame.align(predictions, options, notes)
-    members, names = frame.grouping(table.groups(axis))
+    members, names = frame.grouping(table.groups(axis, MOST_TOGETHER))
     counts = count_levels(frame.coded, members)
     if q is not None:
         counts = counts * ~np.isnan(q[:, :1, None])

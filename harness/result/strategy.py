@@ -88,6 +88,8 @@ class AgainstReference:
 
     def _errors(self, members: Membership) -> Floats:
         """Return standard errors of bias: a reference has no leave-one-out form, so items and raters are resampled."""
+        if not len(self.q):
+            return np.full(members.n_groups, np.nan)
         items = np.ones(len(self.q)) if self.user is None else self.user
         rng = generator(self.options.seed, "pigeonhole", self.options.reference)
 

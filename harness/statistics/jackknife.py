@@ -266,7 +266,7 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
 def sizes(coded: Coded, members: Membership, columns: Columns) -> Covariance:
     """Return what is left of it without inference: items and raters of columns ``statistic x group``; no matrices."""
     g, none = members.n_groups, np.zeros((0, 0))
-    weights = columns.weights.reshape(len(columns.weights), -1, g)
+    weights = columns.weights.reshape(len(columns.weights), columns.weights.shape[1] // g, g)
     n_raters = np.zeros((weights.shape[1], g))
     for m in range(len(n_raters)):
         seen = np.zeros(len(members.rater), dtype=bool)
