@@ -260,6 +260,11 @@ def test_a_scale_that_cannot_be_is_a_usage_error(bring: Bring, scale: str, expec
     refused(bring(scale=scale), 2, "scale", expected)
 
 
+def test_words_where_the_scale_has_numbers_are_one_line_that_says_what_to_write(bring: Bring):
+    words = RATINGS.replace(",1,", ",strongly agree,")
+    refused(bring(words), 1, "rating 'strongly agree'", "expected one of 1, 2, 3, 4, 5; a scale of words names them as")
+
+
 @pytest.mark.parametrize("text", ["nonsense", "2", "2:", "2:maybe", "2:up:down", "4", ":up", ""])
 def test_a_coarsening_that_is_none_is_a_usage_error(bring: Bring, text: str):
     refused(bring(RATINGS, None, "--coarsen", text), 2, f"--coarsen {text}", "expected 3, 2:up, 2:down")
