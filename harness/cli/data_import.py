@@ -13,7 +13,6 @@ from lm_plural.harness.cli.options import (
     out_folder,
     parse_columns,
     parse_scale,
-    refuse_shared,
     refuse_unknown,
 )
 from lm_plural.harness.errors import PluralError, UsageError
@@ -86,7 +85,6 @@ def _complete(args: argparse.Namespace) -> Import:
     from lm_plural.harness.task.infer import no_answer
 
     asked, columns = _Asked(sys.stdin.isatty()), parse_columns(args.columns, ROLES)
-    refuse_shared({role: column for role, column in columns.items() if role != "text"})
     frame = _open(args.file, [*columns.values(), *(args.axes or [])])
     roles, found = _roles(args, frame, columns, asked)
     values = _values(args.file, frame, roles["rating"])

@@ -17,7 +17,6 @@ from lm_plural.harness.cli.options import (
     parse_count,
     parse_scale,
     parse_seed,
-    refuse_shared,
     refuse_unknown,
     single,
 )
@@ -115,7 +114,6 @@ def execute(args: argparse.Namespace) -> int:
     axes = parse_axes(args.axes) or []
     rules = Rules(**{rule: getattr(args, rule) for rule in CHOICES})
     columns = parse_columns(args.columns, NAMES)
-    refuse_shared({name: columns.get(name, name) for name in NAMES})
     strata = [args.strata] if args.strata else []
     own = [name for name in NAMES[:3] if name not in columns]
     refuse_unknown(args.ratings, [*columns.values(), *single(axes), *strata], own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,22 +190,11 @@ def parse_columns(words: Sequence[str] | None, known: Sequence[str]) -> dict[str
             raise UsageError(f"--columns {word}: {expected}")
         if name in out:
             raise UsageError(f"--columns {word}: {name} is already {out[name]}")
+        other = next((n for n, c in out.items() if c == column and "text" not in (n, name)), None)
+        if other:  # an item's text may be its id
+            raise UsageError(f"column {column!r} would be {other} and {name}; expected a column for each")
         out[name] = column
     return out
-
-
-def refuse_shared(columns: Mapping[str, str]) -> None:
-    """Refuse one column for several of the names it is to be read as.
-
-    Raises
-    ------
-    UsageError
-    """
-    names: dict[str, str] = {}
-    for name, column in columns.items():
-        if column in names:
-            raise UsageError(f"--columns: {column!r} cannot be both {names[column]} and {name}")
-        names[column] = name
 
 
 def out_file(text: str) -> Path:

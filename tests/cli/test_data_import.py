@@ -292,7 +292,7 @@ def test_a_file_that_is_no_table_of_ratings_is_one_line(bring: Import, content: 
         (["--columns", "ratng=rating"], 2, "--columns ratng=rating: expected NAME=COLUMN, NAME one of item_id,"),
         (["--columns", "rating"], 2, "--columns rating: expected NAME=COLUMN, NAME one of item_id,"),
         (["--columns", "rating=rating", "rating=gender"], 2, "--columns rating=gender: rating is already rating"),
-        (["--columns", "rating=item_id", "item_id=item_id"], 2, "--columns: 'item_id' cannot be both"),
+        (["--columns", "rating=item_id", "item_id=item_id"], 2, "column 'item_id' would be rating and item_id; "),
         (["--columns", "text=gender"], 1, "my.csv:3: item 'i0' stands twice with different fields"),
         (["--scale", "1,2,3"], 1, "my.csv:17: rating '4' of rating is not on its scale; expected one of 1, 2, 3"),
         (["--scale", "1"], 2, "--scale 1: expected the levels as the file spells them, lowest first, like 1,2,3,4,5"),

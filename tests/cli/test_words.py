@@ -157,7 +157,10 @@ def test_a_place_for_results_is_looked_at_first(line: str, expected: str, capsys
         ("data show plural_demo --axes gender", "unknown option --axes of this verb"),
         ("run --metdata x", "unknown option --metdata"),
         ("data import file --columns item_id=a item_id=b", "--columns item_id=b: item_id is already a"),
-        ("disaggregate --ratings file --scale 1,2 --columns item_id=rater_id", "'rater_id' cannot be both item_id and"),
+        (
+            "disaggregate --ratings file --scale 1,2 --columns item_id=a rater_id=a",
+            "column 'a' would be item_id and rater",
+        ),
     ],
 )
 def test_a_word_in_the_wrong_place_is_one_line(line: str, expected: str, capsys: Capture) -> None:
