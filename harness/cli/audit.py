@@ -13,8 +13,10 @@ from lm_plural.harness.cli.options import (
     Words,
     add_axes,
     add_include_path,
+    add_intervals,
     add_tasks,
     add_trust,
+    out_folder,
     parse_axes,
     parse_limit,
     parse_seed,
@@ -37,8 +39,6 @@ The texts are scored once and kept; the same command again scores nothing."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    from lm_plural.harness.statistics.inferences import INFERENCES
-
     add = parser.add_argument
     add("--scorer", required=True, metavar="NAME[:K=V,...]", help="registered name and options (lm-plural ls scorers)")
     add_trust(parser)
@@ -55,14 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--worse", choices=["more", "less"], help=end)
     add("--thresholds", **words, metavar="T", help="of a score from 0 to 1, beside 0.5 (default 0.1 to 0.9)")
     add_axes(parser)
-    text = "what else might have been drawn: other texts and raters (default), other raters, other texts; none: points"
-    add("--inference", choices=INFERENCES, default="items+raters", help=text)
-    least = "least raters of a group for an interval (default 10)"
-    add("--min_raters_interval", type=int, default=10, metavar="N", help=least)
-    add("--draws", type=int, default=10_000, metavar="N", help="joint draws (default 10000)")
+    add_intervals(parser, "texts")
     add("--seed", type=parse_seed, default=0, metavar="N", help="of draws (default 0)")
     where = "results and scores go to DIR/<scorer>/ (default outputs)"
-    add("--output_path", "-o", type=Path, default=Path("outputs"), metavar="DIR", help=where)
+    add("--output_path", "-o", type=out_folder, default=Path("outputs"), metavar="DIR", help=where)
 
 
 def execute(args: argparse.Namespace) -> int:

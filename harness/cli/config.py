@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
-from lm_plural.harness.cli.options import Words
+from lm_plural.harness.cli.options import Elsewhere, Words
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.redact import remember
 
@@ -42,11 +44,12 @@ def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path
     document = load_yaml(path)
     remember(document.data)
     actions = {a.dest: a for a in parser._actions if a.option_strings and a.dest not in ("help", "config")}
+    ours = [dest for dest, a in actions.items() if not isinstance(a, Elsewhere)]
     for key, value in document.data.items():
         if TRUST in (key, *_names(value)):
             raise UsageError(document.at((key,), f"only --{TRUST} on the command line can allow code to run"))
         if key not in actions:
-            raise UsageError(document.at((key,), f"unknown key {key!r}{did_you_mean(str(key), actions)}"))
+            raise UsageError(document.at((key,), f"unknown key {key!r}{did_you_mean(str(key), ours)}"))
         try:
             words = _as_words(actions[key], value)
             parsed = parser.parse_args(words)
@@ -67,10 +70,8 @@ def _names(value: Any) -> list[str]:
 
 def _as_words(action: argparse.Action, value: Any) -> list[str]:
     """Return what stands on the command line for a value of a config file."""
-    import json
-
     flag = action.option_strings[0]
-    if value is None:
+    if value is None or (isinstance(action, Elsewhere) and not value):
         return []
     if action.nargs == 0:
         if not isinstance(value, bool):
@@ -78,15 +79,31 @@ def _as_words(action: argparse.Action, value: Any) -> list[str]:
         return [flag] if value else []
     several = action.nargs in ("+", "*")
     collects = several or isinstance(action.default, list)
-    if isinstance(value, dict) and several and not isinstance(action, Words):
-        return [flag, json.dumps({str(k): v for k, v in value.items()}, default=str)]
+    if isinstance(value, dict) and (action.metavar == "JSON" or (several and not isinstance(action, Words))):
+        return [flag, _as_json(flag, value)]
     if isinstance(value, list) and collects:
         words = [_as_word(flag, v) for v in value]
         return [flag, *words] if several and words else [part for w in words for part in (flag, w)]
     return [flag, _as_word(flag, value)] if several else [f"{flag}={_as_word(flag, value)}"]
 
 
+def _as_json(flag: str, value: dict[Any, Any]) -> str:
+    """Return a mapping as JSON, dates as text; what JSON cannot hold (infinities, bytes, sets) is refused."""
+    import json
+
+    def spelled(other: Any) -> str:
+        if isinstance(other, date):
+            return str(other)
+        raise TypeError(f"found {type(other).__name__}")
+
+    try:
+        return json.dumps({str(k): v for k, v in value.items()}, default=spelled, allow_nan=False)
+    except (TypeError, ValueError) as e:
+        raise UsageError(f"{flag}: expected text, finite numbers, true, false, null, lists and mappings: {e}") from e
+
+
 def _as_word(flag: str, value: Any) -> str:
-    if isinstance(value, dict | list):
-        raise UsageError(f"{flag}: expected one value, found a {'mapping' if isinstance(value, dict) else 'list'}")
+    if not isinstance(value, str | int | float | date):
+        kind = {dict: "mapping", bytes: "piece of binary data", NoneType: "null"}.get(type(value), type(value).__name__)
+        raise UsageError(f"{flag}: expected one value, found a {kind}")
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -8,7 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.options import Words
+from lm_plural.harness.cli.options import (
+    Words,
+    out_folder,
+    parse_columns,
+    parse_scale,
+    refuse_unknown,
+)
 from lm_plural.harness.cli.terminal import visible
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.rules import CHOICES
@@ -28,7 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options; what none of them says is inferred or, on a terminal, asked."""
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="CSV, TSV, JSON lines or Parquet, one row per rating")
-    add("--to", type=Path, default=Path(), metavar="DIR", help="where the folder of the data set goes (default: here)")
+    add(
+        "--to",
+        type=out_folder,
+        default=Path(),
+        metavar="DIR",
+        help="where the folder of the data set goes (default: here)",
+    )
     add("--dataset", metavar="NAME", help="name of the data set (default: that of the file)")
     roles = "how the file calls item_id, rater_id, rating and text"
     add("--columns", nargs="+", action="extend", default=None, metavar="NAME=COLUMN", help=roles)
@@ -73,7 +85,7 @@ def _complete(args: argparse.Namespace) -> Import:
     from lm_plural.harness.task.draft import Import, name_of
     from lm_plural.harness.task.infer import no_answer
 
-    asked, columns = _Asked(sys.stdin.isatty()), _columns(args.columns)
+    asked, columns = _Asked(sys.stdin.isatty()), parse_columns(args.columns, ROLES)
     frame = _open(args.file, [*columns.values(), *(args.axes or [])])
     roles, found = _roles(args, frame, columns, asked)
     values = _values(args.file, frame, roles["rating"])
@@ -112,6 +124,7 @@ def _open(file: Path, named: list[str]) -> pl.LazyFrame:
     from lm_plural.harness.task.datafile import reading, scan
     from lm_plural.harness.task.frames import MARKS, text_in
 
+    refuse_unknown(file, named)
     with reading(file):
         frame = scan(file)
         text_in(frame, named)
@@ -159,7 +172,7 @@ def _levels(args: argparse.Namespace, rating: str, values: list[str], asked: _As
     from lm_plural.harness.task.frames import some
     from lm_plural.harness.task.infer import levels_of
 
-    levels = _words(args.scale) or levels_of(values)
+    levels = list(parse_scale(args.scale)) if args.scale else levels_of(values)
     if levels or not rating:
         return levels
     return _words(asked("--scale", f"levels of {rating}, lowest first ({some([v[:20] for v in values])})", None))
@@ -167,19 +180,6 @@ def _levels(args: argparse.Namespace, rating: str, values: list[str], asked: _As
 
 def _words(text: str | None) -> list[str]:
     return [word.strip() for word in text.split(",")] if text else []
-
-
-def _columns(words: list[str] | None) -> dict[str, str]:
-    out: dict[str, str] = {}
-    for word in words or []:
-        role, _, column = word.partition("=")
-        if role not in ROLES or not column:
-            raise UsageError(f"--columns {word}: expected {', '.join(ROLES)} and the file's name, like item_id=comment")
-        other = next((r for r, c in out.items() if c == column and "text" not in (r, role)), role)
-        if other != role:  # an item's text may be its id
-            raise UsageError(f"column {column!r} would be {other} and {role}; expected a column for each")
-        out[role] = column
-    return out
 
 
 class _Asked:

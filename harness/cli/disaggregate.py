@@ -6,10 +6,26 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lm_plural.harness.cli.options import Words, add_inference, inference_options, parse_axes, parse_seed
+from lm_plural.harness.cli.options import (
+    Words,
+    add_inference,
+    inference_options,
+    out_file,
+    out_folder,
+    parse_axes,
+    parse_columns,
+    parse_count,
+    parse_scale,
+    parse_seed,
+    refuse_unknown,
+    single,
+)
 
 if TYPE_CHECKING:
     from lm_plural.harness.task.schema import Coarsen
+
+#: What the columns of a file of ratings are read as.
+NAMES = ("item_id", "rater_id", "rating", "weight")
 
 HELP = """Compare predictions of your own with groups of raters; without predictions, describe the groups.
 
@@ -39,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="AXIS",
         help="columns with groups; gender*race for cells",
     )
-    add("--output_path", "-o", type=Path, metavar="FILE", help="results as JSON")
+    add("--output_path", "-o", type=out_file, metavar="FILE", help="results as JSON")
     add(
         "--direction",
         choices=["lower", "higher"],
@@ -48,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--min_raters",
-        type=int,
+        type=parse_count,
         default=5,
         metavar="N",
         help="least raters for a group to be computed (default 5)",
@@ -62,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--item_weights", type=Path, metavar="FILE", help="CSV, JSONL or Parquet with item_id and weight")
     add_inference(parser)
     add("--seed", type=parse_seed, default=0, metavar="N", help="of draws and permutations (default 0)")
-    add("--plots", type=Path, metavar="DIR", help="folder for pictures (needs the extra plots)")
+    add("--plots", type=out_folder, metavar="DIR", help="folder for pictures (needs the extra plots)")
     pictures = "format of the pictures (default svg)"
     add("--plot_format", choices=["svg", "png", "html"], default="svg", help=pictures)
     add("--reference", choices=STRATEGIES, default="all", help="disagreement strategy (default: all ratings)")
@@ -80,23 +96,27 @@ def execute(args: argparse.Namespace) -> int:
     """Run."""
     from dataclasses import replace
 
-    from lm_plural.harness.errors import UsageError
     from lm_plural.harness.files import to_json, write_atomic
     from lm_plural.harness.ratings.rules import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.result.bring import read_predictions, read_ratings, read_weights
     from lm_plural.harness.result.disaggregate import disaggregate
+    from lm_plural.harness.result.picture import plots_extra
     from lm_plural.harness.result.rate import coarsening
     from lm_plural.harness.result.table import render_block, render_legend
 
-    if args.min_raters < 1:
-        raise UsageError(f"--min_raters {args.min_raters}: expected at least 1")
-    scale = Scale(tuple(args.scale.split(",")), args.direction)
+    if args.plots:  # what is not installed is said before the work
+        with plots_extra():
+            import altair  # noqa: F401
+            import vl_convert  # noqa: F401
+    scale = Scale(parse_scale(args.scale), args.direction)
     axes = parse_axes(args.axes) or []
     rules = Rules(**{rule: getattr(args, rule) for rule in CHOICES})
-    table = read_ratings(
-        args.ratings, scale, [*axes, *([args.strata] if args.strata else [])], rules, _columns(args.columns)
-    )
+    columns = parse_columns(args.columns, NAMES)
+    strata = [args.strata] if args.strata else []
+    own = [name for name in NAMES[:3] if name not in columns]
+    refuse_unknown(args.ratings, [*columns.values(), *single(axes), *strata], own)
+    table = read_ratings(args.ratings, scale, [*axes, *strata], rules, columns)
     predictions = read_predictions(args.predictions, scale) if args.predictions else None
     options = replace(
         inference_options(args),
@@ -118,18 +138,6 @@ def execute(args: argparse.Namespace) -> int:
     if args.output_path:
         print(f"\nresults written to {args.output_path}")
     return 0
-
-
-def _columns(words: list[str]) -> dict[str, str]:
-    from lm_plural.harness.errors import UsageError, did_you_mean
-
-    known = ("item_id", "rater_id", "rating", "weight")
-    out = dict(word.partition("=")[::2] for word in words)
-    for name, column in out.items():
-        if name not in known or not column:
-            hint = did_you_mean(name, known)
-            raise UsageError(f"--columns {name}={column}: expected NAME=COLUMN, NAME one of {', '.join(known)}{hint}")
-    return out
 
 
 def _coarsen(text: str | None) -> Coarsen | None:

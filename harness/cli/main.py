@@ -47,9 +47,11 @@ class Parser(argparse.ArgumentParser):
         if message.startswith("unrecognized arguments: "):
             word = message.split(": ", 1)[1].split()[0].split("=")[0]
             below = [p for a in self._actions if isinstance(a.choices, dict) for p in a.choices.values()]
-            options = [o for p in [self, *below] for a in p._actions for o in a.option_strings]
+            options = [
+                o for p in [self, *below] for a in p._actions for o in a.option_strings if a.help != argparse.SUPPRESS
+            ]
             what = "unknown option" if word.startswith("-") else "one word too many:"
-            message = f"{what} {word}{did_you_mean(word, options)}"
+            message = f"{what} {word}{' of this verb' if word in options else did_you_mean(word, options)}"
         raise UsageError(message)
 
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.errors import UsageError
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from lm_plural.harness.result.options import Options
+
+
+#: More draws than anyone waits for, or memory holds.
+MOST = 1_000_000
+#: A range where levels are expected: 1-5, 1..5, 1:5, 1 to 5.
+RANGE = re.compile(r"(\d{1,3})\s*(?:-|–|:|\.{2,3}|to)\s*(\d{1,3})")
 
 
 class Words(argparse.Action):
@@ -19,7 +28,41 @@ class Words(argparse.Action):
     def __call__(self, _parser: Any, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
         """Add the words."""
         words = [w for v in values for w in str(v).split(",") if w]
+        if not words:
+            raise argparse.ArgumentError(self, f"{','.join(map(str, values))!r} names nothing")
         setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), *words])
+
+
+class Elsewhere(argparse.Action):
+    """Say what to do instead of giving a flag that another program has."""
+
+    def __init__(self, *args: Any, words: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.help = argparse.SUPPRESS
+        self.words = words
+
+    def __call__(self, *_: object) -> None:
+        """Refuse the flag."""
+        raise argparse.ArgumentError(self, f"leave it out: {self.words}")
+
+
+def refuse_unknown(path: Path, columns: Iterable[str], needed: Iterable[str] = ()) -> None:
+    """Refuse columns named on the command line that a file does not have.
+
+    A file without the columns `needed` by themselves is another kind of file, which its reader says better.
+
+    Raises
+    ------
+    UsageError
+    """
+    from lm_plural.harness.errors import at
+    from lm_plural.harness.task.datafile import columns_of
+    from lm_plural.harness.task.frames import some
+
+    header = columns_of(path)
+    for name in columns if set(header) >= set(needed) else ():
+        if name not in header:
+            raise UsageError(at(path, 1, f"no column {name!r}{did_you_mean(name, header)}; there are {some(header)}"))
 
 
 def add_tasks(parser: Any, text: str) -> None:
@@ -39,19 +82,24 @@ def add_axes(parser: Any) -> None:
     parser.add_argument("--axes", nargs="+", action=Words, default=None, metavar="AXIS", help=text)
 
 
-def add_inference(parser: Any) -> None:
+def add_intervals(parser: Any, items: str = "items") -> None:
     """Add what intervals speak of and how they are drawn."""
     from lm_plural.harness.statistics.inferences import INFERENCES
 
     add = parser.add_argument
-    text = "what else might have been drawn: other items and raters (default), other raters, other items; none: points"
-    add("--inference", choices=INFERENCES, default="items+raters", help=text)
+    drawn = f"other {items} and raters (default), other raters, other {items}; none: points"
+    add("--inference", choices=INFERENCES, default="items+raters", help=f"what else might have been drawn: {drawn}")
     least = "least raters of a group for an interval (default 10)"
-    add("--min_raters_interval", type=int, default=10, metavar="N", help=least)
-    add("--draws", type=int, default=10_000, metavar="N", help="joint draws (default 10000)")
+    add("--min_raters_interval", type=whole(2), default=10, metavar="N", help=least)
+    add("--draws", type=whole(100, MOST), default=10_000, metavar="N", help="joint draws (default 10000)")
+
+
+def add_inference(parser: Any) -> None:
+    """Add the same for statistics whose groups can also be compared by permutation."""
+    add_intervals(parser)
     shuffles = "of raters between groups, for exact p values (default 1999)"
-    add("--permutations", type=int, default=1_999, metavar="N", help=shuffles)
-    add("--strata", metavar="AXIS", help="permute raters within the groups of this axis only")
+    parser.add_argument("--permutations", type=whole(1, MOST), default=1_999, metavar="N", help=shuffles)
+    parser.add_argument("--strata", metavar="AXIS", help="permute raters within the groups of this axis only")
 
 
 def inference_options(args: argparse.Namespace) -> Options:
@@ -91,11 +139,98 @@ def parse_axes(words: Sequence[str] | None) -> list[str | tuple[str, ...]] | Non
     """
     if not words:
         return None
-    axes = [tuple(w.split("*")) if "*" in w else w for w in dict.fromkeys(words)]
-    for axis in axes:
-        if isinstance(axis, tuple) and (len(set(axis)) != len(axis) or "" in axis):
-            raise UsageError(f"--axes {'*'.join(axis)}: cells need two or more different axes, like gender*race")
-    return axes
+    axes: dict[frozenset[str], str | tuple[str, ...]] = {}  # gender*race and race*gender are the same cells
+    for word in words:
+        axis = tuple(part.strip() for part in word.split("*"))
+        if len(set(axis)) != len(axis) or "" in axis:
+            raise UsageError(f"--axes {word}: cells need two or more different axes, like gender*race")
+        axes.setdefault(frozenset(axis), axis if len(axis) > 1 else axis[0])
+    return list(axes.values())
+
+
+def single(axes: Iterable[str | tuple[str, ...]]) -> list[str]:
+    """Return the axes that cells are made of."""
+    return [name for axis in axes for name in ([axis] if isinstance(axis, str) else axis)]
+
+
+def parse_scale(text: str) -> tuple[str, ...]:
+    """Return levels, lowest first.
+
+    Raises
+    ------
+    UsageError
+        If `text` is no list of levels; it says what to write instead.
+    """
+    levels = tuple(level.strip() for level in text.split(","))
+    try:
+        numbers = [float(level) for level in levels]
+    except ValueError:
+        numbers = []
+    if (span := RANGE.fullmatch(text.strip())) and int(span[1]) < int(span[2]):
+        meant = list(map(str, range(int(span[1]), int(span[2]) + 1)))
+    elif len(numbers) > 1 and all(a > b for a, b in pairwise(numbers)):
+        meant = list(levels[::-1])
+    elif len(levels) < 2 or text.strip()[:1] in ("[", "("):
+        meant = re.split(r"[\s,;|]+", text.strip("[]() "))
+        meant = meant if len(meant) > 1 else ["1", "2", "3", "4", "5"]
+    else:
+        return levels
+    shown = ",".join(meant[:12])
+    raise UsageError(f"--scale {text}: expected the levels as the file spells them, lowest first, like {shown}")
+
+
+def parse_columns(words: Sequence[str] | None, known: Sequence[str]) -> dict[str, str]:
+    """Return how a file calls some of the columns `known`.
+
+    Raises
+    ------
+    UsageError
+        For another name, one that is given twice, or two names for one column.
+    """
+    out: dict[str, str] = {}
+    for word in words or ():
+        name, _, column = word.partition("=")
+        if name not in known or not column:
+            hint = did_you_mean(name, known)
+            expected = f"expected NAME=COLUMN, NAME one of {', '.join(known)}{hint}"
+            raise UsageError(f"--columns {word}: {expected}")
+        if name in out:
+            raise UsageError(f"--columns {word}: {name} is already {out[name]}")
+        other = next((n for n, c in out.items() if c == column and "text" not in (n, name)), None)
+        if other:  # an item's text may be its id
+            raise UsageError(f"column {column!r} would be {other} and {name}; expected a column for each")
+        out[name] = column
+    return out
+
+
+def out_file(text: str) -> Path:
+    """Return the path of a file to be written; what is wrong with it is said before anything slow begins.
+
+    Raises
+    ------
+    PluralError
+        If it cannot be written.
+    """
+    if not text or Path(text).is_dir():
+        raise PluralError(f"{text or '.'}: cannot write: a folder; expected a file")
+    out_folder(str(Path(text).parent))
+    return Path(text)
+
+
+def out_folder(text: str) -> Path:
+    """Return the path of a folder to be written into; raises as `out_file`."""
+    path = Path(text)
+    if not text:
+        raise argparse.ArgumentTypeError("expected a folder")
+    try:
+        there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    except OSError as e:
+        raise PluralError(f"{text}: cannot write: {e.strerror}") from e
+    if not there.is_dir():
+        raise PluralError(f"{text}: cannot write: {there} is a file; expected a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PluralError(f"{text}: cannot write: no permission to write into {there}")
+    return path
 
 
 def parse_limit(text: str) -> int | float:
@@ -126,20 +261,30 @@ def parse_bool(text: str) -> bool:
     return words[text.lower()]
 
 
-def parse_count(text: str) -> int:
-    """Return a whole number from 1 on."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return a reader of whole numbers in a range."""
+
+    def read(text: str) -> int:
+        plain = text.isascii() and text.isdecimal() and len(text) < 19  # fits 64 bits
+        if not plain or int(text) < least or (most is not None and int(text) > most):
+            upper = "on" if most is None else f"to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} {upper}")
+        return int(text)
+
+    return read
+
+
+parse_count = whole(1)
 
 
 def parse_seed(text: str) -> int:
     """Return the seed; of lm-eval's four (python, numpy, torch, few-shot) the one for torch."""
     words = text.split(",")
     word = words[2] if len(words) == 4 else text
-    if not word.strip().isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on, nor four of them")
-    return int(word)
+    try:
+        return whole(0)(word.strip())
+    except argparse.ArgumentTypeError as e:
+        raise argparse.ArgumentTypeError(f"{e}, nor four of them") from e
 
 
 def parse_samples(text: str | None, tasks: Sequence[str], limit: object) -> dict[str, list[int]]:
@@ -152,19 +297,18 @@ def parse_samples(text: str | None, tasks: Sequence[str], limit: object) -> dict
     """
     import json
 
-    from lm_plural.harness.errors import did_you_mean
-
     if text is None:
         return {}
     if limit is not None:
         raise UsageError("--samples and --limit cannot both be given")
     try:
         samples = json.loads(text)
-        places = [n for some in samples.values() for n in some]
-    except (ValueError, AttributeError, TypeError) as e:
-        raise UsageError(f'--samples {text}: expected a JSON object of lists, {{"task": [0, 5]}}') from e
-    if not places or any(type(n) is not int for n in places):
-        raise UsageError(f"--samples {text}: expected whole numbers, the places of items")
+    except (ValueError, RecursionError):
+        samples = None
+    if not isinstance(samples, dict) or not all(isinstance(places, list) and places for places in samples.values()):
+        raise UsageError(f'--samples {text:.60}: expected a JSON object of lists, {{"task": [0, 5]}}')
+    if any(type(n) is not int or n < 0 for places in samples.values() for n in places):
+        raise UsageError(f"--samples {text:.60}: expected whole numbers from 0 on, the places of items")
     for name in samples:
         if name not in tasks:
             raise UsageError(f"--samples: {name!r} is not among the tasks asked for{did_you_mean(name, tasks)}")

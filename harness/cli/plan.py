@@ -6,7 +6,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.options import Words, parse_axes, parse_count
+from lm_plural.harness.cli.options import (
+    MOST,
+    Words,
+    out_file,
+    parse_axes,
+    parse_count,
+    parse_scale,
+    refuse_unknown,
+    single,
+    whole,
+)
 from lm_plural.harness.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -39,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     share = "each rates so many items (default: the share of items a rater of the pilot rates, or all)"
     add("--ratings_per_rater", type=parse_count, metavar="N", help=share)
     several = "comparisons to allow for, by Bonferroni (default: max-T over the pilot's pairs of groups, or 1)"
-    add("--comparisons", type=parse_count, metavar="N", help=several)
-    add("--output_path", "-o", type=Path, metavar="FILE", help="answer as JSON")
+    add("--comparisons", type=whole(1, MOST), metavar="N", help=several)
+    add("--output_path", "-o", type=out_file, metavar="FILE", help="answer as JSON")
     pilot = parser.add_argument_group("from a pilot").add_argument
     pilot("--ratings", type=Path, metavar="FILE", help="who said what")
     pilot("--predictions", type=Path, metavar="FILE", help="what the model says")
@@ -134,7 +144,8 @@ def _from_pilot(args: argparse.Namespace, question: Question) -> list[dict[str, 
     from lm_plural.harness.result.options import Options
     from lm_plural.harness.result.planning import plan_from_pilot
 
-    scale, axes = Scale(tuple(args.scale.split(","))), parse_axes(args.axes) or []
+    scale, axes = Scale(parse_scale(args.scale)), parse_axes(args.axes) or []
+    refuse_unknown(args.ratings, single(axes), ("item_id", "rater_id", "rating"))
     table = read_ratings(args.ratings, scale, axes, Rules(**{rule: getattr(args, rule) for rule in CHOICES}))
     predictions = read_predictions(args.predictions, scale) if args.predictions else None
     options = Options(weights=args.weights)

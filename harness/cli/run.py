@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from lm_plural.harness.cli.chosen import checked_tasks
 from lm_plural.harness.cli.config import apply_config
 from lm_plural.harness.cli.options import (
+    Elsewhere,
     add_axes,
     add_include_path,
     add_inference,
     add_tasks,
     add_trust,
     inference_options,
+    out_folder,
     parse_axes,
     parse_batch_size,
     parse_bool,
@@ -36,6 +38,21 @@ HELP = """Evaluate a model on group-rated tasks: generate, score, aggregate.
 The same command again resumes, or has nothing to do. Flags are lm-eval's where the meaning is the same."""
 
 
+#: lm-eval's other flags, and what to do instead.
+ELSEWHERE = {
+    "--use_cache -c": "answers are kept in --output_path, and the same command goes on where it stopped",
+    "--cache_requests": "prompts are made anew in seconds",
+    "--check_integrity": "lm-plural validate checks tasks and their data",
+    "--fewshot_as_multiturn": "tasks have no examples",
+    "--write_out -w": "samples_TASK.jsonl in --output_path holds every prompt",
+    "--show_config": "run.json in --output_path holds it",
+    "--wandb_args --wandb_config_args --trackio_args": "results are JSON in --output_path, for any tracker to log",
+    "--hf_hub_log_args": "nothing is uploaded; results are in --output_path",
+    "--confirm_run_unsafe_code": "tasks run no code",
+    "--metadata": "what a task needs stands in its YAML file",
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options, in lm-eval's groups."""
     parser.set_defaults(parser=parser)
@@ -43,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_model(parser.add_argument_group("model"))
     _add_tasks(parser.add_argument_group("tasks and groups"))
     _add_running(parser.add_argument_group("running and output"))
+    for flags, words in ELSEWHERE.items():
+        parser.add_argument(*flags.split(), action=Elsewhere, nargs="*", words=words)
 
 
 def _add_model(group: Any) -> None:
@@ -68,8 +87,14 @@ def _add_tasks(group: Any) -> None:
     add("--samples", "-E", metavar="JSON", help="places of the items to ask, '{\"task\": [0, 5]}'; not with --limit")
     add_axes(group)
     add_inference(group)
-    no_examples = "accepted for lm-eval's sake: tasks have no examples"
-    add("--num_fewshot", "-f", type=int, choices=[0], default=0, help=no_examples)
+    no_examples = "accepted for lm-eval's sake, 0 only: tasks have no examples"
+    add("--num_fewshot", "-f", type=_no_examples, default=0, metavar="0", help=no_examples)
+
+
+def _no_examples(text: str) -> int:
+    if text.strip() != "0":
+        raise argparse.ArgumentTypeError(f"{text!r}: tasks have no examples; leave it out")
+    return 0
 
 
 def _add_running(group: Any) -> None:
@@ -79,7 +104,7 @@ def _add_running(group: Any) -> None:
     add("--max_batch_size", type=parse_count, default=256, metavar="N", help="upper limit for auto (default 256)")
     add("--device", metavar="DEVICE", help="cuda, cuda:0, cpu, mps (default: the best there is)")
     where = "results go to DIR/<model>/ (default outputs)"
-    add("--output_path", "-o", type=Path, default=Path("outputs"), metavar="DIR", help=where)
+    add("--output_path", "-o", type=out_folder, default=Path("outputs"), metavar="DIR", help=where)
     add("--predict_only", "-x", action="store_true", help="answers only, no scores or results")
     add("--log_samples", "-s", action="store_true", help="accepted for lm-eval's sake: answers are always kept")
     levels = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -93,6 +118,7 @@ def execute(args: argparse.Namespace) -> int:
     quiet(args.verbosity)
     from lm_plural.harness.evaluate import Settings, evaluate
     from lm_plural.harness.model.arguments import parse_arguments
+    from lm_plural.harness.model.needs import check_arguments
     from lm_plural.harness.model.spec import ModelSpec
     from lm_plural.harness.task.index import Index
 
@@ -113,6 +139,7 @@ def execute(args: argparse.Namespace) -> int:
         gen_kwargs=parse_arguments(args.gen_kwargs, "--gen_kwargs"),
         seed=args.seed,
     )
+    check_arguments(spec)
     settings = Settings(
         limit=args.limit,
         samples=parse_samples(args.samples, [t.name for t in tasks], args.limit),

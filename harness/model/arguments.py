@@ -59,7 +59,7 @@ def _pairs(word: str) -> list[str]:
 
 def _json(word: str, flag: str) -> dict[str, Any]:
     try:
-        value = json.loads(word)
+        value = _storable(json.loads(word))
     except (ValueError, RecursionError) as e:
         raise UsageError(f"{flag}: not valid JSON: {e}") from e
     if not isinstance(value, dict):
@@ -67,8 +67,17 @@ def _json(word: str, flag: str) -> dict[str, Any]:
     return value
 
 
+def _storable(value: Any) -> Any:
+    """Return the value; what ``run.json`` could not hold (bytes, sets, infinities) is a ValueError or TypeError."""
+    json.dumps(value, allow_nan=False)
+    return value
+
+
 def literal(text: str) -> Any:
-    """Return ``True``, ``3``, ``[1, 2]``, ... for text that is such a literal of Python or JSON, else the text."""
+    """Return ``True``, ``3``, ``[1, 2]``, ... for text that is such a literal of Python or JSON, else the text.
+
+    A literal that JSON cannot hold (bytes, sets, infinities) is text.
+    """
     text = text.strip()
     words = {"true": True, "false": False, "none": None, "null": None}
     if text.lower() in words:
@@ -76,10 +85,10 @@ def literal(text: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Python's opinion of the text's backslashes is not asked for
         try:
-            return ast.literal_eval(text)
-        except (ValueError, SyntaxError, Warning, MemoryError, RecursionError):
+            return _storable(ast.literal_eval(text))
+        except (ValueError, SyntaxError, TypeError, Warning, MemoryError, RecursionError):
             pass
     with suppress(ValueError, RecursionError):
         if text[:1] in ("{", "["):
-            return json.loads(text)
+            return _storable(json.loads(text))
     return text

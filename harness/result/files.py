@@ -153,9 +153,11 @@ def save_results(folder: RunFolder, content: dict[str, Any], started: datetime) 
     if latest := folder.results()[-1:]:
         try:
             known = json.loads(latest[0].read_text(encoding="utf-8"))
-        except ValueError:
-            known = {}
-        if json.dumps({k: v for k, v in known.items() if k not in TIMES}) == json.dumps(body):
+        except (OSError, ValueError, RecursionError):
+            known = None
+        if isinstance(known, dict) and json.dumps({k: v for k, v in known.items() if k not in TIMES}) == json.dumps(
+            body
+        ):
             return latest[0], False
     now = datetime.now()
     times = dict(

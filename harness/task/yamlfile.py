@@ -18,6 +18,8 @@ from lm_plural.harness.files import is_file
 
 #: Values a file may hold with its aliases written out; more is an alias bomb.
 MAX_NODES = 100_000
+#: Characters of a file; a longer one is no task.
+MAX_LENGTH = 16 * 2**20
 #: How deep values may be nested.
 MAX_DEPTH = 100
 #: Characters of a wrong value that a finding shows.
@@ -49,7 +51,10 @@ class Loader(Base):  # type: ignore[misc]
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Return the value of a node."""
         try:
-            return super().construct_object(node, deep=deep)
+            value = super().construct_object(node, deep=deep)
+            if isinstance(value, int):
+                str(value)  # of more digits than Python writes (0xfff...)
+            return value
         except (ValueError, AttributeError, TypeError, OverflowError) as e:
             kind = node.tag.rpartition(":")[2]
             raise yaml.constructor.ConstructorError(
@@ -144,8 +149,11 @@ def _read(path: Path) -> tuple[yaml.Node, dict[str, Any]]:
     try:
         if path.exists() and not path.is_file():  # reading a pipe could wait for ever
             raise InvalidFileError([at(path, None, "cannot read: not a file")])
-        text = path.read_text(encoding="utf-8")
-        _refuse_depth(text, path)
+        with path.open(encoding="utf-8") as f:
+            text = f.read(MAX_LENGTH + 1)
+        if len(text) > MAX_LENGTH:
+            raise InvalidFileError([at(path, None, f"longer than {MAX_LENGTH} characters")])
+        _refuse_bombs(text, path)
         loader = Loader(text)
         node = loader.get_single_node()
         if node is None:
@@ -166,14 +174,17 @@ def _read(path: Path) -> tuple[yaml.Node, dict[str, Any]]:
         raise InvalidFileError([at(path, line, message)]) from e
 
 
-def _refuse_depth(text: str, path: Path) -> None:
-    """Refuse nesting that would overflow the stack of libyaml, which ends the process without a word."""
-    depth = 0
+def _refuse_bombs(text: str, path: Path) -> None:
+    """Refuse more values than anyone waits for, and nesting that would overflow libyaml's stack and end the process."""
+    depth = values = 0
     for event in yaml.parse(text, Loader=Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        values += isinstance(event, yaml.NodeEvent)
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if depth > MAX_DEPTH:
-            line = event.start_mark.line + 1 if event.start_mark else 1
             raise InvalidFileError([at(path, line, f"nested more than {MAX_DEPTH} deep")])
+        if values > MAX_NODES:
+            raise InvalidFileError([at(path, line, f"holds more than {MAX_NODES} values")])
 
 
 def _included(document: Document, value: Any, confined: bool) -> Path:

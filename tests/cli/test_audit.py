@@ -172,7 +172,7 @@ def test_simulated_raters_are_called_so(capsys: pytest.CaptureFixture[str], tmp_
         (["--thresholds", "half"], 2, ["--thresholds half"]),
         (["--axes", "gendr"], 2, ["no axis 'gendr'", "did you mean 'gender'"]),
         (["--dimension", "toxicty"], 2, ["no dimension 'toxicty'", "did you mean 'toxicity'"]),
-        (["--draws", "3"], 2, ["draws 3: expected at least 100"]),
+        (["--draws", "3"], 2, ["--draws: '3' is not a whole number from 100 to"]),
         (["--worse", "both"], 2, ["invalid choice: 'both'"]),
         (["--limit", "0"], 2, ["'0' is not a positive count"]),
     ],

@@ -217,10 +217,10 @@ def test_a_file_that_is_no_table_of_ratings_stops(bring: Bring, ratings: Any, ex
 
 @pytest.mark.parametrize("axes", ["gendre", "gender,age", "gender*age"])
 def test_an_unknown_axis_stops_with_the_columns_there_are(bring: Bring, axes: str):
-    refused(bring(axes=axes), 1, "r.csv:1:", "no column", "there are item_id, rater_id, rating, gender")
+    refused(bring(axes=axes), 2, "r.csv:1:", "no column", "there are item_id, rater_id, rating, gender")
 
 
-@pytest.mark.parametrize("axes", ["rater_id", "item_id", "rating", "row", "gender*rater_id"])
+@pytest.mark.parametrize("axes", ["rater_id", "item_id", "rating", "gender*rater_id"])
 def test_an_axis_that_cannot_group_raters_is_a_usage_error(bring: Bring, axes: str):
     refused(bring(axes=axes), 2, "axis", "expected a column that says something of raters")
 
@@ -251,19 +251,31 @@ def test_results_that_cannot_be_written_are_an_error_and_nothing_is_shown(bring:
 @pytest.mark.parametrize(
     ("scale", "expected"),
     [
-        ("1", "at least two levels"),
-        ("", "at least two levels"),
-        ("1;2;3", "at least two levels"),
+        ("1", "like 1,2,3,4,5"),
+        ("", "like 1,2,3,4,5"),
+        ("1;2;3", "like 1,2,3\n"),
+        ("1-7", "like 1,2,3,4,5,6,7\n"),
+        ("0..2", "like 0,1,2\n"),
+        ("1:3", "like 1,2,3\n"),
+        ("1 to 3", "like 1,2,3\n"),
+        ("1 2 3", "like 1,2,3\n"),
+        ("[1, 2, 3]", "like 1,2,3\n"),
+        ("likert", "like 1,2,3,4,5\n"),
         ("1,1", "all different"),
         ("1,2,2.0", "all different"),
         ("1,,2", "none empty"),
-        ("3,2,1", "must be finite and increase"),
+        ("3,2,1", "like 1,2,3\n"),
         ("1,2,inf", "must be finite and increase"),
         ("nan,1", "must be finite and increase"),
     ],
 )
 def test_a_scale_that_cannot_be_is_a_usage_error(bring: Bring, scale: str, expected: str):
     refused(bring(scale=scale), 2, "scale", expected)
+
+
+def test_words_where_the_scale_has_numbers_are_one_line_that_says_what_to_write(bring: Bring):
+    words = RATINGS.replace(",1,", ",strongly agree,")
+    refused(bring(words), 1, "rating 'strongly agree'", "expected one of 1, 2, 3, 4, 5; a scale of words names them as")
 
 
 @pytest.mark.parametrize("text", ["nonsense", "2", "2:", "2:maybe", "2:up:down", "4", ":up", ""])
@@ -274,8 +286,8 @@ def test_a_coarsening_that_is_none_is_a_usage_error(bring: Bring, text: str):
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        (("--min_raters", "0"), "expected at least 1"),
-        (("--min_raters", "some"), "invalid int value"),
+        (("--min_raters", "0"), "not a whole number from 1 on"),
+        (("--min_raters", "some"), "not a whole number from 1 on"),
         (("--reference", "best"), "invalid choice: 'best'"),
         (("--reference", "weighted"), "needs a column weight"),
         (("--duplicates", "last"), "invalid choice: 'last'"),
@@ -524,7 +536,11 @@ def test_popquorn_equals_the_independent_figures_for_every_group_of_every_axis(b
 def test_a_file_may_call_its_columns_otherwise(bring: Bring):
     other = RATINGS.replace("item_id,rater_id,rating", "comment,who,score")
     refused(bring(other, None, "--columns", "item=comment"), 2, "--columns item=comment", "item_id")
-    refused(bring(other, None, "--columns", "item_id=coment"), 1, "no column 'coment'; did you mean 'comment'?")
+    refused(
+        bring(other, None, "--columns", "item_id=coment", "rater_id=who", "rating=score"),
+        2,
+        "no column 'coment'; did you mean 'comment'?",
+    )
     found = bring(other, None, "--columns", "item_id=comment", "rater_id=who", "rating=score")
     assert read(found) == read(bring(RATINGS))
 

@@ -181,6 +181,12 @@ def test_several_pairs_stand_in_a_table_the_hardest_first(answer: Any) -> None:
         (["--gap", "1", *PILOT[:4]], "--ratings needs --axes, too"),
         (["--gap", "1", *PILOT, "--groups", "Woman"], "--groups: expected two or more different groups"),
         (["--gap", "1", *PILOT, "--groups", "Man,Woma"], "no group 'Woma' on axis gender; did you mean 'Woman'?"),
+        (
+            ["--gap", "1", *PILOT, "gendre"],
+            "pilot.csv:1: no column 'gendre'; did you mean 'gender'?; there are item_id,",
+        ),
+        (["--gap", "1", *PILOT, "--scale", "1-5"], "--scale 1-5: expected the levels"),
+        (["--gap", "1", *COMPONENTS, "--comparisons", "9" * 17], "is not a whole number from 1 to 1000000"),
         (["--gap", "1", *PILOT, "item_id"], "axis 'item_id': expected a column that says something of raters"),
         (["--gap", "1", *PILOT, "race", "--groups", "Man,Woman"], "--groups: expected groups of one axis, there are 2"),
         (["--gap", "1", *COMPONENTS, "--raters", "9"], "--raters 9: expected at least 10"),
@@ -205,10 +211,6 @@ def test_a_question_that_cannot_be_answered_is_one_line_and_exit_code_2(
         (
             ["--groups", "Man,Non-binary"],
             "two groups of at least 10 raters each are needed to plan from; raters: Non-b",
-        ),
-        (
-            ["--axes", "gendre"],
-            "pilot.csv:1: no column 'gendre'; did you mean 'gender'?; there are item_id, rater_id, rating, gender",
         ),
         (["--ratings", "none.csv"], "none.csv"),
         (["--scale", "1,2,3"], "expected one of 1, 2, 3"),

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.result.files import save_results
+from lm_plural.harness.run.folder import RunFolder
+
+
+@pytest.mark.parametrize("left", ["null", "[]", "5", "[" * 100_000, "\udcff"])
+def test_results_that_somebody_broke_are_written_anew(tmp_path: Path, left: str) -> None:
+    folder, now = RunFolder(tmp_path), datetime.now()
+    path, _ = save_results(folder, {"results": {}}, now)
+    assert save_results(folder, {"results": {}}, now) == (path, False)
+    path.write_text(left, encoding="utf-8", errors="surrogateescape")
+    again, new = save_results(folder, {"results": {}}, now)
+    assert new
+    assert json.loads(again.read_text())["results"] == {}
 
 
 def test_lm_evals_table_reads_our_results(tmp_path: Path) -> None:

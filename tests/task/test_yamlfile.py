@@ -118,8 +118,21 @@ def bomb(entry: str, step: str) -> str:
         ("a: &a {b: {c: *a}}", "a.yaml:1: a value contains itself"),
         ("a: " + "[" * 200_000 + "]" * 200_000, "a.yaml:1: nested more than 100 deep"),
         ("".join("  " * n + "a:\n" for n in range(150)), "nested more than 100 deep"),
+        ("a:\n" + "- 1\n" * 1_000_000, "holds more than 100000 values"),
+        ("a: " + "x" * 17_000_000, "a.yaml: longer than 16777216 characters"),
+        ("a: 0x" + "f" * 5000, "a.yaml:1: not valid YAML: '0xffff"),
     ],
-    ids=["alias bomb", "merge bomb", "list in itself", "mapping in itself", "deep list", "deep mapping"],
+    ids=[
+        "alias bomb",
+        "merge bomb",
+        "list in itself",
+        "mapping in itself",
+        "deep list",
+        "deep mapping",
+        "long list",
+        "long text",
+        "long number",
+    ],
 )
 def test_what_would_never_end_is_refused(file, text: str, expected: str) -> None:
     (found,) = findings(file(text))
