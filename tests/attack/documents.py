@@ -140,7 +140,7 @@ def validated(run: Runner, *words: object, valid: bool, doomed: str) -> bool:
 # --- tasks
 
 
-def _suites(folder: Path, _run: Runner) -> list[tuple[Path, dict[str, Any]]]:
+def _suites(folder: Path, run: Runner) -> list[tuple[Path, dict[str, Any]]]:
     """Write data sets, and return folders and valid tasks of all kinds."""
     rate = Suite(folder / "rate").write()
     respond = Suite(folder / "respond").respond(doc_id="prompt_id", generation_kwargs={"max_gen_toks": 8}).write()
@@ -156,6 +156,8 @@ def _suites(folder: Path, _run: Runner) -> list[tuple[Path, dict[str, Any]]]:
         "weights": "pairs",
     }
     found = [(rate.root, rate.task), (respond.root, respond.task), (shares.root, shares.task), (rate.root, full)]
+    for suite in (rate, respond):  # imports take seconds
+        run("run", *FEW, "--tasks", suite.task_path, "-o", folder / "out", valid=True)
     for root in {root for root, _ in found}:
         for path in [*root.rglob("rate.yaml"), *root.rglob("opinion.yaml")]:
             path.unlink()

@@ -260,8 +260,8 @@ def expected_text(reply: Reply) -> Any:
             for p in text
         ]
         return STOP if None in parts else "".join(p or "" for p in parts)
-    if text is None:
-        return None
+    if text is None or text == []:
+        return None if text is None else ANY
     return text if isinstance(text, str) else STOP
 
 
