@@ -18,7 +18,6 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from lm_plural.harness.model.embedded import embedded_model
 from tests.kill.compare import FAULTS
 from tests.kill.process import build_shim
 from tests.kill.scenarios import Scenario, scenarios
@@ -57,10 +56,10 @@ def run(kills: int, seed: int, jobs: int, only: str) -> list[Trial]:
     pool = ThreadPoolExecutor(jobs)
     with TemporaryDirectory(prefix="kill-") as scratch:
         folder = Path(scratch).resolve()
-        shim, model = build_shim(folder), embedded_model()
+        shim = build_shim(folder)
         with scenarios(folder, only) as chosen:
             try:
-                prepared = pool.map(lambda s: Prepared.of(s, folder, shim, model), chosen)
+                prepared = pool.map(lambda s: Prepared.of(s, folder, shim), chosen)
                 ready = {p.scenario.name: p for p in prepared}
                 todo = list(planned(chosen, kills, seed))
                 random.Random(seed).shuffle(todo)

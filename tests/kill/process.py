@@ -161,5 +161,6 @@ def draw(rng: random.Random, which: signal.Signals, whole: Sequence[Operation]) 
     alike: dict[tuple[str, str], list[int]] = {}
     for n, operation in enumerate(whole, start=1):
         alike.setdefault((operation.kind, operation.path), []).append(n)
-    at = rng.choice(rng.choice(list(alike.values())))
-    return Stop(which, at=at, how=rng.choice(("before", "within", "after")))
+    (kind, _), numbers = rng.choice(list(alike.items()))
+    half = which == signal.SIGKILL and kind == "write"  # no other signal interrupts a write to a file
+    return Stop(which, at=rng.choice(numbers), how=rng.choice(("before", "after", *["within"] * half)))

@@ -30,25 +30,24 @@ __attribute__((constructor)) static void begin(void) {
     notes = syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
-static int below(const char *path) { return !strncmp(path, under, strlen(under)); }
-
-static int full(int dir, const char *path, char *out) {
-    char base[PATH_MAX], link[64];
-    if (path[0] == '/') return snprintf(out, PATH_MAX, "%s", path);
-    if (dir == AT_FDCWD) strcpy(link, "/proc/self/cwd");
-    else snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
-    ssize_t n = syscall(SYS_readlink, link, base, PATH_MAX - 1);
-    base[n < 0 ? 0 : n] = 0;
-    return path[0] ? snprintf(out, PATH_MAX, "%s/%s", base, path) : snprintf(out, PATH_MAX, "%s", base);
+/* Returns the full name of a path in a folder, or of an open file (no path). */
+static const char *full(int dir, const char *path, char *out) {
+    char link[64] = "/proc/self/cwd";
+    if (path[0] == '/') return path;
+    if (dir != AT_FDCWD) snprintf(link, sizeof link, "/proc/self/fd/%d", dir);
+    ssize_t n = syscall(SYS_readlink, link, out, PATH_MAX);
+    n = n < 0 ? 0 : n;
+    snprintf(out + n, 2 * PATH_MAX - n, path[0] ? "/%s" : "%s", path);
+    return out;
 }
 
 /* Returns whether this is the operation to stop at. */
 static int reached(const char *what, int dir, const char *path) {
-    char name[PATH_MAX], line[PATH_MAX + 64];
+    char held[2 * PATH_MAX], line[2 * PATH_MAX + 64];
     struct timespec now;
     if (notes < 0 || !path) return 0;
-    full(dir, path, name);
-    if (!below(name) || getpid() != self) return 0;
+    const char *name = full(dir, path, held);
+    if (strncmp(name, under, strlen(under)) || getpid() != self) return 0;
     long n = __atomic_add_fetch(&count, 1, __ATOMIC_SEQ_CST);
     clock_gettime(CLOCK_MONOTONIC, &now);
     int length = snprintf(line, sizeof line, "%ld.%09ld %s %s\n", (long)now.tv_sec, now.tv_nsec, what, name);
@@ -56,36 +55,39 @@ static int reached(const char *what, int dir, const char *path) {
     return n == at;
 }
 
+/* The name for large files, where that is a function of its own. */
+#define SAME(name, of) extern __typeof(of) name __attribute__((alias(#of)))
+
 static void stop(void) { kill(self, sig); }
 
-#define AROUND(what, dir, path, call)                       \
-    int now = reached(what, dir, path), after = *how == 'a'; \
-    if (now && !after) stop();                              \
-    long result = call;                                     \
-    if (now && after) stop();                               \
+#define AROUND(what, dir, path, call)                                               \
+    int now = reached(what, dir, path), after = *how == 'a';                        \
+    if (now && !after) stop();                                                      \
+    long result = call;                                                             \
+    if (now && after) stop();                                                       \
     return result
 
-#define OPEN(name, ...)                                                             \
+#define OPEN()                                                                      \
     va_list list;                                                                   \
     va_start(list, flags);                                                          \
-    int mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, int) : 0;               \
+    int mode = flags & O_CREAT ? va_arg(list, int) : 0;                             \
     va_end(list);                                                                   \
     if (notes < 0 || !(flags & (O_WRONLY | O_RDWR | O_CREAT)))                      \
         return syscall(SYS_openat, dir, path, flags, mode);                         \
     AROUND(flags & O_TRUNC ? "truncate" : "open", dir, path, syscall(SYS_openat, dir, path, flags, mode))
 
 int openat(int dir, const char *path, int flags, ...) { OPEN(); }
-int openat64(int dir, const char *path, int flags, ...) { OPEN(); }
 int open(const char *path, int flags, ...) { const int dir = AT_FDCWD; OPEN(); }
-int open64(const char *path, int flags, ...) { const int dir = AT_FDCWD; OPEN(); }
+SAME(open64, open);
+SAME(openat64, openat);
 
-#define WRITE(whole, half)                                              \
-    if (notes < 0) return whole;                                        \
-    int now = reached("write", fd, ""), within = now && *how == 'w';    \
-    if (within && sig == SIGKILL) half; /* other signals do not interrupt a write to a file */ \
-    if (now && *how != 'a') stop();                                     \
-    long result = whole;                                                \
-    if (now && *how == 'a') stop();                                     \
+#define WRITE(whole, half)                                                          \
+    if (notes < 0) return whole;                                                    \
+    int now = reached("write", fd, ""), within = now && *how == 'w';                \
+    if (within) half;                                                               \
+    if (now && *how != 'a') stop();                                                 \
+    long result = whole;                                                            \
+    if (now && *how == 'a') stop();                                                 \
     return result
 
 ssize_t write(int fd, const void *b, size_t n) {
@@ -94,9 +96,7 @@ ssize_t write(int fd, const void *b, size_t n) {
 ssize_t pwrite(int fd, const void *b, size_t n, off_t o) {
     WRITE(syscall(SYS_pwrite64, fd, b, n, o), syscall(SYS_pwrite64, fd, b, n / 2, o));
 }
-ssize_t pwrite64(int fd, const void *b, size_t n, off_t o) {
-    WRITE(syscall(SYS_pwrite64, fd, b, n, o), syscall(SYS_pwrite64, fd, b, n / 2, o));
-}
+SAME(pwrite64, pwrite);
 ssize_t writev(int fd, const struct iovec *v, int n) {
     WRITE(syscall(SYS_writev, fd, v, n), syscall(SYS_write, fd, v->iov_base, v->iov_len / 2));
 }
@@ -106,16 +106,14 @@ ssize_t copy_file_range(int in, off_t *i, int fd, off_t *o, size_t n, unsigned f
 ssize_t sendfile(int fd, int in, off_t *o, size_t n) {
     WRITE(syscall(SYS_sendfile, fd, in, o, n), syscall(SYS_sendfile, fd, in, o, n / 2));
 }
-ssize_t sendfile64(int fd, int in, off_t *o, size_t n) {
-    WRITE(syscall(SYS_sendfile, fd, in, o, n), syscall(SYS_sendfile, fd, in, o, n / 2));
-}
+SAME(sendfile64, sendfile);
 
 int fsync(int fd) { AROUND("sync", fd, "", syscall(SYS_fsync, fd)); }
 int fdatasync(int fd) { AROUND("sync", fd, "", syscall(SYS_fdatasync, fd)); }
 int ftruncate(int fd, off_t n) { AROUND("truncate", fd, "", syscall(SYS_ftruncate, fd, n)); }
-int ftruncate64(int fd, off_t n) { AROUND("truncate", fd, "", syscall(SYS_ftruncate, fd, n)); }
+SAME(ftruncate64, ftruncate);
 int truncate(const char *p, off_t n) { AROUND("truncate", AT_FDCWD, p, syscall(SYS_truncate, p, n)); }
-int truncate64(const char *p, off_t n) { AROUND("truncate", AT_FDCWD, p, syscall(SYS_truncate, p, n)); }
+SAME(truncate64, truncate);
 int mkdir(const char *p, mode_t m) { AROUND("mkdir", AT_FDCWD, p, syscall(SYS_mkdirat, AT_FDCWD, p, m)); }
 int mkdirat(int d, const char *p, mode_t m) { AROUND("mkdir", d, p, syscall(SYS_mkdirat, d, p, m)); }
 int rmdir(const char *p) { AROUND("rmdir", AT_FDCWD, p, syscall(SYS_unlinkat, AT_FDCWD, p, AT_REMOVEDIR)); }

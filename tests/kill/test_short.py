@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from lm_plural.harness.model.embedded import embedded_model
 from tests.kill.compare import Judge, State
 from tests.kill.process import Operation, Place, Stop, build_shim, draw
 from tests.kill.scenarios import scenarios
@@ -26,7 +25,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pre
     shim = build_shim(folder)
     with scenarios(folder, "data ") as found:
         cheap = [s for s in found if s.name in ("data fetch", "data import", "data show, out of an archive")]
-        yield {s.name: Prepared.of(s, folder, shim, embedded_model()) for s in cheap}
+        yield {s.name: Prepared.of(s, folder, shim) for s in cheap}
 
 
 @needs_cc

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lm_plural.harness.model.embedded import embedded_model
 from tests.kill.compare import Judge, State
 from tests.kill.process import Ended, Operation, Place, Stop, draw
 from tests.kill.scenarios import Scenario, Words
@@ -49,12 +50,13 @@ class Prepared:
     whole: list[Operation]
 
     @classmethod
-    def of(cls, scenario: Scenario, scratch: Path, shim: Path, model: Path) -> Prepared:
+    def of(cls, scenario: Scenario, scratch: Path, shim: Path) -> Prepared:
         """Run what comes first, then the command, uninterrupted."""
         root = scratch / scenario.name.replace(" ", "_")
         template = Place(root / "template", shim, scenario.env)
         (template.folder / "cache").mkdir(parents=True)
         if scenario.model:
+            model = embedded_model()
             (template.folder / "cache" / model.name).symlink_to(model)
         for words in scenario.first:
             _well(template.run(words), words)

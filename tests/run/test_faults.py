@@ -56,11 +56,10 @@ def bytes_written(out: Path) -> int:
     return sum(p.stat().st_size for p in out.glob("*/s*_*.jsonl"))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_kill_9_at_any_moment_then_the_same_command_gives_identical_results(
-    seed: int, tiny_model: Path, tmp_path: Path, uninterrupted: dict[str, object]
+    tiny_model: Path, tmp_path: Path, uninterrupted: dict[str, object]
 ) -> None:
-    rng = random.Random(seed)
+    rng = random.Random(1)
     total = sum(len(v) for k, v in uninterrupted.items() if k.startswith("samples_"))  # type: ignore[misc,arg-type]
     for share in sorted(rng.uniform(0, 1) for _ in range(2)):
         process = start(arguments(tiny_model, tmp_path))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,8 +32,6 @@ dataset = Dataset(load_recipe(path), path.parent)
 table = dataset.table("harm")
 print(dataset.items.rows(), sorted(table.ratings.rows()), table.raters.rows())
 """
-#: The same, killed at the first byte that must be on disk.
-KILLED = "import os, signal\nos.fsync = lambda fd: os.kill(os.getpid(), signal.SIGKILL)\n" + LOAD
 
 
 @pytest.fixture
@@ -200,17 +196,3 @@ def test_two_processes_at_once_read_the_same_and_leave_one_entry(suite: Suite, c
     assert [p.returncode for p in both] == [0, 0], said
     assert said[0] == said[1]
     assert len(entries(cache)) == len(list((cache / "normal" / "tiny").iterdir())) == 2
-
-
-def test_a_kill_in_the_middle_of_writing_leaves_no_entry(suite: Suite, cache: Path) -> None:
-    suite.write()
-    killed = start(KILLED, suite)
-    killed.communicate(timeout=60)
-    assert killed.returncode == -signal.SIGKILL
-    assert entries(cache) == []
-    left = list((cache / "normal" / "tiny").iterdir())
-    assert len(left) == 1, "it was killed while it wrote"
-    first = read(suite)
-    assert len(entries(cache)) == 2
-    shutil.rmtree(cache)
-    assert read(suite) == first
