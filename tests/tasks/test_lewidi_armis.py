@@ -50,7 +50,7 @@ def test_one_is_misogynistic_and_less_of_it_is_better(dataset: Dataset) -> None:
         ('"1,1,0"', '"1,1,-1"', "row 1: rating '-1' of misogyny is not on its scale; expected one of 0, 1"),
         ("Cons_Male", "Cons_Female", "row 1: unknown level 'Cons_Female' of group; expected one of Mod_Female,"),
         ('"1,1,0"', '"1,1,0,1"', "row 1: lists of different lengths: annotators 3, group 3, annotations 4"),
-        ('"1": {', '"1": 5, "2": {', "expected a list or mapping of records"),
+        ('"1": {', '"1": 5, "9": {', "expected a list or mapping of records"),
     ],
 )
 def test_another_file_is_one_clear_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
