@@ -26,19 +26,16 @@ Kind = Any
 
 
 def decoded(text: str) -> Any:
-    """Return JSON, without spaces around it, whose numbers are the text they are written as, and NaN null.
+    """Return JSON, without spaces behind it, whose numbers are the text they are written as, and NaN null.
 
     Raises
     ------
-    ValueError
+    JSONDecodeError, ValueError
         If it is no JSON, or a record has two fields of one name.
     """
-    try:
-        value, end = _DECODER.raw_decode(text)
-    except json.JSONDecodeError as e:
-        raise ValueError(f"{e.msg} at character {e.pos + 1}") from e
+    value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
     if end != len(text):
-        raise ValueError(f"JSON that ends at character {end}; expected one value")
+        raise json.JSONDecodeError("A second value; expected one", text, end)
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             record = decoded(line.decode())
             if not isinstance(record, dict):
                 raise ValueError(f"{line[:SHOWN].decode(errors='replace')}: expected a record, {{...}}")
+        except json.JSONDecodeError as e:
+            raise unreadable(path, n, f"{e.msg}, at character {e.pos + 1}") from e
         except (ValueError, RecursionError) as e:
             raise unreadable(path, n, e) from e
         yield f"{name}:{n}", record
@@ -54,7 +57,10 @@ def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def records_frame(path: Path, where: str | None, key: str | list[str] | None, entries: Sequence[str]) -> pl.LazyFrame:
     """Read a JSON file's records; whatever is no list or mapping in them becomes text."""
-    value = decoded(plain(path).decode("utf-8-sig").strip())
+    try:
+        value = decoded(plain(path).decode("utf-8-sig").rstrip())
+    except json.JSONDecodeError as e:
+        raise unreadable(path, e.lineno, f"{e.msg}, at character {e.colno}") from e
     for part in (where or ".").split("."):
         if part and not (isinstance(value, dict) and part in value):
             raise PluralError(f"{path}: no {part!r} on the way to the records {where!r}")

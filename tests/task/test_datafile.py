@@ -54,12 +54,12 @@ def test_records_are_found_by_their_path(tmp_path: Path, where: str | None) -> N
         ('[{"a": 1}, 5]', None, "r.json: expected a list or mapping of records at '.'"),
         ('{"x": {"a": 1}, "y": 5}', None, "r.json: expected a list or mapping of records at '.'"),
         ("[]", None, "r.json: expected a list or mapping of records at '.'"),
-        ("", None, "r.json: cannot read: Expecting value"),
-        ('{"a":', None, "r.json: cannot read: "),
+        ("", None, "r.json:1: cannot read: Expecting value"),
+        ('{"a":', None, "r.json:1: cannot read: "),
         ("[" * 100_000, None, "r.json: cannot read: maximum recursion depth"),
         (b'[{"a": "\xe4"}]', None, "r.json: cannot read: 'utf-8' codec"),
         ('[{"a": "\\ud800"}]', None, "r.json: row 1: column 'a' holds half a character; expected text"),
-        ("<!doctype html>", None, "r.json: cannot read: Expecting value"),
+        ("<!doctype html>", None, "r.json:1: cannot read: Expecting value"),
     ],
 )
 def test_what_is_no_list_of_records_is_one_line(

@@ -54,7 +54,7 @@ def test_one_is_misogynistic_and_less_of_it_is_better(dataset: Dataset) -> None:
             "row 1: unknown level 'Conservative_Man' of other_info.values; expected one of Moderate_Female,",
         ),
         ('"1,1,0"', '"1,1,0,1"', "row 1: lists of different lengths: annotators 3, annotations 4"),
-        ('"1": {', '"1": 5, "2": {', "expected a list or mapping of records"),
+        ('"1": {', '"1": 5, "9": {', "expected a list or mapping of records"),
     ],
 )
 def test_another_file_is_one_clear_line(tmp_path: Path, old: str, new: str, expected: str) -> None:

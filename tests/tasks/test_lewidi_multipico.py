@@ -78,7 +78,7 @@ def test_other_annotations_are_one_clear_line(tmp_path: Path, value: object, exp
 
 def test_a_trailing_comma_as_in_other_sets_is_one_clear_line(tmp_path: Path) -> None:
     folder = edited_text(NAME, tmp_path, "MP_annotators_meta.json", '"Full-Time"\n', '"Full-Time",\n')
-    with pytest.raises(PluralError, match=r"MP_annotators_meta.json: cannot read: .*line 11"):
+    with pytest.raises(PluralError, match=r"MP_annotators_meta.json:11: cannot read: "):
         invented(NAME, folder).table("irony")
 
 

@@ -101,7 +101,7 @@ def test_every_level_of_every_axis(table: RatingTable) -> None:
 @pytest.mark.parametrize(
     ("new", "expected"),
     [
-        ({"insult": pl.lit(5.0)}, "row 1: rating '5.0' of insult is not on its scale; expected one of 0, 1, 2, 3, 4"),
+        ({"insult": pl.lit(5.0)}, "row 1: rating '5' of insult is not on its scale; expected one of 0, 1, 2, 3, 4"),
         ({"annotator_age": pl.lit("old")}, "row 1: annotator_age 'old' is no number"),
     ],
 )
