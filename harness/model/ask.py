@@ -107,7 +107,7 @@ class Asker:
         """
         from lm_plural.harness.model import hf
 
-        if not self.local:
+        if self.one_by_one:
             self.lm.set_cache_hook(Labels(requests, on_answer))
         call = hf.label_logprobs if hf.applies(self.lm) else _loglikelihood
         return self._halving(requests, lambda batch: call(self.lm, batch))
@@ -133,7 +133,7 @@ class Asker:
             As in :meth:`label_logprobs`.
         """
         asked = [server.asked(c, n, s) for n, (c, s) in enumerate(zip(contexts, seeds, strict=True))]
-        if not self.local:
+        if self.one_by_one:
             self.lm.set_cache_hook(Texts(on_answer))
         return self._halving(asked, lambda batch: _generate(self.lm, self.spec.backend, batch, gen_kwargs))
 
@@ -164,6 +164,13 @@ class Asker:
 
         return self.spec.backend in HF
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether answers may come one by one (an engine tells all when it has all)."""
+        from lm_plural.harness.model.load import ENGINES
+
+        return not self.local and self.spec.backend not in ENGINES
+
 
 class Texts:
     """lm-eval's hook for its cache: it is told of every response as it comes, long before the last one."""
@@ -172,9 +179,8 @@ class Texts:
         self.on_answer = on_answer
 
     def add_partial(self, _method: str, request: Any, answer: Any) -> None:
-        """Pass an answer on; one without content is left to the end of the batch."""
-        if (found := _response(answer)) is not None:
-            self.on_answer(request[0].place, found)
+        """Pass an answer on."""
+        self.on_answer(request[0].place, _response(answer))
 
 
 class Labels:

@@ -97,11 +97,8 @@ def ask_all(works: Sequence[Work], how: Asking) -> None:
 
 def _ask_in_windows(work: Work, missing: Sequence[Request], how: Asking, bar: Any) -> None:
     """Hand what is missing to a backend that batches by itself."""
-    variant = missing[0].variant
-    labels = (
-        len(elicit.continuations(work.loaded.task, work.loaded.scale_of(missing[0].doc), variant)) if variant else 1
-    )
-    for window in windows(missing, labels):
+    texts = work.loaded.scale_of(missing[0].doc).size if work.loaded.task.mode == "rate" else 1
+    for window in windows(missing, texts):
         _ask(work, window, [_context(work.loaded, r, how.asker) for r in window], how, bar)
 
 
@@ -130,29 +127,8 @@ def _ask(work: Work, batch: Sequence[Request], contexts: Sequence[Any], how: Ask
             how.on_batch(work, new)
             bar.update(len(new))
 
-    save(_answer(work.loaded, batch, contexts, how.asker, save))
-
-
-def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
-    task = loaded.task
-    if request.variant:
-        text = elicit.prompt(task, loaded.scale_of(request.doc), request.variant, request.doc.fields)
-    else:
-        text = render(task.doc_to_text, dict(request.doc.fields))
-    chat = asker.uses_chat(task.mode)
-    return asker.context(text, chat=chat, description=task.description, gen_prefix=task.gen_prefix)
-
-
-def _answer(
-    loaded: LoadedTask,
-    batch: Sequence[Request],
-    contexts: Sequence[Any],
-    asker: Asker,
-    save: Callable[[list[Record]], None],
-) -> list[Record]:
-    """Return the records of a batch; `save` is told earlier of those a server has answered earlier."""
+    loaded, asker, kwargs = work.loaded, how.asker, gen_kwargs(work.loaded, how.asker.spec)
     labels = [elicit.continuations(loaded.task, loaded.scale_of(r.doc), r.variant) for r in batch if r.variant]
-    kwargs = gen_kwargs(loaded, asker.spec)
 
     def record(n: int, answer: Any) -> Record:
         try:
@@ -172,8 +148,22 @@ def _answer(
         answers = list(asker.label_logprobs(list(zip(contexts, labels, strict=True)), on_answer))
     else:
         seeds = [int(digest([asker.spec.seed, r.key]), 16) % 2**31 for r in batch]
-        answers = list(asker.responses(contexts, kwargs, seeds, on_answer))
-    return [record(n, a) for n, a in enumerate(answers)]
+        answers = asker.responses(contexts, kwargs, seeds, on_answer)
+    records: list[Record] = []
+    try:
+        records += (record(n, answer) for n, answer in enumerate(answers))
+    finally:  # one that is none costs itself only
+        save(records)
+
+
+def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
+    task = loaded.task
+    if request.variant:
+        text = elicit.prompt(task, loaded.scale_of(request.doc), request.variant, request.doc.fields)
+    else:
+        text = render(task.doc_to_text, dict(request.doc.fields))
+    chat = asker.uses_chat(task.mode)
+    return asker.context(text, chat=chat, description=task.description, gen_prefix=task.gen_prefix)
 
 
 def _record(request: Request, context: Any, argument: Any, answer: Any) -> Record:

@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.errors import PluralError
 from lm_plural.harness.model.ask import Asker
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.run import batches
 from lm_plural.harness.run.batches import windows
-from lm_plural.harness.run.plan import Request
+from lm_plural.harness.run.journal import Journal
+from lm_plural.harness.run.loop import Asking, Work, ask_all
+from lm_plural.harness.run.plan import Request, plan
 from lm_plural.harness.task.load import Doc
+from tests.run.asked import SPEC
+from tests.suite import Suite
 
 SAMPLED = {"max_gen_toks": 4, "do_sample": True, "temperature": 0.8, "until": []}
 
@@ -34,23 +39,24 @@ class Engine:
 @pytest.fixture
 def sglang(tiny_model: Path) -> Asker:
     """lm-eval's own SGLang backend, without the engine, which needs a GPU."""
+    from lm_eval.api.model import CacheHook
     from lm_eval.models.sglang_causallms import SGLangLM
     from transformers import AutoTokenizer
 
     lm = object.__new__(SGLangLM)
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     vars(lm).update(model=Engine(), tokenizer=tokenizer, batch_size="auto", _max_length=64, add_bos_token=False)
-    vars(lm).update(think_end_token=None, _max_gen_toks=4, _rank=0, custom_prefix_token_id=None)
+    vars(lm).update(
+        think_end_token=None, _max_gen_toks=4, _rank=0, custom_prefix_token_id=None, cache_hook=CacheHook(None)
+    )
     return Asker(lm, ModelSpec("sglang", {"pretrained": str(tiny_model)}), 1)
 
 
 def test_requests_of_different_seeds_go_in_one_call_and_come_back_in_order(sglang: Asker) -> None:
     contexts = ["one", "one two three", "one", "one two"]
-    told: dict[int, str] = {}
-    found = sglang.responses(contexts, SAMPLED, [11, 12, 13, 14], told.__setitem__)
+    found = sglang.responses(contexts, SAMPLED, [11, 12, 13, 14])
     assert [text.split()[-1] for text in found] == ["11", "12", "13", "14"]
     assert len(sglang.lm.model.calls) == 1
-    assert told == dict(enumerate(found))
 
 
 def test_what_is_not_sampled_needs_no_seed(sglang: Asker) -> None:
@@ -102,3 +108,13 @@ def test_a_kill_loses_one_window_and_the_next_run_meets_the_same_ones(monkeypatc
     assert [[r.key for r in w] for w in windows(requests[4:], 1)] == [[r.key for r in w] for w in windows(requests, 1)][
         1:
     ]
+
+
+def test_an_answer_that_is_none_costs_itself_only(tmp_path: Path, suite: Suite) -> None:
+    suite.respond().write()
+    work = Work(suite.load(), plan(suite.load(), SPEC), Journal(tmp_path / "samples.jsonl"))
+    lm = SimpleNamespace(generate_until=lambda instances, **_: ["a", "b", 42, "c"][: len(instances)])
+    with pytest.raises(PluralError, match="task tiny_rate: the answer to item 'i3' is int; expected text"):
+        ask_all([work], Asking(Asker(lm, ModelSpec("vllm", {}), 1), None, 64))
+    work.journal.close()
+    assert [r["item_id"] for r in Journal(work.journal.path).records.values()] == ["i1", "i2"]
