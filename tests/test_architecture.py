@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-#: What each room may import of ours; a room may always import itself and the ground (errors, arrays, files, hashing, redact).
+#: What each room may import of ours; a room may always import itself and the ground (those of GROUND).
 GROUND = {"errors", "arrays", "files", "hashing", "redact"}
 ALLOWED = {
     "statistics": set(),
