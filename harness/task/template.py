@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -26,7 +27,9 @@ class TemplateRenderError(UsageError):
 def _compile(source: str) -> Template:
     if len(source) > MAX_SOURCE:
         raise TemplateRenderError(f"template: longer than {MAX_SOURCE:,} characters")
-    return _ENVIRONMENT.from_string(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # Python's, of the code that Jinja made
+        return _ENVIRONMENT.from_string(source)
 
 
 def render(source: str, values: Mapping[str, Any]) -> str:
