@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from jinja2 import Environment
-from jinja2.meta import find_undeclared_variables
-
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.run.folder import RunFolder
@@ -16,7 +13,7 @@ from lm_plural.harness.run.score import Pair, Scoring
 from lm_plural.harness.scoring import Sample
 from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
-from lm_plural.harness.task.template import render
+from lm_plural.harness.task.template import names, render
 
 #: Texts scored before they are journaled.
 BATCH = 256
@@ -36,8 +33,8 @@ def text_field(loaded: LoadedTask, asked: str | None = None) -> str:
     if asked is not None and asked not in fields:
         hint = did_you_mean(asked, fields)
         raise UsageError(f"task {task.task!r}: items have no field {asked!r}{hint}; there are {', '.join(fields)}")
-    names = find_undeclared_variables(Environment(autoescape=True).parse(task.doc_to_text))
-    shown = [f for f in fields if f in names]
+    read = names(task.doc_to_text)
+    shown = [f for f in fields if f in read]
     if found := asked or task.doc_to_target or (shown[0] if len(shown) == 1 else None):
         return found
     raise UsageError(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Template, TemplateError, UndefinedError
-from jinja2.meta import find_undeclared_variables
+from jinja2 import Template, TemplateError, UndefinedError, nodes
 
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.task.sandbox import MAX_SOURCE, Sandbox
@@ -27,7 +27,9 @@ class TemplateRenderError(UsageError):
 def _compile(source: str) -> Template:
     if len(source) > MAX_SOURCE:
         raise TemplateRenderError(f"template: longer than {MAX_SOURCE:,} characters")
-    return _ENVIRONMENT.from_string(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # Python's, of the code that Jinja made
+        return _ENVIRONMENT.from_string(source)
 
 
 def render(source: str, values: Mapping[str, Any]) -> str:
@@ -51,9 +53,18 @@ def render(source: str, values: Mapping[str, Any]) -> str:
         raise TemplateRenderError(f"template: {type(e).__name__}: {e}", _line(e)) from e
 
 
+def names(source: str) -> set[str]:
+    """Return the names a template reads and does not set itself: fields and globals.
+
+    Not ``jinja2.meta.find_undeclared_variables``, which computes whatever is constant, a bomb as well.
+    """
+    found = list(_ENVIRONMENT.parse(source).find_all(nodes.Name))
+    return {n.name for n in found if n.ctx == "load"} - {n.name for n in found if n.ctx == "store"} - {"loop"}
+
+
 def _unknown(source: str, values: Mapping[str, Any]) -> str | None:
     """Name the first field that does not exist and those that do."""
-    unknown = find_undeclared_variables(_ENVIRONMENT.parse(source)) - {*values, *_ENVIRONMENT.globals}
+    unknown = names(source) - {*values, *_ENVIRONMENT.globals}
     if not unknown:
         return None
     name = min(unknown)

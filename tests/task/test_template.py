@@ -14,7 +14,7 @@ from jinja2 import StrictUndefined
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from lm_plural.harness.task.template import TemplateRenderError, render
+from lm_plural.harness.task.template import TemplateRenderError, names, render
 from tests.conftest import ROOT
 from tests.suite import quick
 
@@ -228,6 +228,16 @@ def test_the_templates_of_all_tasks_are_rendered_as_jinja_renders_them() -> None
         stock = STOCK.from_string(source)
         values |= {f: "other" for f in find_undeclared_variables(STOCK.parse(source)) if f not in values}
         assert render(source, values) == stock.render(values)
+
+
+def test_constants_are_not_computed_to_find_the_names_of_a_template() -> None:
+    hidden = "{% if text == 'no' %}{{ 'a' * 10000000000 }}{% endif %}{% if 1[:2] is odd %}{% endif %}"
+    assert names(hidden + "{% set a = b %}{% for c in label %}{{ c }}{{ loop.index }}{% endfor %}{{ a }}") == {
+        "text",
+        "b",
+        "label",
+    }
+    assert "no field 'txt'" in str(refused("{{ txt }}" + hidden))
 
 
 def test_a_method_that_is_not_called_is_refused_and_not_printed_with_an_address() -> None:
