@@ -97,7 +97,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(capsys: Capture, cache: Path
     assert main(["ls", "--lm-eval-path"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"lm-plural ls: error: {cache}/lm_eval/")
+    assert err.startswith(f"lm-plural ls: error: {cache}: cannot write the cache: ")
     assert len(err.splitlines()) == 1
 
 

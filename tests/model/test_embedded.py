@@ -53,5 +53,5 @@ def test_one_changed_byte_is_seen(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("LM_PLURAL_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(PluralError, match="cannot convert the embedded model"):
+    with pytest.raises(PluralError, match="cannot write the cache"):
         embedded.embedded_model()
