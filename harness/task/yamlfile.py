@@ -165,7 +165,8 @@ def _read(path: Path) -> tuple[yaml.Node, dict[str, Any]]:
     except OSError as e:
         raise InvalidFileError([at(path, None, f"cannot read: {e.strerror}")]) from e
     except UnicodeDecodeError as e:
-        raise InvalidFileError([at(path, None, f"not UTF-8 text: {e.reason}")]) from e
+        line = e.object[: e.start].count(b"\n") + 1
+        raise InvalidFileError([at(path, line, f"not UTF-8 text: {e.reason}")]) from e
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         line = min(mark.line + 1, len(text.splitlines())) if mark else 1  # an end that comes too early is past the last
