@@ -119,9 +119,9 @@ class Covariance:
     def variance(self, loadings: Floats, inference: Inference) -> tuple[Floats, Floats]:
         """Return the variance of each combination and its degrees of freedom (Satterthwaite), shape (M,) each.
 
-        ``df = V^2 / (V_items^2 / (I-1) + sum_g V_g^2 / (n_g-1))``, V_g the rater part of pool g. NaN without inference.
+        ``df = V^2 / (V_items^2 / (I-1) + sum_g V_g^2 / (n_g-1))``, V_g the rater part of pool g. NaN without matrices.
         """
-        if inference == "none":
+        if not self.items.size:
             nothing = np.full(len(loadings), np.nan)
             return nothing, nothing
         items, cross = self.parts(loadings)

@@ -100,7 +100,9 @@ def _joint(
     columns = stack(parts.values(), of_items, sums.n)
     value = columns.total.reshape(len(parts), -1)
     value[-1] = agreement.signal(coded, members, sums, weights.pair)
-    return GroupStatistics(tuple(parts), value, covariance_of(coded, members, columns, counts, inference), inference)
+    # whether there is a ratio to speak of depends on errors, whether they are shown or not
+    how: Inference = "items+raters" if inference == "none" else inference
+    return GroupStatistics(tuple(parts), value, covariance_of(coded, members, columns, counts, how), inference)
 
 
 def _functions(found: GroupStatistics) -> dict[str, tuple[Floats, dict[str, Floats | float]]]:
