@@ -37,7 +37,7 @@ class Scenario:
     files : callable
         Writes more that it begins with into a folder.
     ordered : bool
-        Lines of its journals come in the same order every time.
+        Its answers come in the same order every time.
     model : bool
         The embedded model is there, converted.
     done : str
