@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -163,6 +164,8 @@ class Task(Strict):
         misfits: list[tuple[Loc, str]] = []
         if "version" not in self.metadata:
             misfits.append((("metadata",), "version is missing"))
+        elif not _is_plain(self.metadata["version"]):
+            misfits.append((("metadata", "version"), f"expected text or a number, found {self.metadata['version']!r}"))
         other = {"rate": "respond", "respond": "rate"}[self.mode]
         for key in sorted(self.model_fields_set & OWN[other]):
             misfits.append(((key,), f"a key of {other} tasks; this is a {self.mode} task"))
@@ -203,3 +206,8 @@ class Task(Strict):
     def choices(self) -> list[str]:
         """Labels of the levels as text."""
         return [str(c) for c in self.doc_to_choice or ()]
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a results file can hold a value as it is."""
+    return isinstance(value, str | int) or (isinstance(value, float) and isfinite(value))

@@ -33,6 +33,8 @@ BUILT_IN = sorted(p for p in builtin_tasks().rglob("*.yaml") if not p.name.start
         ({"items": {"lang": 5}}, "items.lang: expected text, found 5 (text needs quotes)"),
         ({"items": {"lang": False}}, "items.lang: expected text, found False (text needs quotes)"),
         ({"metadata": {}}, "metadata: version is missing"),
+        ({"metadata": {"version": float("nan")}}, "metadata.version: expected text or a number, found nan"),
+        ({"metadata": {"version": [1]}}, "metadata.version: expected text or a number, found [1]"),
         ({"metadata": None}, "metadata: expected a mapping, found None"),
         ({"k": 3}, "k: a key of respond tasks; this is a rate task"),
         ({"doc_to_choice": None}, "mode: a rate task needs doc_to_choice"),

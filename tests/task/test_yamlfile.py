@@ -83,7 +83,7 @@ def test_all_findings_are_told_at_once(file) -> None:
         ("name: a\nday: 2024-13-45", "a.yaml:2: not valid YAML: '2024-13-45' is no timestamp"),
         ("name: !!int abc", "a.yaml:1: not valid YAML: 'abc' is no int"),
         ("name: !!timestamp x", "a.yaml:1: not valid YAML: 'x' is no timestamp"),
-        (b"name: \xff", "a.yaml: not UTF-8 text"),
+        (b"x: 1\nname: \xff", "a.yaml:2: not UTF-8 text"),
     ],
 )
 def test_what_is_not_proper_yaml_is_one_finding(file, text: str | bytes, expected: str) -> None:
