@@ -236,8 +236,10 @@ def _choice(reply: Reply) -> Any:
         return ANY
     try:
         found = json.loads(reply.body)
+    except UnicodeDecodeError:  # no UTF-8: requests guesses, aiohttp refuses
+        return ANY
     except (ValueError, RecursionError):
-        return ANY if b"\xed" in reply.body else STOP  # surrogates written raw
+        return STOP
     if not isinstance(found, dict) or not isinstance(found.get("choices"), list) or not found["choices"]:
         return STOP
     if len(found["choices"]) > 1 or not isinstance(found["choices"][0], dict) or found["choices"][0].get("index") != 0:
