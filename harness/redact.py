@@ -41,10 +41,10 @@ _NAMED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 #: ``key=value`` and ``"key": "value"``.
-_PAIR = re.compile(r"""([\w.-]+)(?:["']\s*:\s*["']?|=["']?)([^\s"',;&}\]]+)""")
+_PAIR = re.compile(r"""(?<![\w.-])([\w.-]+)(?:["']\s*:\s*["']?|=["']?)([^\s"',;&}\]]+)""")
 _SHAPES = re.compile(
     r"""-----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
-    |\b(?:sk-(?=[\w-]*\w{20})[\w-]+|hf_[A-Za-z0-9]{30,}|(?:AKIA|ASIA)[0-9A-Z]{16}|gh[opsur]_[A-Za-z0-9]{30,}
+    |(?<![\w-])sk-(?=[\w-]{0,40}\w{20})[\w-]+|\b(?:hf_[A-Za-z0-9]{30,}|(?:AKIA|ASIA)[0-9A-Z]{16}|gh[opsur]_[A-Za-z0-9]{30,}
     |github_pat_\w{30,}|glpat-[\w-]{20,}|xox[abposr]-[\w-]{20,}|AIza[\w-]{35}|gsk_[A-Za-z0-9]{40,}|nvapi-[\w-]{40,}
     |xai-[A-Za-z0-9]{40,}|r8_[A-Za-z0-9]{30,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)""",
     re.VERBOSE | re.DOTALL,
