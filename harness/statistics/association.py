@@ -122,6 +122,7 @@ class _Table:
     cell, rater : ndarray of int, shape (N,)
         Where the item and level begin in a table levels x items x kinds; place among the raters present.
     n_items : int
+        With two of the ratings or more.
     place : ndarray, shape (K,)
         Of the levels, from -1/2 to 1/2 or so.
     kind : ndarray of int, shape (R',)
@@ -138,16 +139,21 @@ class _Table:
 
     @classmethod
     def of(cls, coded: Coded, present: Ints, flags: Floats) -> _Table:
-        """Take the raters that are present; alpha and xRR see neither where the scale begins nor its unit."""
+        """Take the raters that are present; alpha and xRR see neither where the scale begins nor its unit.
+
+        Nor do they see items with fewer than two of the ratings.
+        """
         number = np.full(coded.n_raters, -1)
         number[present] = np.arange(len(present))
+        there = number[coded.rater] >= 0
+        shared = np.bincount(coded.item[there], minlength=coded.n_items) >= 2
+        rows = np.flatnonzero(there & shared[coded.item])
+        item, n_items = (np.cumsum(shared) - 1)[coded.item[rows]], int(shared.sum())
         groups, kind = np.unique(-flags, axis=0, return_inverse=True)
-        groups = -groups
-        cell = (coded.level.astype(np.int64) * coded.n_items + coded.item) * len(groups)
-        rows = np.argsort(cell)  # neighbours in memory are counted together
-        rows = rows[number[coded.rater[rows]] >= 0]
+        cell = (coded.level[rows].astype(np.int64) * n_items + item) * len(groups)
+        order = np.argsort(cell)  # neighbours in memory are counted together
         place = (coded.positions - coded.positions.mean()) / np.ptp(coded.positions)
-        return cls(cell[rows], number[coded.rater[rows]], coded.n_items, place, kind.reshape(-1), groups)
+        return cls(cell[order], number[coded.rater[rows[order]]], n_items, place, kind.reshape(-1), -groups)
 
     def cohesion(self, order: Ints) -> tuple[Floats, Floats]:
         """Return alpha and xRR of every group, each of shape (B, G).
