@@ -24,6 +24,17 @@ from tests.kill.scenarios import Scenario, scenarios
 from tests.kill.trial import Prepared, Trial
 from tests.report import write_section
 
+#: Files that signals fell on, by a part of their names: the first that fits counts.
+FILES = {
+    "samples_": "answers",
+    "scores_": "scores",
+    "results_": "results",
+    "run.json": "run.json",
+    "normal/": "cached ratings",
+    "cache/data/": "fetched data",
+    "sets/": "imported data",
+    "": "others",
+}
 SIGNALS = (SIGKILL, SIGINT, SIGTERM)
 HEAD = """`{command}`, {today}, {minutes:.0f} minutes on {cores} cores.
 
@@ -108,10 +119,14 @@ def report(trials: Sequence[Trial], command: str, minutes: float) -> str:
 
 
 def _moments(trials: Sequence[Trial]) -> str:
-    moments = Counter(s.moment for t in trials for s in t.stops)
-    kinds = Counter(o.kind for t in trials for o in t.fell)
-    came = ", ".join(f"{n} {moment}" for moment, n in sorted(moments.items()))
-    return f"Where they came: {came}. The operations: {', '.join(f'{n} {kind}' for kind, n in kinds.most_common())}."
+    fell = [o for t in trials for o in t.fell]
+    counts = (
+        Counter(s.moment for t in trials for s in t.stops),
+        Counter(o.kind for o in fell),
+        Counter(next(name for part, name in FILES.items() if part in o.path) for o in fell),
+    )
+    came, kinds, files = (", ".join(f"{n} {what}" for what, n in c.most_common()) for c in counts)
+    return f"Where they came: {came}. The operations: {kinds}; on: {files}."
 
 
 def _examples(trials: Sequence[Trial]) -> list[str]:

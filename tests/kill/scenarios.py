@@ -89,10 +89,10 @@ CONVERT = command(f"{SMOL} 1 --tasks {RATE} --predict_only")
 NO_SCORES, NO_RESULTS = "out/*/scores_*", "out/*/results_*"
 
 LOCAL = (
-    Scenario("run, dummy model", 40, DUMMY, first=(READ,)),
+    Scenario("run, dummy model", 36, DUMMY, first=(READ,)),
     Scenario("run, SmolLM2-135M", 24, REAL, first=(READ,), model=True),
     Scenario("score", 14, command(f"score out/dummy-* {FEW}"), first=(DUMMY,), without=(NO_SCORES, NO_RESULTS)),
-    Scenario("run, results only", 16, DUMMY, first=(DUMMY,), without=(NO_RESULTS,)),
+    Scenario("run, results only", 20, DUMMY, first=(DUMMY,), without=(NO_RESULTS,)),
     Scenario(
         "data import",
         16,
