@@ -159,3 +159,12 @@ def test_secrets_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", __file__)
     forget()
     assert starred(f"plant-9-other {__file__}") == f"plant-9-other {__file__}"
+
+
+@pytest.mark.parametrize("part", ["A", "sk-", " sk-a", "a.b-", "&a=", "x://a", "a:", "bearer ", "password:", "eyJ"])
+def test_a_long_text_is_looked_through_in_no_time(part: str) -> None:
+    start = time.process_time()
+    remember([part * 20_000])
+    message(part * 20_000)
+    forget()
+    assert time.process_time() - start < 5  # a quadratic search took minutes
