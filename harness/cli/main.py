@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of exiting, so that whoever asked says where the words came from."""
         if message.startswith("unrecognized arguments: "):
-            word = message.split(": ", 1)[1].split()[0].split("=")[0]
+            word = message.split(": ", 1)[1].strip(" ").split(" ")[0].split("=")[0]
             below = [p for a in self._actions if isinstance(a.choices, dict) for p in a.choices.values()]
             options = [
                 o for p in [self, *below] for a in p._actions for o in a.option_strings if a.help != argparse.SUPPRESS

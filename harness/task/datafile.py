@@ -91,10 +91,11 @@ def columns_of(path: Path) -> list[str]:
 TRY = """
 import sys, polars
 try:
-    for _ in polars.scan_parquet(sys.argv[1], glob=False).collect_batches():
-        pass
-except BaseException as e:
+    polars.scan_parquet(sys.argv[1], glob=False).sink_batches(lambda _: None)  # collect_batches ends at an error
+except Exception as e:
     print(*str(e).splitlines()[:1])
+    sys.exit(1)
+except BaseException:  # a panic
     sys.exit(1)
 """
 #: Files as they were when they were last looked at: see `_state`.

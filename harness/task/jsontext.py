@@ -124,7 +124,8 @@ class _Columns:
                 texts = values if types <= {str, NoneType} else [_as_text(v) for v in values]
                 columns[column] = pl.Series(column, texts, _type(kind))
             except UnicodeEncodeError as e:
-                place = next(p for p, v in zip(places, values, strict=True) if _broken(v))
+                # if none of the values, it is the name
+                place = next((p for p, v in zip(places, values, strict=True) if _broken(v)), places[0])
                 raise PluralError(f"{place}: column {column[:60]!r} holds half a character; expected text") from e
 
     def _kind(self, column: str, values: Iterable[tuple[str, Any]], depth: int) -> Kind:

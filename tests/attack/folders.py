@@ -182,4 +182,4 @@ def folders(rng: Random, run: Runner, shared: list[Finished]) -> bool:
     return True
 
 
-DOORS = [Door("folder", 30, folders, prepare)]
+DOORS = [Door("folder", 20, folders, prepare)]

@@ -135,4 +135,4 @@ def ratings_parquet(rng: Random, run: Runner, _shared: Any) -> bool:
     return compared(run, made, "ratings.parquet", valid=way >= 0.85, readings=readings)
 
 
-DOORS = [Door("parquet", 10, ratings_parquet)]
+DOORS = [Door("parquet", 5, ratings_parquet)]

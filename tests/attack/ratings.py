@@ -284,9 +284,9 @@ def _bias(reading: list[Row], made: Truth, columns: tuple[str, ...]) -> float:
 
 
 DOORS = [
-    Door("csv", 320, ratings_csv),
-    Door("gzip", 60, ratings_gz),
-    Door("import", 50, imported),
-    Door("jsonl", 170, ratings_jsonl),
-    Door("predictions", 80, predictions),
+    Door("csv", 200, ratings_csv),
+    Door("gzip", 30, ratings_gz),
+    Door("import", 100, imported),
+    Door("jsonl", 200, ratings_jsonl),
+    Door("predictions", 120, predictions),
 ]

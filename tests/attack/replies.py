@@ -443,4 +443,4 @@ def _replaced(text: str) -> str:
     return re.sub("[\ud800-\udfff\ufffd?]+", "?", text)
 
 
-DOORS = [Door("server", 20, replies, prepare)]
+DOORS = [Door("server", 12, replies, prepare)]

@@ -163,7 +163,7 @@ def test_a_bad_probability_stops_with_its_line_and_column(bring: Bring, p: str):
     ("columns", "expected"),
     [
         (["item_id=rater_id"], "column 'rater_id' would be item_id and rater_id; expected a column for each"),
-        (["rating=gender", "rater_id=gender"], "column 'gender' would be rater_id and rating"),
+        (["rating=gender", "rater_id=gender"], "column 'gender' would be rating and rater_id"),
         (["weight=rating"], "column 'rating' would be rating and weight"),
     ],
 )

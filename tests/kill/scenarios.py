@@ -165,7 +165,7 @@ def file_server(folder: Path) -> Iterator[Scenario]:
         suite.write()
         (suite.folder / "ratings.csv").unlink()
 
-    words = command("data fetch tiny --include_path sets")
+    words = command("data fetch tiny --private --include_path sets")
     env = {"REQUESTS_CA_BUNDLE": str(pem), "NO_PROXY": "127.0.0.1"}
     yield Scenario("data fetch", 18, words, files=write, env=env)
     server.stop()

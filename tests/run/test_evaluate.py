@@ -195,7 +195,7 @@ def test_samples_by_place_are_asked_and_kept_for_score(tiny_model: Path, tmp_pat
         ('{"other": [1]}', "'other' is not among"),
         ('{"rate": 3}', "expected a JSON object"),
         ("[1]", "expected a JSON object"),
-        ('{"rate": []}', "expected whole numbers"),
+        ('{"rate": []}', "expected a JSON object of lists"),
     ],
 )
 def test_bad_samples_are_usage_errors(
