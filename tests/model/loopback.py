@@ -55,6 +55,9 @@ class Loopback(ThreadingHTTPServer):
         with self.lock:
             self.now -= 1
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep quiet of clients that went away: another request of theirs failed."""
+
     def url(self, kind: str) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/v1/{kind}"
 
