@@ -25,6 +25,10 @@ Placed = tuple[str, dict[str, Any]]
 Kind = Any
 
 
+#: White space of JSON (RFC 8259, section 2); a line separator of Unicode is none.
+BLANK = " \t\r\n"
+
+
 def decoded(text: str) -> Any:
     """Return JSON, without spaces behind it, whose numbers are the text they are written as, and NaN null.
 
@@ -33,7 +37,7 @@ def decoded(text: str) -> Any:
     JSONDecodeError, ValueError
         If it is no JSON, or a record has two fields of one name.
     """
-    value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip()))
+    value, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(BLANK)))
     if end != len(text):
         raise json.JSONDecodeError("A second value; expected one", text, end)
     return value

@@ -14,7 +14,7 @@ import polars as pl
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.task.frames import SHOWN
-from lm_plural.harness.task.jsontext import decoded, frame_of
+from lm_plural.harness.task.jsontext import BLANK, decoded, frame_of
 from lm_plural.harness.task.lines import lines, plain, records, unreadable
 
 #: Rows made into a frame at once.
@@ -58,7 +58,7 @@ def _objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def records_frame(path: Path, where: str | None, key: str | list[str] | None, entries: Sequence[str]) -> pl.LazyFrame:
     """Read a JSON file's records; whatever is no list or mapping in them becomes text."""
     try:
-        value = decoded(plain(path).decode("utf-8-sig").rstrip())
+        value = decoded(plain(path).decode("utf-8-sig").rstrip(BLANK))
     except json.JSONDecodeError as e:
         raise unreadable(path, e.lineno, f"{e.msg}, at character {e.colno}") from e
     for part in (where or ".").split("."):

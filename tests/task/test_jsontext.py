@@ -145,3 +145,10 @@ def test_scalars_come_back_as_they_are_written(
         expected = [r.get(name) for r in rows]
         texts = [v.strip(" ") if isinstance(v, str) else None if v is None else json.dumps(v) for v in expected]
         assert found[name].to_list() == [t or None for t in texts]
+
+
+def test_only_the_white_space_of_json_is_skipped() -> None:
+    assert jsontext.decoded(' \t\r\n{"a": 1}') == {"a": "1"}
+    for blank in "\u2028\u00a0\x0b\x1c":
+        with pytest.raises(json.JSONDecodeError):
+            jsontext.decoded(f'{blank}{{"a": 1}}')
