@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, TypeAdapter, ValidationError
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.files import write_atomic
+from lm_plural.harness.files import to_json, write_atomic
 
 
 class Size(BaseModel):
@@ -76,5 +75,5 @@ class Sizes:
         self._known[task] = size
         if self.path is not None:
             content = {name: s.model_dump() for name, s in self._known.items()}
-            write_atomic(self.path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+            write_atomic(self.path, to_json(content))
         return size
