@@ -175,38 +175,47 @@ def _mirror(folder: Path | None) -> Iterator[None]:
             os.environ["LM_PLURAL_DATA_MIRROR"] = before
 
 
-class TerminatedError(KeyboardInterrupt):
-    """SIGTERM, which ends a command as Ctrl-C does."""
+#: Signals that end a command, by what Python does about them unless somebody has said otherwise.
+STOPS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM raise, so that what is half done is cleared away; where somebody else handles it, nothing changes."""
+def _stoppable(came: list[int]) -> Iterator[None]:
+    """Let signals raise, so that what is half done is cleared away, and tell which came.
 
-    def stop(*_: object) -> None:
-        raise TerminatedError
+    Where somebody else handles one, nothing changes.
+    """
 
-    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    if ours:
-        signal.signal(signal.SIGTERM, stop)
+    def stop(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    main_thread = threading.current_thread() is threading.main_thread()
+    ours = {s: before for s, before in STOPS.items() if main_thread and signal.getsignal(s) == before}
+    for number in ours:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        if ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number, before in ours.items():
+            signal.signal(number, before)
 
 
 def _execute(name: str, words: Sequence[str]) -> int:
+    came: list[int] = []
     try:
         args, module = parse(name, words)
-        with _terminable(), _mirror(getattr(args, "mirror", None)):
-            code: int = module.execute(args)
-    except PluralError as e:
-        print(f"lm-plural {name}: error: {e}", file=sys.stderr)
-        return e.exit_code
-    except KeyboardInterrupt as e:
-        what, code = ("terminated", 143) if isinstance(e, TerminatedError) else ("interrupted", 130)
-        print(f"lm-plural {name}: {what}; the same command goes on where it stopped", file=sys.stderr)
+        with _stoppable(came), _mirror(getattr(args, "mirror", None)):
+            return int(module.execute(args))
+    except BaseException as e:
+        # a library in the middle of its import may turn the interrupt into an error of its own
+        if isinstance(e, PluralError) and not came:
+            print(f"lm-plural {name}: error: {e}", file=sys.stderr)
+            return e.exit_code
+        if not (came or isinstance(e, KeyboardInterrupt)):
+            raise
+    what, code = ("terminated", 143) if signal.SIGTERM in came else ("interrupted", 130)
+    print(f"lm-plural {name}: {what}; the same command goes on where it stopped", file=sys.stderr)
     return code
 
 

@@ -58,7 +58,7 @@ def steering(task: Task, group: str) -> str:
     """
     assert task.steer
     values = {"axis": task.steer.axis, "group": task.steer.names.get(group, group)}
-    return render(task.steer.text, values).strip()
+    return render(task.steer.text, values, blank=True).strip()
 
 
 def shown(task: Task, scale: Scale, variant: Variant) -> tuple[list[int], list[str]]:

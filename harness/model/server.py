@@ -116,13 +116,14 @@ def _texts(lm: Any, parse: Callable[..., list[Any]]) -> Callable[..., list[Any]]
 
 
 def _logprobs(lm: Any, parse: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    """Return a parser that refuses log-probabilities that are no numbers."""
+    """Return a parser that refuses log-probabilities that are no numbers, or not those of the tokens asked about."""
     openai = _content_of(lm) is not None
 
     def checked(outputs: Any, **kwargs: Any) -> list[Any]:
         replies = outputs if isinstance(outputs, list) else [outputs]
         if openai:
             replies = [{"choices": [_with_numbers(c) for c in _choices(reply)]} for reply in replies]
+            _fit([c for reply in replies for c in reply["choices"]], kwargs["tokens"])
         answers = _read(parse, replies, **kwargs)
         if len(answers) != len(kwargs["ctxlens"]):
             raise ValueError(f"the reply has {len(answers)} choices; expected {len(kwargs['ctxlens'])}")
@@ -202,6 +203,20 @@ def _with_numbers(choice: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(values, list) or any(v is not None and type(v) not in (int, float) for v in values):
         raise ValueError(f"the reply has no log-probabilities of its tokens: {_shown(choice)}")
     return choice
+
+
+def _fit(choices: Sequence[dict[str, Any]], prompts: Sequence[Sequence[int]]) -> None:
+    """Refuse numbers of other tokens than those of the prompts, each followed by the one token that was asked for.
+
+    lm-eval counts where a label begins by its own tokenizer; a token more or less and it sums those beside the label.
+    """
+    for choice, prompt in zip(choices, prompts, strict=False):
+        found, expected = len(choice["logprobs"]["token_logprobs"]), len(prompt) + 1
+        if found != expected:
+            raise ValueError(
+                f"the reply has log-probabilities of {found} tokens; expected {expected}, the prompt's {expected - 1} "
+                "and one more (does the server use another tokenizer, or add a token of its own?)"
+            )
 
 
 def _shown(value: Any) -> str:

@@ -63,7 +63,7 @@ def _asked(loaded: LoadedTask, item_id: str, field: str, text: str | None) -> Re
 
 def _prompt(loaded: LoadedTask, row: dict[str, str | None], field: str) -> str:
     if loaded.task.mode == "respond" and field == loaded.task.doc_to_target:
-        return render(loaded.task.doc_to_text, row)
+        return render(loaded.task.doc_to_text, row, blank=True)
     return row.get(PROMPT) or "" if field != PROMPT else ""
 
 

@@ -22,6 +22,8 @@ KINDS = {".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", 
 FILE_BITS = 40
 #: Bytes of a JSON file, and of a line of JSON lines, unpacked: both are held in memory.
 MOST, MOST_LINE = 4 * 2**30, 2**28
+#: Bytes of a JSON file that are read at once.
+PART = 2**24
 
 
 def kind_of(path: Path) -> str:
@@ -49,11 +51,14 @@ def plain(path: Path) -> bytes:
     ValueError
         If they are more than `MOST`.
     """
+    content = io.BytesIO()
     with opened(path) as f:
-        content = f.read(MOST + 1)
-    if len(content) > MOST:
-        raise ValueError(f"more than {MOST} bytes of JSON; expected at most that, or JSON lines")
-    return content
+        while part := f.read(
+            PART
+        ):  # never the whole at once: that much memory would be asked for, however short the file
+            if content.write(part) and content.tell() > MOST:
+                raise ValueError(f"more than {MOST} bytes of JSON; expected at most that, or JSON lines")
+    return content.getvalue()
 
 
 def unreadable(path: Path, line: int, why: object) -> PluralError:

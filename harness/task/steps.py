@@ -138,6 +138,8 @@ class Bin(Strict):
             raise ValueError(f"expected {len(self.edges) + 1} labels, one more than edges; found {len(self.labels)}")
         if sorted(set(self.edges)) != self.edges:
             raise ValueError(f"edges must increase, found {self.edges}")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(f"least {self.least:g} is above most {self.most:g}")
         return self
 
 

@@ -32,17 +32,20 @@ def _compile(source: str) -> Template:
         return _ENVIRONMENT.from_string(source)
 
 
-def render(source: str, values: Mapping[str, Any]) -> str:
-    """Render a template.
+def render(source: str, values: Mapping[str, Any], *, blank: bool = False) -> str:
+    """Render a template; `blank` tells whether nothing may be what it says.
 
     Raises
     ------
     TemplateRenderError
-        For a syntax error, a field that does not exist (with a suggestion), anything the sandbox forbids, or one that
-        does not end within its budget.
+        For a syntax error, a field that does not exist (with a suggestion), anything the sandbox forbids, one that
+        does not end within its budget, or, unless `blank`, one that leaves nothing to be asked.
     """
     try:
-        return _compile(source).render(values)
+        text = _compile(source).render(values)
+        if not (blank or text.strip()):
+            raise TemplateRenderError("template: nothing but blanks comes of it; expected text", 1)
+        return text
     except TemplateRenderError:
         raise
     except UndefinedError as e:

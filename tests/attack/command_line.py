@@ -192,7 +192,14 @@ def _broken(rng: Random, argv: list[str], options: list[str]) -> list[str]:
 
 def _leaves(word: str) -> bool:
     """Return whether a broken word would name a place outside; whole paths of the door's own are no such words."""
-    return word in OFF_LIMITS or ".." in word or (word.startswith("/") and not Path(word).exists()) or "hub" in word
+    return word in OFF_LIMITS or ".." in word or (word.startswith("/") and not _exists(word)) or "hub" in word
+
+
+def _exists(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):  # too long for a name, or with a NUL in it
+        return False
 
 
 DOORS = [Door("config", 50, configs, _config_suite), Door("words", 40, words, _words_suite)]

@@ -16,7 +16,8 @@ from tests.attack.door import Door, FaultError, Runner
 from tests.opinions import Opinions
 from tests.suite import Suite, default_task
 
-FINDING = re.compile(r"\S.*:\d+: \S")
+#: A JSON document is no file of lines: of what is at odds with it the row is said, or that it has none.
+FINDING = re.compile(r"\S.*:\d+: \S|\S+\.json: (row \d+: \S|no '|expected a list|records have)")
 #: A run of a handful of made-up answers, with as little arithmetic as can be.
 FEW = ("--model", "dummy", "--inference", "none", "--draws", "100", "--permutations", "1")
 

@@ -120,6 +120,8 @@ def _arrow_text(scalar: Any) -> str | None:
         raise BrokenError(f"{scalar.type} where text is expected")
     if found is None or found != found or isinstance(found, dict):
         return None
+    if isinstance(found, float) and found.is_integer():
+        return str(int(found))  # ids of other tools that became numbers on their way: 1.0 is the id 1
     return str(found).lower() if isinstance(found, bool) else str(found)
 
 

@@ -253,9 +253,9 @@ def expected_text(reply: Reply) -> Any:
     if choice is STOP or choice is ANY:
         return choice
     message = choice.get("message")
-    if not isinstance(message, dict) or "content" not in message:
+    if not isinstance(message, dict):
         return STOP
-    text = message["content"]
+    text = message.get("content")  # Gemini leaves it out where thinking has used up the tokens: no answer, no fault
     if isinstance(text, list) and text:
         parts = [
             p["text"] if isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str) else None
@@ -275,7 +275,7 @@ def expected_number(reply: Reply, start: int, end: int) -> Any:
     held = choice.get("logprobs")
     said = held.get("token_logprobs") if isinstance(held, dict) else None
     if not isinstance(said, list) or len(said) != end + 1:
-        return ANY if isinstance(said, list) and len(said) > end else STOP
+        return STOP
     if not isinstance(held, dict) or held.get("top_logprobs") != [None, *({"x": v} for v in logprobs_of(said))]:
         return ANY  # what the tokens' rivals have is not ours
     some = said[start:end]

@@ -97,6 +97,15 @@ def test_a_line_that_was_on_disk_and_is_gone_is_lost_whatever_came_instead(state
     assert [kind for kind, _ in judge.at_the_end(state(LINES), kept)] == ["lost"]
 
 
+@pytest.mark.parametrize(
+    ("content", "faults"),
+    [('{"a": {"n": 1}}', []), ('{"a": {"n": 2}}', ["half"]), ('{"a": {"n"', ["half"]), ("[]", ["half"])],
+)
+def test_a_mapping_that_grows_is_whole_with_fewer_entries(content: str, faults: list[str], state: Callable) -> None:
+    judge = Judge(state([]), state([], batch_sizes_json='{"a": {"n": 1}, "b": {"n": 1}}'))
+    assert [kind for kind, _ in judge.at_the_kill(state([], batch_sizes_json=content))] == faults
+
+
 @pytest.mark.parametrize(("files", "faults"), [({"run_json": "{"}, ["half"]), ({".run_json.1_tmp": "{"}, []), ({}, [])])
 def test_a_file_that_is_half_there_under_its_final_name_is_seen(
     files: dict[str, str], faults: list[str], state: Callable

@@ -221,6 +221,24 @@ def test_log_probabilities_that_are_none_are_one_line(
     assert rate(suite, server, tmp_path, tiny_model) == 0
 
 
+@pytest.mark.parametrize("more", [-1, 1])
+def test_log_probabilities_of_other_tokens_than_those_asked_about_are_one_line(
+    more: int, server: Loopback, suite: Suite, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(payload: dict[str, Any]) -> tuple[int, bytes]:
+        reply = json.loads(echoed("-1.5")(payload)[1])
+        for held in (choice["logprobs"] for choice in reply["choices"][:1]):
+            values = held["token_logprobs"]
+            held["token_logprobs"] = [-1.5, *values] if more > 0 else values[1:]
+        return 200, json.dumps(reply).encode()
+
+    server.answer = answer
+    assert rate(suite, server, tmp_path, tiny_model) == 1
+    assert "tokens; expected" in said(capsys)
+    server.answer = echoed("-1.5")
+    assert rate(suite, server, tmp_path, tiny_model) == 0
+
+
 @pytest.mark.parametrize("reply", [b'{"choices": [{"index": 0}]}', b'{"choices": [{"index": 0, "logprobs": null}]}'])
 def test_a_reply_without_log_probabilities_is_one_line(
     reply: bytes, server: Loopback, suite: Suite, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

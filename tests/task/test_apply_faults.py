@@ -176,6 +176,7 @@ def test_a_fault_is_found_whatever_row_of_the_rater_it_is_in(tmp_path: Path) -> 
         ({"split": {"columns": ["a", "a"]}}, "a stands twice"),
         ({"split": {"columns": ["a"], "separator": ""}}, "at least 1 character"),
         ({"bin": {"column": "a", "edges": [2, 1], "labels": ["x", "y", "z"]}}, "edges must increase"),
+        ({"bin": {"column": "a", "edges": [2], "labels": ["x", "y"], "least": 3, "most": 1}}, "least 3 is above"),
         ({"bin": {"column": "a", "edges": [1], "labels": ["x"]}}, "expected 2 labels"),
         ({"bin": {"column": "a", "edges": [float("nan")], "labels": ["x", "y"]}}, "finite number"),
         ({"recode": {"column": "a", "levels": {True: "x"}}}, "YAML reads a key as true"),

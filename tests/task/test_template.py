@@ -33,7 +33,7 @@ def refused(source: str) -> TemplateRenderError:
 @quick
 @given(st.text().filter(lambda t: "{" not in t and "\r" not in t))
 def test_text_without_braces_stays_as_it_is(text: str) -> None:
-    assert render(text, {}) == text
+    assert render(text, {}, blank=True) == text
 
 
 @quick
@@ -274,6 +274,14 @@ def test_a_field_may_be_asked_for_before_it_is_used() -> None:
 )
 def test_an_error_knows_its_line_within_the_template(source: str, line: int) -> None:
     assert refused(source).line == line
+
+
+@pytest.mark.parametrize(
+    "source", ["", " \n", "{% raw %}", "{# a #}", "{{ '' }}", "{% if label == 'y' %}{{ text }}{% endif %}"]
+)
+def test_a_prompt_that_is_blank_is_refused_unless_it_may_be(source: str) -> None:
+    assert str(refused(source)) == "template: nothing but blanks comes of it; expected text"
+    assert not render(source, VALUES, blank=True).strip()
 
 
 @quick
