@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import pytest
 
 import lm_plural
 from lm_plural.harness.cli.main import VERBS, main
+from lm_plural.harness.errors import PluralError
 from tests.conftest import ROOT
 
 Capture = pytest.CaptureFixture[str]
@@ -158,3 +160,34 @@ def test_the_first_answer_comes_at_once(words: list[str], limit: float) -> None:
         return time.perf_counter() - start
 
     assert min(seconds() for _ in range(5)) < limit
+
+
+@pytest.mark.parametrize(
+    ("which", "said", "code"), [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)]
+)
+@pytest.mark.parametrize(
+    "error", [TypeError("expected a message argument"), PluralError("cannot be made"), SystemExit(1)]
+)
+def test_a_signal_that_a_library_makes_an_error_of_its_own_still_ends_the_command_as_one(
+    error: BaseException,
+    which: signal.Signals,
+    said: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+) -> None:
+    from lm_plural.harness.cli import ls
+
+    def execute(_args: object) -> int:
+        try:
+            os.kill(os.getpid(), which)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise error from None
+        return 0
+
+    monkeypatch.setattr(ls, "execute", execute)
+    before = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    assert main(["ls", "tasks"]) == code
+    assert capsys.readouterr().err == f"lm-plural ls: {said}; the same command goes on where it stopped\n"
+    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == before
