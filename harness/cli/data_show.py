@@ -62,9 +62,11 @@ def _shares(table: ShareTable) -> dict[str, Any]:
 
 
 def _render(about: Mapping[str, Any]) -> str:
+    from lm_plural.harness.ratings.table import SIMULATED
+
     lines = [f"{about['dataset']}: {about['title']}"]
     if about["simulated"]:
-        lines.append("SIMULATED RATERS: these ratings were drawn by a program, no person gave them")
+        lines.append(SIMULATED)
     lines += [f"licence: {about['licence']} (redistribution {about['redistribution']})", f"cite: {about['citation']}"]
     lines += [f"more: {about['homepage']}"] if about["homepage"] else []
     lines += [f"content note: {about['warning']}"] if about["warning"] else []

@@ -18,6 +18,8 @@ from lm_plural.harness.ratings.scale import Scale
 UNDECLARED = "undeclared"
 #: Groups of an axis, above which it is refused: an id of raters says nothing of them.
 MOST_GROUPS = 10_000
+#: What is said wherever such ratings show.
+SIMULATED = "SIMULATED RATERS: these ratings were drawn by a program, no person gave them"
 #: The same where all groups are computed together, in memory that grows with their square.
 MOST_TOGETHER = 400
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from lm_plural.harness.result.audit_group import AUC, DEFAULT, DISATTENUATED, HARMFUL, MATCHED, Grouped
 from lm_plural.harness.result.between import by_pairs
-from lm_plural.harness.result.cells import LEVEL
 from lm_plural.harness.result.contrast import Written
 from lm_plural.harness.statistics.auc import auc_part
 from lm_plural.harness.statistics.classify import FNR, FPR, error_contrasts
@@ -19,6 +18,7 @@ from lm_plural.harness.statistics.common_items import contrast
 from lm_plural.harness.statistics.counts import Ints, count_levels
 from lm_plural.harness.statistics.exposure import concern_part
 from lm_plural.harness.statistics.family import Family
+from lm_plural.harness.statistics.inferences import CLEAR
 from lm_plural.harness.statistics.multiplicity import holm
 from lm_plural.harness.statistics.random import generator
 from lm_plural.harness.statistics.rank_agreement import rank_part
@@ -99,7 +99,7 @@ def _families(axis: str, grouped: Grouped, computed: Ints, kind: Kind) -> dict[s
 
 def _clear(row: Mapping[str, Any]) -> bool:
     p = row["p_adjusted"]
-    return p is not None and p <= LEVEL
+    return p is not None and p <= CLEAR
 
 
 def _worse(row: dict[str, Any]) -> dict[str, Any]:

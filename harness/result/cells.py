@@ -12,8 +12,6 @@ WIDTH = 100
 tabulate.MIN_PADDING = 0  # its only way to say it: columns as narrow as their content
 #: Groups of one axis shown; the file has them all.
 MOST_GROUPS = 12
-#: A p up to here is clear of chance.
-LEVEL = 0.05
 
 Row = list[str]
 

@@ -15,7 +15,6 @@ import numpy as np
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
 from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.cells import LEVEL
 from lm_plural.harness.result.compare import WITH_GAPS
 from lm_plural.harness.result.disaggregate import disaggregate
 from lm_plural.harness.result.frame import Frame
@@ -24,6 +23,7 @@ from lm_plural.harness.result.options import Options
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.counts import Sums, count_levels
+from lm_plural.harness.statistics.inferences import CLEAR
 from lm_plural.harness.statistics.sides import Sides, support
 
 STATISTICS = ("bias", "divergence", "skill")
@@ -91,7 +91,7 @@ def _differences(
     found = []
     for axis in axes:
         rows = block["axes"][axis_name(axis)].get("contrasts", [])
-        clear = [r for r in rows if r["statistic"] in WITH_GAPS and (p := r["p_adjusted"]) is not None and p <= LEVEL]
+        clear = [r for r in rows if r["statistic"] in WITH_GAPS and (p := r["p_adjusted"]) is not None and p <= CLEAR]
         if clear:
             found += _by_wording(frame, table, axis, options, clear, q)
     return found

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
-from lm_plural.harness.result.table import SIMULATED
+from lm_plural.harness.ratings.table import SIMULATED
 
 if TYPE_CHECKING:
     import altair as alt

@@ -5,12 +5,11 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.result.cells import WIDTH
 from lm_plural.harness.result.table_rate import RATE_LEGEND, render_rate
 from lm_plural.harness.result.table_respond import RESPOND_LEGEND, render_respond
 from lm_plural.harness.result.table_shares import SHARES_LEGEND, render_shares
-
-SIMULATED = "SIMULATED RATERS: these ratings were drawn by a program, no person gave them"
 
 
 def render_results(content: dict[str, Any]) -> str:

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from lm_plural.harness.result.cells import LEVEL, MOST_GROUPS, WIDTH, interval, number, p_value
+from lm_plural.harness.result.cells import MOST_GROUPS, WIDTH, interval, number, p_value
+from lm_plural.harness.statistics.inferences import CLEAR
 
 #: Differences named that turn round.
 MOST_TURNS = 4
@@ -67,13 +68,13 @@ def _moved(group: dict[str, Any]) -> str:
         return f"refused, {group['flags'][0]}"
     if change["p_adjusted"] is None:
         return f"{number(-change['value'], 3, signed=True)} closer, without an interval"
-    size, clear = _size(change), change["p_adjusted"] <= LEVEL
+    size, clear = _size(change), change["p_adjusted"] <= CLEAR
     moved = f"{size} {'closer' if change['value'] < 0 else 'further away'}"
     text = moved if clear else f"no clear change, {size} (+ is closer)"
     text += f" (p {p_value(change['p_adjusted'])})"
     if others is None or others["p_adjusted"] is None:
         return text
-    if others["p_adjusted"] <= LEVEL:
+    if others["p_adjusted"] <= CLEAR:
         size = _size(others)
         way = (
             f"{size} more than to all others"
@@ -87,7 +88,7 @@ def _moved(group: dict[str, Any]) -> str:
 def _size(row: dict[str, Any]) -> str:
     """Return how far a change that is clear of 0 is from it, any other with the sign of getting closer."""
     below = {"value": -row["value"], "low": -row["high_simultaneous"], "high": -row["low_simultaneous"]}
-    clear = row["p_adjusted"] <= LEVEL
+    clear = row["p_adjusted"] <= CLEAR
     if clear and row["value"] > 0:
         below = {"value": row["value"], "low": row["low_simultaneous"], "high": row["high_simultaneous"]}
     return interval(below, 3, signed=not clear)

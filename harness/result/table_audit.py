@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.result.cells import WIDTH, Row, grid, interval, number, short, shown
-from lm_plural.harness.result.table import SIMULATED
 from lm_plural.harness.result.table_audit_gaps import render_gaps, render_short
 
 LEGEND = """\

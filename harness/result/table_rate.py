@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lm_plural.harness.result.cells import LEVEL, WIDTH, Row, grid, interval, number, p_value, short, shown
+from lm_plural.harness.result.cells import WIDTH, Row, grid, interval, number, p_value, short, shown
 from lm_plural.harness.result.table_asked import render_asked
+from lm_plural.harness.statistics.inferences import CLEAR
 
 #: Statistic, its heading, digits and whether the sign is shown: with a model, and without.
 MODEL_COLUMNS = (("bias", "bias", 2, True), ("divergence", "divergence", 3, False))
@@ -67,7 +68,7 @@ def _between(axis: str, content: dict[str, Any], statistics: Sequence[str]) -> s
     lines = [f"[{axis}] differences"]
     for statistic in statistics:
         rows = [r for r in content["contrasts"] if r["statistic"] == statistic and r["p_adjusted"] is not None]
-        clear = sorted((r for r in rows if r["p_adjusted"] <= LEVEL), key=lambda r: r["p_adjusted"])
+        clear = sorted((r for r in rows if r["p_adjusted"] <= CLEAR), key=lambda r: r["p_adjusted"])
         lines.append(_spread(statistic, content["spread"].get(statistic)))
         lines += [_difference(r) for r in clear[:MOST_CONTRASTS]]
         if len(clear) > MOST_CONTRASTS:

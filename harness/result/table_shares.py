@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from lm_plural.harness.result.cells import LEVEL, MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short
+from lm_plural.harness.result.cells import MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short
+from lm_plural.harness.statistics.inferences import CLEAR
 
 #: Statistics and their headings; the first two that are known are shown.
 COLUMNS = (("js_similarity", "JS similarity"), ("w1_alignment", "W1 alignment"), ("tv", "TV"))
@@ -56,7 +57,7 @@ def _between(axis: str, content: dict[str, Any]) -> str:
     rows = [r for r in content["contrasts"] if r["statistic"] == "js_similarity" and r["p_adjusted"] is not None]
     if not rows:
         return f"[{axis}] differences: no comparison has an interval; the reasons stand in the results file"
-    clear = sorted((r for r in rows if r["p_adjusted"] <= LEVEL), key=lambda r: -abs(r["value"]))
+    clear = sorted((r for r in rows if r["p_adjusted"] <= CLEAR), key=lambda r: -abs(r["value"]))
     lines = [f"[{axis}] differences in JS similarity, other questions: {len(clear)} of {len(rows)} clear of chance"]
     lines += [f"    {_difference(r)}" for r in clear[:MOST_CONTRASTS]]
     if clear[MOST_CONTRASTS:]:
