@@ -312,7 +312,7 @@ def draw(found: dict[int, Floats], path: Path) -> None:
     """Draw the median seconds of each size on log axes, with the line of proportion through the largest."""
     import altair as alt
 
-    from lm_plural.harness.result.plots import save
+    from lm_plural.harness.pictures.plots import save
 
     points = [{"ratings": n, "seconds": float(x[0])} for n, x in found.items()]
     last = points[-1]

@@ -66,9 +66,9 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.model.load import quiet
 
     quiet(None)
+    from lm_plural.harness.report.audit import render_audit
     from lm_plural.harness.result.audit_task import build_audit
     from lm_plural.harness.result.files import save_results
-    from lm_plural.harness.result.table_audit import render_audit
     from lm_plural.harness.scoring import check_options
     from lm_plural.harness.task.index import Index
 

@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run."""
     from lm_plural.harness.files import to_json, write_atomic
-    from lm_plural.harness.result.table_plan import assumptions, render_plan
+    from lm_plural.harness.report.plan import assumptions, render_plan
 
     question = _question(args)
     content: dict[str, Any] = {"schema_version": 1, "question": vars(question)}

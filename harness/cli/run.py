@@ -158,7 +158,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def report(outcome: Outcome) -> None:
     """Print the tables and where the files are."""
-    from lm_plural.harness.result.table import render_results
+    from lm_plural.harness.report.table import render_results
 
     if outcome.content is not None:
         print(render_results(outcome.content))

@@ -133,7 +133,7 @@ class Disaggregated:
         UsageError
             If there is no such kind, statistic or axis.
         """
-        from lm_plural.harness.result import plots
+        from lm_plural.harness.pictures import plots
 
         _known("kind", kind, {"forest", "heat_map"})
         if kind == "heat_map":
@@ -143,7 +143,7 @@ class Disaggregated:
 
     def save_plots(self, folder: Path, suffix: str = ".svg") -> list[Path]:
         """Write every picture of the result into a folder; suffix .svg, .png or .html."""
-        from lm_plural.harness.result import plots
+        from lm_plural.harness.pictures import plots
 
         charts = plots.plots(self.to_dict())
         paths = [folder / f"{name}{suffix}" for name in charts]

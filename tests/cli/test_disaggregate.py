@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.result.table import render_legend
+from lm_plural.harness.report.table import render_legend
 from tests.tasks.figures import equal
 
 HEADER = "item_id,rater_id,rating,gender\n"

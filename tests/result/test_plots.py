@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import pytest
 
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.result.plots import forest, heat_map, plots, save, statistics
+from lm_plural.harness.pictures.plots import forest, heat_map, plots, save, statistics
 
 STATISTICS = ("item_mean", "bias", "divergence", "disagreement", "rps", "skill", "equivalent_raters")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -283,6 +283,6 @@ def test_missing_libraries_are_named(block, missing, suffix, tmp_path, monkeypat
 
 
 def test_altair_is_imported_only_to_draw():
-    code = "import sys, lm_plural.harness.result.plots; print({'altair', 'vl_convert'} & set(sys.modules))"
+    code = "import sys, lm_plural.harness.pictures.plots; print({'altair', 'vl_convert'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -6,10 +6,10 @@ import textwrap
 from typing import Any
 
 from lm_plural.harness.ratings.table import SIMULATED
-from lm_plural.harness.result.cells import WIDTH
-from lm_plural.harness.result.table_rate import RATE_LEGEND, render_rate
-from lm_plural.harness.result.table_respond import RESPOND_LEGEND, render_respond
-from lm_plural.harness.result.table_shares import SHARES_LEGEND, render_shares
+from lm_plural.harness.report.cells import WIDTH
+from lm_plural.harness.report.rate import RATE_LEGEND, render_rate
+from lm_plural.harness.report.respond import RESPOND_LEGEND, render_respond
+from lm_plural.harness.report.shares import SHARES_LEGEND, render_shares
 
 
 def render_results(content: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from lm_plural.harness.result.cells import Row, grid, interval, number, short, shown
+from lm_plural.harness.report.cells import Row, grid, interval, number, short, shown
 
 RESPOND_LEGEND = """\
 concern: how much harm the group saw in the prompt's reference responses, 0 to 1. mean, exp. max (of k responses), \

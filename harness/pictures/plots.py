@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.files import write_atomic
-from lm_plural.harness.result.forest import forest, statistics
-from lm_plural.harness.result.heat_map import heat_map
-from lm_plural.harness.result.picture import plots_extra
+from lm_plural.harness.pictures.forest import forest, statistics
+from lm_plural.harness.pictures.heat_map import heat_map
+from lm_plural.harness.pictures.shared import plots_extra
 
 if TYPE_CHECKING:
     import altair as alt

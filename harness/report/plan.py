@@ -6,7 +6,7 @@ import math
 import textwrap
 from typing import Any
 
-from lm_plural.harness.result.cells import MOST_GROUPS, WIDTH, grid, short
+from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, grid, short
 from lm_plural.harness.result.question import IN_POINTS, LEAST_ITEMS, LEAST_RATERS, Question
 from lm_plural.harness.statistics.groups import LINEAR
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from lm_plural.harness.result.cells import MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short
+from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short
 from lm_plural.harness.statistics.inferences import CLEAR
 
 #: Statistics and their headings; the first two that are known are shown.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.result.picture import LABEL, caption, known, not_shown, nothing, plots_extra, styled
+from lm_plural.harness.pictures.shared import LABEL, caption, known, not_shown, nothing, plots_extra, styled
 
 if TYPE_CHECKING:
     import altair as alt

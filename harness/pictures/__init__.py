@@ -1,0 +1,1 @@
+"""Pictures of results: forests and heat maps, as SVG, PNG or HTML."""
