@@ -135,10 +135,10 @@ def rated(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
 
 def analyse(shape: Shape) -> dict[str, Any]:
     """Run the analysis on a table in memory."""
+    from lm_plural.harness.analysis.disaggregate import disaggregate
+    from lm_plural.harness.analysis.options import Options, Predictions
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.ratings.table import RatingTable
-    from lm_plural.harness.result.disaggregate import disaggregate
-    from lm_plural.harness.result.options import Options, Predictions
 
     level, q = rated(shape)
     ids = {n: pl.Series(v).cast(pl.String) for n, v in (("item_id", shape.item), ("rater_id", shape.rater))}

@@ -124,10 +124,10 @@ def by_task(words: Sequence[str] | None, tasks: Sequence[str], flag: str) -> dic
 
 def _questions(args: argparse.Namespace, tasks: Sequence[LoadedTask]) -> dict[str, Question]:
     """Return what is asked on each task; what is wrong with it is said before anything is scored."""
+    from lm_plural.harness.analysis.audit.audit import GRID
+    from lm_plural.harness.analysis.options import Options
     from lm_plural.harness.ratings.cut import Cut
-    from lm_plural.harness.result.audit import GRID
     from lm_plural.harness.result.audit_task import Question
-    from lm_plural.harness.result.options import Options
     from lm_plural.harness.run.texts import text_field
 
     names = [t.name for t in tasks]

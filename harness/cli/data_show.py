@@ -43,7 +43,7 @@ def _about(recipe: Recipe) -> dict[str, Any]:
 
 
 def _dimensions(recipe: Recipe, folder: Path, dimension: str | None, filters: Sequence[str]) -> dict[str, Any]:
-    from lm_plural.harness.result.profile import profile
+    from lm_plural.harness.analysis.profile import profile
     from lm_plural.harness.task.dataset import Dataset
 
     dataset = Dataset(recipe, folder, dict.fromkeys(filters, True))

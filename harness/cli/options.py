@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from lm_plural.harness.result.options import Options
+    from lm_plural.harness.analysis.options import Options
 
 
 #: More draws than anyone waits for, or memory holds.
@@ -104,7 +104,7 @@ def add_inference(parser: Any) -> None:
 
 def inference_options(args: argparse.Namespace) -> Options:
     """Return what ``add_inference`` read."""
-    from lm_plural.harness.result.options import Options
+    from lm_plural.harness.analysis.options import Options
 
     return Options(
         inference=args.inference,

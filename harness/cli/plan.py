@@ -20,7 +20,7 @@ from lm_plural.harness.cli.options import (
 from lm_plural.harness.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from lm_plural.harness.result.question import Question
+    from lm_plural.harness.analysis.design.plan import Question
 
 HELP = """How many raters a group, and how many items, are needed to detect a gap between groups?
 
@@ -90,7 +90,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _question(args: argparse.Namespace) -> Question:
     """Return what is asked, once the options go together."""
-    from lm_plural.harness.result.question import LEAST_ITEMS, LEAST_RATERS, MODEL, STATISTICS, Question
+    from lm_plural.harness.analysis.design.plan import LEAST_ITEMS, LEAST_RATERS, MODEL, STATISTICS, Question
 
     if not 1e-9 < args.gap < 1e9:
         raise UsageError(f"--gap {args.gap:g}: expected a number above 0 and below 1e9, in the unit of the statistic")
@@ -138,11 +138,11 @@ def _check_components(args: argparse.Namespace) -> None:
 
 
 def _from_pilot(args: argparse.Namespace, question: Question) -> list[dict[str, Any]]:
+    from lm_plural.harness.analysis.design.planning import plan_from_pilot
+    from lm_plural.harness.analysis.options import Options
     from lm_plural.harness.ratings.rules import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.result.bring import read_predictions, read_ratings
-    from lm_plural.harness.result.options import Options
-    from lm_plural.harness.result.planning import plan_from_pilot
 
     scale, axes = Scale(parse_scale(args.scale)), parse_axes(args.axes) or []
     refuse_unknown(args.ratings, single(axes), ("item_id", "rater_id", "rating"))
@@ -153,6 +153,6 @@ def _from_pilot(args: argparse.Namespace, question: Question) -> list[dict[str, 
 
 
 def _from_components(args: argparse.Namespace, question: Question) -> list[dict[str, Any]]:
-    from lm_plural.harness.result.planning import plan_from_components
+    from lm_plural.harness.analysis.design.planning import plan_from_components
 
     return [plan_from_components(question, args.item_sd, args.rater_sd, args.residual_sd)]

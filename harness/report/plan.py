@@ -6,8 +6,8 @@ import math
 import textwrap
 from typing import Any
 
+from lm_plural.harness.analysis.design.plan import IN_POINTS, LEAST_ITEMS, LEAST_RATERS, Question
 from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, grid, short
-from lm_plural.harness.result.question import IN_POINTS, LEAST_ITEMS, LEAST_RATERS, Question
 from lm_plural.harness.statistics.groups import LINEAR
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from lm_plural.harness.analysis.options import Predictions
 from lm_plural.harness.errors import PluralError, UsageError, at
 from lm_plural.harness.ratings.clean import build_table
 from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable
-from lm_plural.harness.result.options import Predictions
 from lm_plural.harness.task.datafile import columns_of, read_columns
 from lm_plural.harness.task.lines import locate
 from lm_plural.harness.task.reader import levels

@@ -10,14 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lm_plural.harness.analysis.options import WITHOUT_RATERS, Options
+from lm_plural.harness.analysis.shares.compared import HIGHER_IS_BETTER as HIGHER_IS_BETTER_OF_SHARES
 from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
-from lm_plural.harness.result.options import WITHOUT_RATERS, Options
 from lm_plural.harness.result.rate import rate_result
 from lm_plural.harness.result.respond import respond_result
-from lm_plural.harness.result.shares_compared import HIGHER_IS_BETTER as HIGHER_IS_BETTER_OF_SHARES
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work

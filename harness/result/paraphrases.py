@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from lm_plural.harness.analysis.disaggregate import disaggregate
+from lm_plural.harness.analysis.frame import Frame
+from lm_plural.harness.analysis.group import Group, null
+from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.paired.compare import WITH_GAPS
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
 from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.compare import WITH_GAPS
-from lm_plural.harness.result.disaggregate import disaggregate
-from lm_plural.harness.result.frame import Frame
-from lm_plural.harness.result.group import Group, null
-from lm_plural.harness.result.options import Options
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.counts import Sums, count_levels

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from lm_plural.harness.analysis.disaggregate import disaggregate
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.coarsen import Coarsening, to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.disaggregate import disaggregate
-from lm_plural.harness.result.options import Options
 from lm_plural.harness.result.paraphrases import paraphrases
 from lm_plural.harness.result.shares import shares_result
 from lm_plural.harness.result.steered import steered

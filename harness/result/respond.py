@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from lm_plural.harness.analysis import flags
+from lm_plural.harness.analysis.group import SCHEMA_VERSION, Number
+from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.responses.exposure import EXPOSURE, REFERENCE, Exposures, concerns_of
+from lm_plural.harness.analysis.responses.scores import Chosen, Means, Scores, reasons
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, axis_name
-from lm_plural.harness.result import flags
-from lm_plural.harness.result.exposure import EXPOSURE, REFERENCE, Exposures, concerns_of
-from lm_plural.harness.result.group import SCHEMA_VERSION, Number
-from lm_plural.harness.result.options import Options
-from lm_plural.harness.result.scores import Chosen, Means, Scores, gather, reasons
+from lm_plural.harness.result.scores import gather
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.exposure import CONCERN

@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lm_plural.harness.analysis import flags
+from lm_plural.harness.analysis.disaggregated import families
+from lm_plural.harness.analysis.group import SCHEMA_VERSION, Number, null
+from lm_plural.harness.analysis.options import WITHOUT_RATERS, Options
+from lm_plural.harness.analysis.shares.between import contrasts, no_interval
+from lm_plural.harness.analysis.shares.compared import Compared
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.ratings.table import Axis, axis_name
-from lm_plural.harness.result import flags, shares_asked
+from lm_plural.harness.result import shares_asked
 from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.disaggregated import families
-from lm_plural.harness.result.group import SCHEMA_VERSION, Number, null
-from lm_plural.harness.result.options import WITHOUT_RATERS, Options
-from lm_plural.harness.result.shares_between import contrasts, no_interval
-from lm_plural.harness.result.shares_compared import Compared
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.bounded import bounded
 from lm_plural.harness.statistics.intervals import Estimates

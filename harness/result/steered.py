@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.paired.changes import Change, PairedGroup
+from lm_plural.harness.analysis.paired.steered import compare_steered, group_block
 from lm_plural.harness.model.elicit import steering
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.compare_steered import compare_steered, group_block
-from lm_plural.harness.result.options import Options
-from lm_plural.harness.result.paired_group import Change, PairedGroup
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.steer import steered_items
 from lm_plural.harness.statistics.paired import STATISTICS

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lm_plural.harness.analysis.audit.audit import audit
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.cut import Cut
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.result.audit import audit
-from lm_plural.harness.result.options import Options
 from tests.ratings.build import FIVE, table
 
 QUICK = Options(draws=200, min_raters=5)

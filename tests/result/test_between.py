@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lm_plural.harness.analysis.disaggregate import disaggregate
+from lm_plural.harness.analysis.disaggregated import Disaggregated
+from lm_plural.harness.analysis.options import Options, Predictions
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.coarsen import to_two
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.result.disaggregate import disaggregate
-from lm_plural.harness.result.disaggregated import Disaggregated
-from lm_plural.harness.result.options import Options, Predictions
 from tests.ratings.build import FIVE, table
 
 LOOSE = {"min_raters": 1, "min_raters_interval": 2, "permutations": 19, "draws": 200}

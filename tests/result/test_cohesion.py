@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lm_plural.harness.analysis.axis.cohesion import cohesion_extras
 from lm_plural.harness.ratings.coarsen import to_two
-from lm_plural.harness.result.cohesion import cohesion_extras
 from lm_plural.harness.statistics.cohesion import cross_negentropy, normalised_xrr, voting_agreement
 from lm_plural.harness.statistics.counts import Membership
 from lm_plural.harness.statistics.sides import Sides

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from lm_plural.harness.analysis.axis.effects import effects
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.result.effects import effects
-from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics.counts import Membership
 from tests.result.test_sensitivity import O9, PLAIN, Case, case, of_levels, popquorn, random_cases, strict
 from tests.statistics.by_hand import quick

@@ -10,15 +10,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lm_plural.harness.analysis import disaggregate as disaggregated
+from lm_plural.harness.analysis.audit.audit import audit
+from lm_plural.harness.analysis.axis import between
+from lm_plural.harness.analysis.frame import Frame
+from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.paired.compare import compare_predictions
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.report.table import render_block
-from lm_plural.harness.result import between
-from lm_plural.harness.result import disaggregate as disaggregated
-from lm_plural.harness.result.audit import audit
-from lm_plural.harness.result.compare import compare_predictions
-from lm_plural.harness.result.frame import Frame
-from lm_plural.harness.result.options import Options
 from lm_plural.harness.statistics.counts import Scaling, Sums, count_levels
 from lm_plural.harness.statistics.groups import Weighting, group_statistics
 from tests.ratings.build import FIVE

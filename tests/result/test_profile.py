@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from lm_plural.harness.analysis.profile import profile
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.result.profile import profile
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.index import builtin_tasks
 from lm_plural.harness.task.load import load_recipe

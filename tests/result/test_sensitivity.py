@@ -15,19 +15,17 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import binom
 
+from lm_plural.harness.analysis.axis.sensitivity import Chosen, coarsenings, maps_of, strategies
+from lm_plural.harness.analysis.disaggregate import disaggregate
+from lm_plural.harness.analysis.frame import Frame
+from lm_plural.harness.analysis.one_reference import AgainstReference
+from lm_plural.harness.analysis.options import Options, Predictions
 from lm_plural.harness.ratings.coarsen import to_three, to_two
 from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.strategies import STRATEGIES
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.result.bring import read_ratings
-from lm_plural.harness.result.coarsenings import coarsenings, maps_of
-from lm_plural.harness.result.disaggregate import disaggregate
-from lm_plural.harness.result.frame import Frame
-from lm_plural.harness.result.options import Options, Predictions
-from lm_plural.harness.result.sensitivity import Chosen
-from lm_plural.harness.result.strategies import strategies
-from lm_plural.harness.result.strategy import AgainstReference
 from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
 from lm_plural.harness.statistics.sides import Sides, choose

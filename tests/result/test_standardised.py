@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lm_plural.harness.analysis.axis.standardised import STATISTICS, standardised
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.result.options import Options
-from lm_plural.harness.result.standardised import STATISTICS, standardised
 from lm_plural.harness.statistics.counts import Sums
 from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, group_statistics
 from lm_plural.harness.statistics.jackknife import Covariance

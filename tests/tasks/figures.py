@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import yaml
 
+from lm_plural.harness.analysis.disaggregate import disaggregate
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.coarsen import Coarsening
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.result.disaggregate import disaggregate
-from lm_plural.harness.result.options import Options
 from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.load import load_recipe
 from tests.conftest import ROOT

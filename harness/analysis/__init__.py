@@ -1,0 +1,1 @@
+"""From ratings, and predictions of a model, to results; knows no run and no task."""

@@ -1,0 +1,1 @@
+"""A scorer against the people who judged the same texts."""

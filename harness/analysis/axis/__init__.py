@@ -1,0 +1,1 @@
+"""What is compared between the groups of an axis."""

@@ -1,0 +1,1 @@
+"""Scores of responses, weighted by what groups find harmful."""

@@ -1,0 +1,1 @@
+"""Groups of which only shares of answers are known."""
