@@ -124,8 +124,8 @@ class _Job:
         raters = np.array([g.n_raters for g in groups])
         shared = (self.frame, members, names, counts, self.model, self.user, self.strata)
         contrasts, between = Axis(*shared, statistics, raters, self.options, name).between()
-        for name, cohesion in between["cohesion"].items():
-            cohesion["alpha"] = by_name[name].to_dict()["alpha"]
+        for member, cohesion in between["cohesion"].items():
+            cohesion["alpha"] = by_name[member].to_dict()["alpha"]
         return AxisResult(by_name, contrasts, between)
 
     def _parts(self, members: Membership, names: Sequence[str]) -> Iterator[dict[str, Group]]:
