@@ -18,8 +18,9 @@ import polars as pl
 from scipy.stats import norm
 
 from lm_plural.harness.analysis.disaggregate import disaggregate
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.clean import build_table
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.scoring import Sample

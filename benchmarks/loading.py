@@ -29,8 +29,8 @@ LOAD = """
 import sys, time
 from pathlib import Path
 from lm_plural.harness.task.index import Index
-from lm_plural.harness.task.load import load_recipe
-from lm_plural.harness.task.dataset import Dataset
+from lm_plural.harness.data.recipe import load_recipe
+from lm_plural.harness.data.dataset import Dataset
 path = Index().recipes()[sys.argv[1]]
 start = time.perf_counter()
 data = Dataset(load_recipe(path), path.parent)

@@ -136,7 +136,8 @@ def rated(shape: Shape) -> tuple[np.ndarray, np.ndarray]:
 def analyse(shape: Shape) -> dict[str, Any]:
     """Run the analysis on a table in memory."""
     from lm_plural.harness.analysis.disaggregate import disaggregate
-    from lm_plural.harness.analysis.options import Options, Predictions
+    from lm_plural.harness.analysis.options import Options
+    from lm_plural.harness.ratings.predictions import Predictions
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.ratings.table import RatingTable
 

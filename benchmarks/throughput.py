@@ -22,13 +22,13 @@ from lm_plural.harness.model.load import load_model, quiet
 
 quiet(None)
 
-from lm_plural.harness.model import elicit  # noqa: E402
 from lm_plural.harness.model.ask import Asker  # noqa: E402
 from lm_plural.harness.model.spec import ModelSpec  # noqa: E402
 from lm_plural.harness.result.rate import rate_result  # noqa: E402
 from lm_plural.harness.run.journal import Journal  # noqa: E402
 from lm_plural.harness.run.loop import Asking, Work, ask_all  # noqa: E402
 from lm_plural.harness.run.plan import plan  # noqa: E402
+from lm_plural.harness.task import elicit  # noqa: E402
 from lm_plural.harness.task.index import Index  # noqa: E402
 from lm_plural.harness.task.load import LoadedTask, load_task  # noqa: E402
 from lm_plural.harness.task.template import render  # noqa: E402

@@ -11,9 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+from lm_plural.harness.data.recipe import Recipe, load_recipe
 from lm_plural.harness.task.index import Index, builtin_tasks
-from lm_plural.harness.task.load import load_recipe
-from lm_plural.harness.task.recipe import Recipe
 
 PAGE = Path(__file__).parent / "benchmarks.md"
 HEAD = """# The benchmark suite

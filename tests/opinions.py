@@ -12,15 +12,15 @@ import numpy as np
 import yaml
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.model.elicit import Variant
+from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.model.spec import ModelSpec
-from lm_plural.harness.run.check import check_task
 from lm_plural.harness.run.journal import Journal
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.plan import plan
+from lm_plural.harness.task.check import check_task
+from lm_plural.harness.task.elicit import Variant
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import Doc, LoadedTask, load_task
-from lm_plural.harness.task.yamlfile import load_yaml
 
 SPEC = ModelSpec("dummy", {})
 #: Probabilities of an item's options.

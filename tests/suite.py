@@ -12,11 +12,11 @@ import yaml
 from hypothesis import settings
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.files import is_file
-from lm_plural.harness.run.check import check_task
+from lm_plural.harness.task.check import check_task
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
-from lm_plural.harness.task.yamlfile import load_yaml
 
 #: The same few examples every time, in no hurry.
 quick = settings(deadline=None, derandomize=True, max_examples=60, database=None)

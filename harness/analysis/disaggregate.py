@@ -18,9 +18,10 @@ from lm_plural.harness.analysis.disaggregated import AxisResult, Disaggregated
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import Group, Number, describe, of_groups
 from lm_plural.harness.analysis.one_reference import AgainstReference, Found
-from lm_plural.harness.analysis.options import HUMAN_STATISTICS, MODEL_STATISTICS, Options, Predictions
+from lm_plural.harness.analysis.options import HUMAN_STATISTICS, MODEL_STATISTICS, Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import UsageError
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.table import Axis as AxisKey
 from lm_plural.harness.ratings.table import RatingTable, axis_name
 from lm_plural.harness.statistics.counts import Ints, Membership, Sums, count_levels

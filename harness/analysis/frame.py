@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, Scaling

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.chosen import checked_tasks
+from lm_plural.harness.cli.checked import checked_tasks
 from lm_plural.harness.cli.options import (
     Words,
     add_axes,
@@ -126,7 +126,7 @@ def _questions(args: argparse.Namespace, tasks: Sequence[LoadedTask]) -> dict[st
     """Return what is asked on each task; what is wrong with it is said before anything is scored."""
     from lm_plural.harness.analysis.audit.audit import GRID
     from lm_plural.harness.analysis.options import Options
-    from lm_plural.harness.ratings.cut import Cut
+    from lm_plural.harness.ratings.harmful import Cut
     from lm_plural.harness.result.audit_task import Question
     from lm_plural.harness.run.texts import text_field
 

@@ -38,8 +38,8 @@ def apply_config(args: argparse.Namespace, parser: argparse.ArgumentParser, path
         For a key that is no option of the verb (with a suggestion), or a value the option refuses; for a permission to
         run code, which a file cannot give.
     """
+    from lm_plural.harness.documents import load_yaml
     from lm_plural.harness.errors import did_you_mean
-    from lm_plural.harness.task.yamlfile import load_yaml
 
     document = load_yaml(path)
     remember(document.data)

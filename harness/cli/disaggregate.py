@@ -97,12 +97,12 @@ def execute(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from lm_plural.harness.analysis.disaggregate import disaggregate
+    from lm_plural.harness.data.own_files import read_predictions, read_ratings, read_weights
     from lm_plural.harness.files import to_json, write_atomic
     from lm_plural.harness.pictures.shared import plots_extra
     from lm_plural.harness.ratings.rules import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.report.table import render_block, render_legend
-    from lm_plural.harness.result.bring import read_predictions, read_ratings, read_weights
     from lm_plural.harness.result.rate import coarsening
 
     if args.plots:  # what is not installed is said before the work

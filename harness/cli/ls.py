@@ -12,9 +12,9 @@ from lm_plural.harness.cli.options import add_include_path
 from lm_plural.harness.errors import PluralError
 
 if TYPE_CHECKING:
-    from lm_plural.harness.task.dataset import Dataset
+    from lm_plural.harness.data.dataset import Dataset
+    from lm_plural.harness.data.recipe import Recipe
     from lm_plural.harness.task.index import Index
-    from lm_plural.harness.task.recipe import Recipe
 
 HELP = """List what there is.
 
@@ -95,7 +95,7 @@ def _datasets(index: Index) -> list[dict[str, Any]]:
 
 def _recipes(index: Index) -> Iterator[tuple[Recipe, Path]]:
     """Yield the recipes that can be read and their folders."""
-    from lm_plural.harness.task.load import load_recipe
+    from lm_plural.harness.data.recipe import load_recipe
 
     for path in index.recipes().values():
         try:
@@ -105,8 +105,8 @@ def _recipes(index: Index) -> Iterator[tuple[Recipe, Path]]:
 
 
 def _axes(index: Index) -> list[dict[str, Any]]:
-    from lm_plural.harness.task.dataset import Dataset
-    from lm_plural.harness.task.find import MissingFileError
+    from lm_plural.harness.data.dataset import Dataset
+    from lm_plural.harness.data.find import MissingFileError
 
     rows: list[dict[str, Any]] = []
     missing: list[str] = []

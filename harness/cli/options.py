@@ -55,9 +55,9 @@ def refuse_unknown(path: Path, columns: Iterable[str], needed: Iterable[str] = (
     ------
     UsageError
     """
+    from lm_plural.harness.data.files.frames import some
+    from lm_plural.harness.data.files.scan import columns_of
     from lm_plural.harness.errors import at
-    from lm_plural.harness.task.datafile import columns_of
-    from lm_plural.harness.task.frames import some
 
     header = columns_of(path)
     for name in columns if set(header) >= set(needed) else ():

@@ -140,9 +140,9 @@ def _check_components(args: argparse.Namespace) -> None:
 def _from_pilot(args: argparse.Namespace, question: Question) -> list[dict[str, Any]]:
     from lm_plural.harness.analysis.design.planning import plan_from_pilot
     from lm_plural.harness.analysis.options import Options
+    from lm_plural.harness.data.own_files import read_predictions, read_ratings
     from lm_plural.harness.ratings.rules import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
-    from lm_plural.harness.result.bring import read_predictions, read_ratings
 
     scale, axes = Scale(parse_scale(args.scale)), parse_axes(args.axes) or []
     refuse_unknown(args.ratings, single(axes), ("item_id", "rater_id", "rating"))

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.chosen import checked_tasks
+from lm_plural.harness.cli.checked import checked_tasks
 from lm_plural.harness.cli.config import apply_config
 from lm_plural.harness.cli.options import (
     Elsewhere,

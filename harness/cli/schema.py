@@ -19,8 +19,8 @@ def execute(args: argparse.Namespace) -> int:
     """Run."""
     import json
 
-    from lm_plural.harness.task.base import Strict
-    from lm_plural.harness.task.recipe import Recipe
+    from lm_plural.harness.data.recipe import Recipe
+    from lm_plural.harness.documents import Strict
     from lm_plural.harness.task.schema import Task
 
     model: type[Strict] = Task if args.what == "task" else Recipe

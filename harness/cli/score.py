@@ -54,9 +54,9 @@ def execute(args: argparse.Namespace) -> int:
 
 def _task(stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
     """Return a task as it is now, and the items it ran on."""
+    from lm_plural.harness.documents import load_yaml
     from lm_plural.harness.task.index import Index
     from lm_plural.harness.task.load import load_task
-    from lm_plural.harness.task.yamlfile import load_yaml
 
     index = Index([Path(p) for p in stored["include_path"]])
     return load_task(load_yaml(Path(stored["path"])), index), stored["limit"]

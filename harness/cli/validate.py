@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lm_plural.harness.cli.options import Words, add_include_path
 
 if TYPE_CHECKING:
-    from lm_plural.harness.task.yamlfile import Document
+    from lm_plural.harness.documents import Document
 
 HELP = """Check task files, their recipes and data; every finding is file:line: message, exit code 2 if there is one.
 
@@ -35,11 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
+    from lm_plural.harness.data.recipe import load_recipe
+    from lm_plural.harness.documents import InvalidFileError
     from lm_plural.harness.errors import UsageError
-    from lm_plural.harness.run.check import check_task
+    from lm_plural.harness.task.check import check_task
     from lm_plural.harness.task.index import Index
-    from lm_plural.harness.task.load import load_recipe
-    from lm_plural.harness.task.yamlfile import InvalidFileError
 
     index = Index(args.include_path)
     names = [*args.names, *args.tasks]

@@ -9,11 +9,11 @@ from typing import Any
 
 from lm_eval.api.task import TaskConfig
 
+from lm_plural.harness.documents import InvalidFileError
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.run.check import check_task
+from lm_plural.harness.task.check import check_task
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask
-from lm_plural.harness.task.yamlfile import InvalidFileError
 
 
 @cache

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import yaml
 
+from lm_plural.harness.documents import Document
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.files import cache_dir, made_beside, writable_cache
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.task.index import Index, tags_of
 from lm_plural.harness.task.load import load_task
-from lm_plural.harness.task.yamlfile import Document
 
 CLASS = "lm_plural.harness.lm_eval_tasks.task.PluralTask"
 #: So that the folder is a package, as lm-eval's entry point for tasks wants one.

@@ -16,12 +16,12 @@ from lm_plural.harness.lm_eval_tasks import numbers
 from lm_plural.harness.lm_eval_tasks.config import config_of, load
 from lm_plural.harness.lm_eval_tasks.gathered import Payload, answered, result, score
 from lm_plural.harness.lm_eval_tasks.metrics import DOCS, plural_count
-from lm_plural.harness.model import elicit
 from lm_plural.harness.model.ask import NO_ANSWER, Asker
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.run.answer import NEVER
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.plan import Request, plan
+from lm_plural.harness.task import elicit
 from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.template import render
 

@@ -18,7 +18,7 @@ from lm_plural.harness.ratings.table import Axis, axis_name
 
 @dataclass(frozen=True)
 class ShareTable:
-    """What the groups of a data set answered (made by :func:`lm_plural.harness.task.shares.read_shares`).
+    """What the groups of a data set answered (made by :func:`lm_plural.harness.data.shares.read_shares`).
 
     Parameters
     ----------

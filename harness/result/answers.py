@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from lm_plural.harness.analysis.options import Predictions
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.model.elicit import distribution
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.plan import Request
+from lm_plural.harness.task.elicit import distribution
 from lm_plural.harness.task.schema import Task
 
 

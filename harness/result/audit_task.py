@@ -11,7 +11,7 @@ from lm_plural.harness.analysis.audit.audit import GRID, audit
 from lm_plural.harness.analysis.group import SCHEMA_VERSION
 from lm_plural.harness.analysis.options import WITHOUT_RATERS, Options
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
-from lm_plural.harness.ratings.cut import Cut
+from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.journal import Record

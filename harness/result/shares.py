@@ -20,6 +20,7 @@ from lm_plural.harness.analysis.options import WITHOUT_RATERS, Options
 from lm_plural.harness.analysis.shares.between import contrasts, no_interval
 from lm_plural.harness.analysis.shares.compared import Compared
 from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.data.shares import left_out_note
 from lm_plural.harness.ratings.table import Axis, axis_name
 from lm_plural.harness.result import shares_asked
 from lm_plural.harness.result.answers import Answers
@@ -27,7 +28,6 @@ from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.bounded import bounded
 from lm_plural.harness.statistics.intervals import Estimates
 from lm_plural.harness.statistics.shares import over_items
-from lm_plural.harness.task.shares_rows import left_out_note
 
 #: What every reader of such a result must know.
 NOTES = (

@@ -11,13 +11,13 @@ from lm_plural.harness.analysis.group import null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.shares.between import adjusted
 from lm_plural.harness.analysis.shares.compared import HIGHER_IS_BETTER, Compared
-from lm_plural.harness.model.elicit import steering
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.result.answers import Answers
 from lm_plural.harness.result.paraphrases import wordings_range
 from lm_plural.harness.run.loop import Work
-from lm_plural.harness.run.steer import steered_items
 from lm_plural.harness.statistics.shares import over_items
+from lm_plural.harness.task.elicit import steering
+from lm_plural.harness.task.steered import steered_items
 
 
 def paraphrases(work: Work, axes: Mapping[str, Compared]) -> dict[str, Any]:

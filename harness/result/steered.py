@@ -8,12 +8,12 @@ from typing import Any
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.paired.changes import Change, PairedGroup
 from lm_plural.harness.analysis.paired.steered import compare_steered, group_block
-from lm_plural.harness.model.elicit import steering
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.result.answers import Answers
 from lm_plural.harness.run.loop import Work
-from lm_plural.harness.run.steer import steered_items
 from lm_plural.harness.statistics.paired import STATISTICS
+from lm_plural.harness.task.elicit import steering
+from lm_plural.harness.task.steered import steered_items
 
 
 def steered(work: Work, table: RatingTable, plain: Answers, options: Options) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.model import elicit
 from lm_plural.harness.model.ask import Asker
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.answer import fits, logprob_answer, text_answer
@@ -19,6 +18,7 @@ from lm_plural.harness.run.batches import auto_batch_size, batches, windows
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.run.plan import Request, gen_kwargs
 from lm_plural.harness.run.sizes import Sizes
+from lm_plural.harness.task import elicit
 from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.template import render
 

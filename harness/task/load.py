@@ -11,17 +11,17 @@ from typing import Any
 
 import polars as pl
 
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.find import at_hand
+from lm_plural.harness.data.recipe import Recipe, load_recipe
+from lm_plural.harness.documents import Document, parse
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import RatingTable, axis_name
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.find import at_hand
 from lm_plural.harness.task.index import Index
-from lm_plural.harness.task.recipe import Recipe
 from lm_plural.harness.task.schema import Task
-from lm_plural.harness.task.yamlfile import Document, InvalidFileError, load_yaml, parse
 
 #: Which docs: the first so many, a share below 1, or places.
 Limit = int | float | Sequence[int] | None
@@ -153,22 +153,6 @@ class LoadedTask:
         if self.by_shares:
             fields["options"] = json.dumps(self.shares.scale(key).labels, ensure_ascii=False)
         return Doc(index, key, fields, ids)
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read and check a recipe.
-
-    Raises
-    ------
-    InvalidFileError
-        With every finding; one of them may be that the data set is not called like its folder.
-    """
-    document = load_yaml(path, confined=True)
-    recipe = parse(document, Recipe)
-    if recipe.dataset != (folder := path.parent.resolve().name):
-        message = f"dataset: expected the name of its folder, {folder!r}, found {recipe.dataset!r}"
-        raise InvalidFileError([document.at(("dataset",), message)])
-    return recipe
 
 
 def load_task(document: Document, index: Index) -> LoadedTask:

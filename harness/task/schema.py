@@ -8,12 +8,35 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from lm_plural.harness.documents import Distinct, Filled, Loc, MisfitError, NotTruth, Strict
 from lm_plural.harness.ratings.coarsen import Neutral
 from lm_plural.harness.ratings.strategies import Strategy
 from lm_plural.harness.ratings.table import Axis
-from lm_plural.harness.task.base import Distinct, Filled, NotTruth, Strict
-from lm_plural.harness.task.steer import SteerLike
-from lm_plural.harness.task.yamlfile import Loc, MisfitError
+
+
+class Steer(Strict):
+    """As members of which groups a model is also asked, and in which words."""
+
+    axis: str
+    text: Filled = Field(
+        "Answer as a person would who describes their {{ axis }} as: {{ group }}.",
+        description="Jinja template, put before the prompt with a blank line; it sees axis and group.",
+    )
+    names: dict[str, Filled] = Field(
+        {}, description="Words for a group, where its name in the data does not read well."
+    )
+    groups: Annotated[list[str], Distinct] = Field(
+        [], description="Default: every group with groups.min_raters raters, but the undeclared."
+    )
+
+
+def _written(value: Any) -> Any:
+    return {"axis": value} if isinstance(value, str) else value
+
+
+#: An axis, or a mapping that says more.
+SteerLike = Annotated[Steer | None, BeforeValidator(_written, json_schema_input_type=str | Steer | None)]
+
 
 Coding = Literal["levels", "letters", "words"]
 Order = Literal["ascending", "descending"]

@@ -18,8 +18,8 @@ import pytest
 import yaml
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.load import load_recipe
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.task.template import render
 
 HEAD = "item_id,rater_id,rating,text,gender\n"

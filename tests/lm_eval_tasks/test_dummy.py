@@ -11,7 +11,7 @@ from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table
 
 from lm_plural.harness.lm_eval_tasks.folder import folder
-from lm_plural.harness.run.check import check_task
+from lm_plural.harness.task.check import check_task
 from lm_plural.harness.task.index import Index
 from tests.conftest import ROOT
 from tests.suite import Suite

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lm_plural.harness.errors import UsageError
-from lm_plural.harness.model.elicit import Variant, continuations, distribution, prompt, shown, steering, variants
 from lm_plural.harness.ratings.scale import Scale
+from lm_plural.harness.task.elicit import Variant, continuations, distribution, prompt, shown, steering, variants
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_task
 from lm_plural.harness.task.schema import Task

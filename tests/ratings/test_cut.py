@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lm_plural.harness.errors import UsageError
-from lm_plural.harness.ratings.cut import Cut
+from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.scale import Scale
 
 

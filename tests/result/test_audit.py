@@ -11,7 +11,7 @@ import pytest
 from lm_plural.harness.analysis.audit.audit import audit
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.ratings.cut import Cut
+from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
 from tests.ratings.build import FIVE, table

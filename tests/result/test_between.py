@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from lm_plural.harness.analysis.disaggregate import disaggregate
 from lm_plural.harness.analysis.disaggregated import Disaggregated
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.coarsen import to_two
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
 from tests.ratings.build import FIVE, table

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from lm_plural.harness.analysis.disaggregate import disaggregate
-from lm_plural.harness.analysis.options import MODEL_STATISTICS, Options, Predictions
+from lm_plural.harness.analysis.options import MODEL_STATISTICS, Options
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.coarsen import Coarsening, to_three, to_two
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
 from tests.ratings.build import FIVE, table

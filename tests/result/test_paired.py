@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from lm_plural.harness.analysis.disaggregate import disaggregate
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.paired.changes import Paired
 from lm_plural.harness.analysis.paired.compare import compare_predictions
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.coarsen import to_three, to_two
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
 from tests.ratings.build import FIVE, table

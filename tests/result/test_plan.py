@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from lm_plural.harness.analysis.design.plan import MODEL, STATISTICS, Plan, Question
 from lm_plural.harness.analysis.design.planning import plan_from_components, plan_from_pilot
 from lm_plural.harness.analysis.disaggregate import disaggregate
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.statistics import power
 from tests.ratings.build import table

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from lm_plural.harness.analysis.profile import profile
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.index import builtin_tasks
-from lm_plural.harness.task.load import load_recipe
 from tests.ratings.build import table
 
 CLOSE = {"abs": 1e-5, "rel": 0}

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from lm_plural.harness.analysis.frame import Frame
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.statistics.ceiling import rater_ceiling
 from lm_plural.harness.statistics.reliability import crossed_reliability, reliability
 from tests.result.test_between import block, guesses, panel

@@ -19,13 +19,14 @@ from lm_plural.harness.analysis.axis.sensitivity import Chosen, coarsenings, map
 from lm_plural.harness.analysis.disaggregate import disaggregate
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.one_reference import AgainstReference
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.data.own_files import read_ratings
 from lm_plural.harness.ratings.coarsen import to_three, to_two
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.strategies import STRATEGIES
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.result.bring import read_ratings
 from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
 from lm_plural.harness.statistics.sides import Sides, choose

@@ -14,10 +14,10 @@ from scipy.stats import ttest_rel, wasserstein_distance
 
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.model.elicit import Variant
 from lm_plural.harness.report.table import render_block
 from lm_plural.harness.result.shares import shares_result
 from lm_plural.harness.run.loop import Work
+from lm_plural.harness.task.elicit import Variant
 from lm_plural.harness.task.load import Doc
 from tests.opinions import Opinions, results_in
 

@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 
 from lm_plural.harness.analysis.disaggregate import disaggregate
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.paired.compare import compare_predictions
 from lm_plural.harness.analysis.paired.steered import compare_steered
-from lm_plural.harness.model.elicit import Variant
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.report.rate import render_asked
 from lm_plural.harness.result.answers import Answers
 from lm_plural.harness.result.rate import rate_result, task_options
 from lm_plural.harness.result.steered import steered
 from lm_plural.harness.run.loop import Work
-from lm_plural.harness.run.steer import steered_items
+from lm_plural.harness.task.elicit import Variant
 from lm_plural.harness.task.load import Doc, Limit
+from lm_plural.harness.task.steered import steered_items
 from tests.run.asked import Answer, answered, apart, peak
 from tests.suite import Suite
 

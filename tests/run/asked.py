@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lm_plural.harness.model.elicit import Variant
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.plan import Request, plan
+from lm_plural.harness.task.elicit import Variant
 from lm_plural.harness.task.load import Doc, Limit
 from tests.suite import Suite
 

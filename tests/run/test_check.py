@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lm_plural.harness.run.check import check_task
+from lm_plural.harness.documents import load_yaml
+from lm_plural.harness.task.check import check_task
 from lm_plural.harness.task.index import Index
-from lm_plural.harness.task.yamlfile import load_yaml
 from tests.suite import Suite
 
 

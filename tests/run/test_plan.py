@@ -9,7 +9,7 @@ import pytest
 
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.run.plan import Request, plan
-from lm_plural.harness.run.steer import steered_items
+from lm_plural.harness.task.steered import steered_items
 from tests.run.asked import SPEC, apart
 from tests.suite import Suite
 

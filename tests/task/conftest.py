@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lm_plural.harness.task import download
+from lm_plural.harness.data.fetch import download
 from tests.task.upstream import Upstream, make_certificate
 
 

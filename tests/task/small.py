@@ -9,11 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from lm_plural.harness.data.apply import apply_steps
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.recipe import Recipe
+from lm_plural.harness.data.steps import Step
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.apply import apply_steps
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.recipe import Recipe
-from lm_plural.harness.task.steps import Step
 
 Cells = Mapping[str, str | list[str | None] | None]
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lm_plural.harness.data.files.frames import spelled
+from lm_plural.harness.data.steps import Step
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.scale import canonical
-from lm_plural.harness.task.frames import spelled
-from lm_plural.harness.task.steps import Step
 from tests.suite import quick
 from tests.task.small import done, said, small
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from lm_plural.harness.data.apply import DO
+from lm_plural.harness.data.steps import Step
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.apply import DO
-from lm_plural.harness.task.steps import Step
 from tests.task.small import done, said, small
 
 HEAD = "item,rater,rating,group\n"

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
+from lm_plural.harness.data.files import archive
+from lm_plural.harness.data.files.archive import extracted
+from lm_plural.harness.data.recipe import load_recipe
+from lm_plural.harness.documents import InvalidFileError
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task import archive
-from lm_plural.harness.task.archive import extracted
-from lm_plural.harness.task.load import load_recipe
-from lm_plural.harness.task.yamlfile import InvalidFileError
 from tests.suite import Suite
 from tests.task.small import said, small
 
@@ -175,7 +175,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(make: Any, tmp_path: Path) 
 def test_two_processes_at_once_unpack_it_whole(tmp_path: Path) -> None:
     content = b"item\n" + b"x" * 3_000_000
     path = tarred(tmp_path / "a.tgz", [("r.csv", content)], "w:gz")
-    code = "import sys\nfrom pathlib import Path\nfrom lm_plural.harness.task.archive import extracted\n"
+    code = "import sys\nfrom pathlib import Path\nfrom lm_plural.harness.data.files.archive import extracted\n"
     code += "print(len(extracted(Path(sys.argv[1]), 'r.csv', Path(sys.argv[2])).read_bytes()))"
     words = [sys.executable, "-c", code, str(path), str(tmp_path / "out")]
     both = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]

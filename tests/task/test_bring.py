@@ -14,15 +14,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.importing import write as bringing
+from lm_plural.harness.data.importing.draft import Import, name_of
+from lm_plural.harness.data.importing.write import bring
+from lm_plural.harness.data.recipe import load_recipe
+from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.task import bring as bringing
-from lm_plural.harness.task.bring import bring
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.draft import Import, name_of
 from lm_plural.harness.task.index import Index
-from lm_plural.harness.task.load import load_recipe, load_task
+from lm_plural.harness.task.load import load_task
 from lm_plural.harness.task.template import render
-from lm_plural.harness.task.yamlfile import load_yaml
 from tests.suite import quick
 
 GENDERS = ["woman", "man"]

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_plural.harness.data.files.frames import MARKS
+from lm_plural.harness.data.files.lines import locate
+from lm_plural.harness.data.files.scan import columns_of, scan, stacked
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.datafile import columns_of, scan, stacked
-from lm_plural.harness.task.frames import MARKS
-from lm_plural.harness.task.lines import locate
 from tests.suite import quick
 from tests.task.small import done, said, small
 

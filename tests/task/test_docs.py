@@ -6,8 +6,8 @@ import re
 
 import yaml
 
-from lm_plural.harness.task.recipe import Recipe, Table
-from lm_plural.harness.task.steps import Step
+from lm_plural.harness.data.recipe import Recipe, Table
+from lm_plural.harness.data.steps import Step
 from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")

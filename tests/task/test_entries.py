@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_plural.harness.data.apply import apply_steps
+from lm_plural.harness.data.files.frames import FAULT, ROW, RULE
+from lm_plural.harness.data.files.scan import scan, stacked
+from lm_plural.harness.data.steps import Step
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.apply import apply_steps
-from lm_plural.harness.task.datafile import scan, stacked
-from lm_plural.harness.task.frames import FAULT, ROW, RULE
-from lm_plural.harness.task.steps import Step
 from tests.suite import quick
 
 

@@ -10,9 +10,9 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lm_plural.harness.data.fetch import https
+from lm_plural.harness.data.fetch.fetch import fetch, within
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task import https
-from lm_plural.harness.task.fetch import fetch, within
 from tests.task.upstream import CONTENT, Upstream, get, part, refused
 
 

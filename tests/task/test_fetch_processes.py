@@ -20,7 +20,7 @@ CHILD = """
 import resource, signal, sys
 from pathlib import Path
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.fetch import fetch
+from lm_plural.harness.data.fetch.fetch import fetch
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 url, target, sha256, limit = sys.argv[1:]
 if int(limit):

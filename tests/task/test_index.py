@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lm_plural.harness.documents import InvalidFileError
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.task.index import Index, builtin_tasks
-from lm_plural.harness.task.yamlfile import InvalidFileError
 
 
 def add(folder: Path, name: str, file: str | None = None, **keys: object) -> Path:

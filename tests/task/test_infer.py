@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.task.infer import guess, levels_of, no_answer
+from lm_plural.harness.data.importing.guess import guess, levels_of, no_answer
 from tests.suite import quick
 
 

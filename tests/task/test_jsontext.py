@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_plural.harness.data.files import jsontext, lines
+from lm_plural.harness.data.files.frames import MARKS
+from lm_plural.harness.data.files.scan import reading, scan
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task import jsontext, lines
-from lm_plural.harness.task.datafile import reading, scan
-from lm_plural.harness.task.frames import MARKS
 from tests.suite import quick
 
 IDS = [

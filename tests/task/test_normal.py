@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.ratings.compact import Compact
-from lm_plural.harness.task import normal
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.reader import Reader
+from lm_plural.harness.data import cache as cached
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.reader import Reader
+from lm_plural.harness.ratings.table import Compact
 from tests.suite import Suite, quick
 
 Rows = tuple[list[object], ...]
@@ -25,8 +25,8 @@ Rows = tuple[list[object], ...]
 LOAD = """
 import sys
 from pathlib import Path
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.load import load_recipe
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.recipe import load_recipe
 path = Path(sys.argv[1])
 dataset = Dataset(load_recipe(path), path.parent)
 table = dataset.table("harm")
@@ -75,7 +75,7 @@ def test_the_second_load_reads_no_source_file(suite: Suite, cache: Path, monkeyp
 
 
 def dataset_without_writing(suite: Suite) -> Dataset:
-    from lm_plural.harness.task.load import load_recipe
+    from lm_plural.harness.data.recipe import load_recipe
 
     return Dataset(load_recipe(suite.recipe_path), suite.folder)
 
@@ -96,7 +96,7 @@ def test_another_recipe_filter_dimension_or_version_is_another_entry(
     suite.recipe["rules"] = {"duplicates": "first"}
     dataset(suite).table("harm")
     assert len(entries(cache)) == 7
-    monkeypatch.setattr(normal, "VERSION", normal.VERSION + 1)
+    monkeypatch.setattr(cached, "VERSION", cached.VERSION + 1)
     dataset(suite).table("harm")
     assert len(entries(cache)) == 9
 
@@ -123,7 +123,7 @@ def replaced(path: Path) -> None:
     path.mkdir()
 
 
-@pytest.mark.parametrize("name", ["items.parquet", "raters.parquet", "ratings.parquet", normal.ABOUT])
+@pytest.mark.parametrize("name", ["items.parquet", "raters.parquet", "ratings.parquet", cached.ABOUT])
 @pytest.mark.parametrize("harm", [Path.unlink, emptied, cut, replaced])
 def test_an_entry_that_is_not_as_it_was_written_is_made_again(
     suite: Suite, cache: Path, name: str, harm: Callable[[Path], None]
@@ -157,8 +157,8 @@ def test_flipped_bits_are_noticed(tmp_path_factory: pytest.TempPathFactory, seed
 def test_a_note_of_other_exclusions_than_the_class_has_is_made_again(suite: Suite, cache: Path) -> None:
     first = read(suite)
     for folder in entries(cache):
-        about = json.loads((folder / normal.ABOUT).read_text())
-        (folder / normal.ABOUT).write_text(json.dumps(about | {"exclusions": [{"what": 1}]}))
+        about = json.loads((folder / cached.ABOUT).read_text())
+        (folder / cached.ABOUT).write_text(json.dumps(about | {"exclusions": [{"what": 1}]}))
     assert read(suite) == first
 
 
@@ -178,7 +178,7 @@ def test_a_full_disk_leaves_nothing_behind(suite: Suite, cache: Path, monkeypatc
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(normal.os, "fsync", full)
+        patch.setattr(cached.os, "fsync", full)
         first = read(suite)
     assert list((cache / "normal" / "tiny").iterdir()) == []
     assert read(suite) == first

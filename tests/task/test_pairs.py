@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_plural.harness.data.apply import apply_steps
+from lm_plural.harness.data.steps import Step
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.apply import apply_steps
-from lm_plural.harness.task.steps import Step
 from tests.suite import quick
 
 COLUMNS = {"a": "text_a", "b": "text_b", "c": "text_c"}

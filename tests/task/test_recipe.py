@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.task.load import load_recipe
-from lm_plural.harness.task.yamlfile import InvalidFileError, stays_inside
+from lm_plural.harness.data.recipe import load_recipe
+from lm_plural.harness.documents import InvalidFileError, stays_inside
 from tests.suite import Suite, quick
 
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.files.scan import scan
+from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.task.datafile import scan
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.load import load_recipe
 from tests.opinions import ITEMS, OPTIONS, SHARES, Opinions
 from tests.suite import Suite, quick
 from tests.task.json_schema import errors

@@ -14,10 +14,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from lm_plural.harness.data.files import wellformed
+from lm_plural.harness.data.files.frames import MARKS
+from lm_plural.harness.data.files.scan import read_columns, reading, scan
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task import wellformed
-from lm_plural.harness.task.datafile import read_columns, reading, scan
-from lm_plural.harness.task.frames import MARKS
 
 RETURN = "a carriage return inside a line; expected lines that end with \\n or \\r\\n"
 ENDLESS = "the cell that begins with a quote here has no end; expected a second quote"

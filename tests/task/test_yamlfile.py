@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from lm_plural.harness.task.base import Strict
-from lm_plural.harness.task.yamlfile import InvalidFileError, load_yaml, parse
+from lm_plural.harness.documents import InvalidFileError, Strict, load_yaml, parse
 from tests.suite import quick
 
 

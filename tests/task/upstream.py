@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from lm_plural.harness.data.fetch.fetch import fetch
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.fetch import fetch
 
 CONTENT = b"item_id,rater_id,harm\n" + random.Random(0).randbytes(300_000)
 

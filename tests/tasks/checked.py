@@ -7,8 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from lm_plural.harness.run.check import check_task
-from lm_plural.harness.task.index import RECIPE, Index
+from lm_plural.harness.data.recipe import RECIPE
+from lm_plural.harness.task.check import check_task
+from lm_plural.harness.task.index import Index
 from tests.conftest import ROOT
 
 

@@ -14,11 +14,11 @@ import yaml
 
 from lm_plural.harness.analysis.disaggregate import disaggregate
 from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.ratings.coarsen import Coarsening
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.load import load_recipe
 from tests.conftest import ROOT
 
 #: Unsure is left out, as in the independent figures of DICES.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.load import load_recipe
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.recipe import load_recipe
 from tests.conftest import ROOT
 
 

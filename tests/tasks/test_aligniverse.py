@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.dataset import Dataset
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_task
 from tests.tasks.checked import findings, with_invented

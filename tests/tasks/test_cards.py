@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.task.index import Index
-from lm_plural.harness.task.load import load_recipe
 from tests.conftest import ROOT
 from tests.tasks.edited import INVENTED
 

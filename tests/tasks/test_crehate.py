@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.task.dataset import Dataset
 from tests.tasks.checked import findings, with_invented
 from tests.tasks.figures import described, equal, reference, shipped, truncated, whole, without_last_line
 from tests.tasks.invented import invented

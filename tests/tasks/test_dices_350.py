@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.model.elicit import prompt, variants
-from lm_plural.harness.task.dataset import Dataset
+from lm_plural.harness.task.elicit import prompt, variants
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
 from lm_plural.harness.task.template import render

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.task.dataset import Dataset
 from tests.tasks.figures import (
     NO_OR_YES,
     changed,

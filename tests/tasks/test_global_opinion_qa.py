@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.shares import ShareTable
-from lm_plural.harness.task.dataset import Dataset
 from tests.tasks.checked import findings, with_invented
 from tests.tasks.edited import INVENTED, edited_text
 from tests.tasks.invented import invented

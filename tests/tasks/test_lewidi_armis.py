@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.task.dataset import Dataset
 from tests.tasks.checked import findings, with_invented
 from tests.tasks.edited import INVENTED, edited_json, edited_text, excluded, levels_of
 from tests.tasks.invented import invented

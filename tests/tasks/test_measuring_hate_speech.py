@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.task.dataset import Dataset
-from lm_plural.harness.task.load import load_recipe
 from tests.conftest import ROOT
 from tests.tasks.checked import findings, with_invented
 from tests.tasks.invented import invented

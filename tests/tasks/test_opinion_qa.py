@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.shares import ShareTable
-from lm_plural.harness.task.load import load_recipe
 from tests.conftest import ROOT
 from tests.tasks.checked import findings, with_invented
 from tests.tasks.edited import INVENTED

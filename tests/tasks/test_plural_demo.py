@@ -15,9 +15,10 @@ import polars as pl
 import pytest
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.task.dataset import Dataset
+from lm_plural.harness.data.dataset import Dataset
+from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.task.index import Index
-from lm_plural.harness.task.load import load_recipe, load_task
+from lm_plural.harness.task.load import load_task
 
 FOLDER = Index().recipes()["plural_demo"].parent
 README = (FOLDER / "README.md").read_text(encoding="utf-8")

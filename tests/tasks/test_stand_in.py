@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
-from lm_plural.harness.task.yamlfile import load_yaml
 from tests.conftest import ROOT
 from tests.tasks.figures import NO_OR_YES, described, equal, reference
 

@@ -16,7 +16,7 @@ from lm_plural.harness.analysis.group import header, null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.ratings.cut import Cut
+from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
 from lm_plural.harness.statistics.classify import Judged, matched_threshold
 from lm_plural.harness.statistics.counts import Membership, count_levels

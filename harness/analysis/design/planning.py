@@ -11,9 +11,10 @@ from lm_plural.harness.analysis.axis.contrast_rows import gap_parts
 from lm_plural.harness.analysis.design.plan import IN_POINTS, LEAST_RATERS, MODEL, Plan, Question
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import null
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
 from lm_plural.harness.statistics import power
 from lm_plural.harness.statistics.contrasts import families

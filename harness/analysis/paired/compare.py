@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.analysis.frame import Frame
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.paired.changes import Paired, PairedAxis, PairedGroup, gap_row
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import MOST_TOGETHER, RatingTable, axis_name
 from lm_plural.harness.ratings.table import Axis as AxisKey

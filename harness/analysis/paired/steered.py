@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import null
-from lm_plural.harness.analysis.options import Options, Predictions
+from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.paired.changes import PairedGroup, gap_row
 from lm_plural.harness.arrays import Floats
+from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.table import MOST_TOGETHER, RatingTable
 from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.counts import Membership, Sums, count_levels

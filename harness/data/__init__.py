@@ -1,0 +1,1 @@
+"""Data sets: recipe, files, ratings ready to use."""

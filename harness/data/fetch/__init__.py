@@ -1,0 +1,1 @@
+"""Files from their publishers, checked and never half there."""

@@ -1,0 +1,1 @@
+"""Files of rows, read whole or refused with their line."""

@@ -1,0 +1,77 @@
+"""Finding a recipe's files: beside the recipe, in a mirror folder, among those fetched; their bytes checked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lm_plural.harness.data.recipe import DataFile, Recipe
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.files import cache_dir, is_file, sha256_file, sha256_known
+
+MIRROR = "LM_PLURAL_DATA_MIRROR"
+#: From this many bytes on, a checksum once computed is trusted while size and time stay the same.
+BIG = 64 * 2**20
+
+
+class MissingFileError(PluralError):
+    """A data file that is not at hand."""
+
+
+def fetched_folder(dataset: str) -> Path:
+    """Return the folder of the files that ``lm-plural data fetch`` puts into the cache."""
+    return cache_dir() / "data" / dataset
+
+
+def places(recipe: Recipe, spec: DataFile, folder: Path) -> list[Path]:
+    """Return where a file may be: beside the recipe, ``$LM_PLURAL_DATA_MIRROR``, the cache."""
+    found = [folder / spec.path]
+    if mirror := os.environ.get(MIRROR):
+        found += [Path(mirror) / recipe.dataset / spec.path, Path(mirror) / spec.path]
+    return [*found, fetched_folder(recipe.dataset) / spec.path]
+
+
+def at_hand(recipe: Recipe, folder: Path) -> bool:
+    """Return whether every file of a recipe is somewhere; their bytes are not looked at."""
+    return all(any(is_file(p) for p in places(recipe, spec, folder)) for spec in recipe.files.values())
+
+
+def find_file(recipe: Recipe, name: str, folder: Path) -> Path:
+    """Return the path of a recipe's file, its checksum verified.
+
+    Raises
+    ------
+    PluralError
+        If it is nowhere, or its bytes are not the ones the recipe was written for.
+    """
+    spec = recipe.files[name]
+    looked = places(recipe, spec, folder)
+    for path in looked:
+        if is_file(path):
+            return _checked(path, spec)
+    fetch = f"lm-plural data fetch {recipe.dataset} (from {spec.url})" if spec.url else None
+    how = fetch or spec.how or f"set {MIRROR} to a folder that has it"
+    if recipe.stand_in:
+        how += f", or use its stand-in {recipe.stand_in}"
+    where = ", ".join(str(p) for p in looked)
+    raise MissingFileError(f"data set {recipe.dataset!r}: no file {spec.path}: {how}; looked for {where}")
+
+
+def sha256_of(path: Path) -> str:
+    """Return a data file's sha256.
+
+    Raises
+    ------
+    PluralError
+        If it cannot be read.
+    """
+    try:
+        return sha256_file(path) if path.stat().st_size < BIG else sha256_known(path)
+    except OSError as e:
+        raise PluralError(f"{path}: cannot read: {e.strerror}") from e
+
+
+def _checked(path: Path, spec: DataFile) -> Path:
+    if spec.sha256 and (found := sha256_of(path)) != spec.sha256:
+        raise PluralError(f"{path}: sha256 is {found}, expected {spec.sha256}: not the file the recipe describes")
+    return path

@@ -1,0 +1,1 @@
+"""A recipe for somebody's own ratings."""
