@@ -22,7 +22,7 @@ from lm_plural.harness.model.load import load_model, quiet
 
 quiet(None)
 
-from lm_plural.harness.model.ask import Asker  # noqa: E402
+from lm_plural.harness.model.engines.lm_eval import Asker  # noqa: E402
 from lm_plural.harness.model.spec import ModelSpec  # noqa: E402
 from lm_plural.harness.result.rate import rate_result  # noqa: E402
 from lm_plural.harness.run.journal import Journal  # noqa: E402

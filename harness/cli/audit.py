@@ -22,11 +22,13 @@ from lm_plural.harness.cli.options import (
     parse_seed,
 )
 from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.jobs.audit import _audited, _folder
 
 if TYPE_CHECKING:
-    from lm_plural.harness.result.audit_task import Question
+    from lm_plural.harness.result.audit import Question
     from lm_plural.harness.task.load import LoadedTask
     from lm_plural.harness.task.schema import ScorerSpec
+
 
 HELP = """Measure how near a scorer is to what each group of raters said of the same texts, and for whom it works worse.
 
@@ -67,8 +69,8 @@ def execute(args: argparse.Namespace) -> int:
 
     quiet(None)
     from lm_plural.harness.report.audit import render_audit
-    from lm_plural.harness.result.audit_task import build_audit
-    from lm_plural.harness.result.files import save_results
+    from lm_plural.harness.result.audit import build_audit
+    from lm_plural.harness.result.write import save_results
     from lm_plural.harness.scoring import check_options
     from lm_plural.harness.task.index import Index
 
@@ -126,9 +128,9 @@ def _questions(args: argparse.Namespace, tasks: Sequence[LoadedTask]) -> dict[st
     """Return what is asked on each task; what is wrong with it is said before anything is scored."""
     from lm_plural.harness.analysis.audit.audit import GRID
     from lm_plural.harness.analysis.options import Options
+    from lm_plural.harness.jobs.audit import text_field
     from lm_plural.harness.ratings.harmful import Cut
-    from lm_plural.harness.result.audit_task import Question
-    from lm_plural.harness.run.texts import text_field
+    from lm_plural.harness.result.audit import Question
 
     names = [t.name for t in tasks]
     texts, levels = by_task(args.text, names, "--text"), by_task(args.harmful, names, "--harmful")
@@ -161,26 +163,3 @@ def _thresholds(words: Sequence[str]) -> list[float]:
         if not 0 <= out[-1] <= 1:
             raise UsageError(f"--thresholds {word}: expected a number from 0 to 1")
     return out
-
-
-def _folder(output_path: Path, spec: ScorerSpec) -> Any:
-    """Return the folder of a scorer with its options."""
-    import re
-
-    from lm_plural.harness.hashing import digest
-    from lm_plural.harness.redact import redacted
-    from lm_plural.harness.run.folder import RunFolder
-
-    slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name)
-    return RunFolder(output_path / f"{slug}-{digest(redacted(spec.model_dump(mode='json')))[:8]}")
-
-
-def _audited(
-    args: argparse.Namespace, task: LoadedTask, spec: ScorerSpec, question: Question, folder: Any
-) -> dict[str, Any]:
-    from lm_plural.harness.result.audit_task import audit_task
-    from lm_plural.harness.run.texts import score_texts, text_pairs
-
-    pairs = text_pairs(task, question.field, args.limit)
-    records = score_texts(task, spec, pairs, folder, trust_remote_code=args.trust_remote_code)
-    return audit_task(task, records, question)

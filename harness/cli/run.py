@@ -29,7 +29,7 @@ from lm_plural.harness.cli.options import (
 from lm_plural.harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from lm_plural.harness.evaluate import Outcome
+    from lm_plural.harness.jobs.evaluate import Outcome
 
 HELP = """Evaluate a model on group-rated tasks: generate, score, aggregate.
 
@@ -116,7 +116,7 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.model.load import check_backend, quiet
 
     quiet(args.verbosity)
-    from lm_plural.harness.evaluate import Settings, evaluate
+    from lm_plural.harness.jobs.evaluate import Settings, evaluate
     from lm_plural.harness.model.arguments import parse_arguments
     from lm_plural.harness.model.needs import check_arguments
     from lm_plural.harness.model.spec import ModelSpec

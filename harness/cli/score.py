@@ -33,7 +33,7 @@ def execute(args: argparse.Namespace) -> int:
     """Run."""
     from lm_plural.harness.cli.run import report
     from lm_plural.harness.errors import UsageError, did_you_mean
-    from lm_plural.harness.evaluate import Settings, rescore
+    from lm_plural.harness.jobs.evaluate import Settings, rescore
     from lm_plural.harness.model.spec import ModelSpec
     from lm_plural.harness.run.folder import RunFolder
 

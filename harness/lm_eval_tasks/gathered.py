@@ -12,7 +12,7 @@ from typing import Any
 
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.model.spec import ModelSpec
-from lm_plural.harness.result.files import build_results
+from lm_plural.harness.result.write import build_results
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.plan import Request

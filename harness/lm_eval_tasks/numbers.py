@@ -7,7 +7,7 @@ from typing import Any
 
 from lm_plural.harness.analysis.shares.compared import HIGHER_IS_BETTER as HIGHER_IS_BETTER_OF_SHARES
 from lm_plural.harness.ratings.table import Axis, axis_name
-from lm_plural.harness.result.files import BETTER, HIGHER_IS_BETTER
+from lm_plural.harness.result.write import BETTER, HIGHER_IS_BETTER
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.task.load import LoadedTask
 

@@ -16,7 +16,7 @@ from lm_plural.harness.lm_eval_tasks import numbers
 from lm_plural.harness.lm_eval_tasks.config import config_of, load
 from lm_plural.harness.lm_eval_tasks.gathered import Payload, answered, result, score
 from lm_plural.harness.lm_eval_tasks.metrics import DOCS, plural_count
-from lm_plural.harness.model.ask import NO_ANSWER, Asker
+from lm_plural.harness.model.engines.lm_eval import NO_ANSWER, Asker
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.run.answer import NEVER
 from lm_plural.harness.run.journal import Record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,16 +11,48 @@ from tqdm import tqdm
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.model.ask import Asker
+from lm_plural.harness.model.engine import WINDOW
+from lm_plural.harness.model.engines.hf import auto_batch_size
+from lm_plural.harness.model.engines.lm_eval import Asker
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.answer import fits, logprob_answer, text_answer
-from lm_plural.harness.run.batches import auto_batch_size, batches, windows
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.run.plan import Request, gen_kwargs
 from lm_plural.harness.run.sizes import Sizes
 from lm_plural.harness.task import elicit
 from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.template import render
+
+
+def windows(requests: Sequence[Request], texts: int) -> Iterator[Sequence[Request]]:
+    """Yield what is handed over at once, in plan order, so that prompts with a common beginning stand together.
+
+    Parameters
+    ----------
+    requests : sequence of Request
+    texts : int
+        Texts that each request makes: one for every label.
+    """
+    size = max(1, WINDOW // texts)
+    for n in range(0, len(requests), size):
+        yield requests[n : n + size]
+
+
+def batches(requests: Sequence[Request], lengths: Sequence[int], size: int) -> Iterator[list[Request]]:
+    """Yield batches of like length, longest first, so that padding is short and memory fails early or never.
+
+    They are cut from the *whole* plan, done or not: after a resume a request meets the same neighbours, hence the
+    same padding and the same numbers. Repeats are kept apart, since a seed belongs to a batch; so are wordings and
+    steerings: where one is added, the batches of the others stay as they were.
+    """
+    apart: dict[Any, list[int]] = {}
+    for n, request in enumerate(requests):
+        variant = request.variant
+        apart.setdefault((variant.wording, variant.group) if variant else request.repeat, []).append(n)
+    for places in apart.values():
+        order = sorted(places, key=lambda n: (-lengths[n], requests[n].key))
+        for n in range(0, len(order), size):
+            yield [requests[i] for i in order[n : n + size]]
 
 
 @dataclass

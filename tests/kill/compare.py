@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lm_plural.harness.result.files import TIMES
+from lm_plural.harness.result.write import TIMES
 from tests.kill.process import plain
 
 #: Files to which lines are appended.

@@ -10,12 +10,11 @@ import pytest
 
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.model.ask import Asker
+from lm_plural.harness.model.engines.lm_eval import Asker
 from lm_plural.harness.model.spec import ModelSpec
-from lm_plural.harness.run import batches
-from lm_plural.harness.run.batches import windows
+from lm_plural.harness.run import loop
 from lm_plural.harness.run.journal import Journal
-from lm_plural.harness.run.loop import Asking, Work, ask_all
+from lm_plural.harness.run.loop import Asking, Work, ask_all, windows
 from lm_plural.harness.run.plan import Request, plan
 from lm_plural.harness.task.load import Doc
 from tests.run.asked import SPEC
@@ -103,7 +102,7 @@ def test_answered_requests_are_neither_rendered_nor_tokenised_again(
 
 
 def test_a_kill_loses_one_window_and_the_next_run_meets_the_same_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "WINDOW", 4)
+    monkeypatch.setattr(loop, "WINDOW", 4)
     requests = [Request(str(n), Doc(n, str(n), {}, ())) for n in range(10)]
     assert [[r.key for r in w] for w in windows(requests[4:], 1)] == [[r.key for r in w] for w in windows(requests, 1)][
         1:

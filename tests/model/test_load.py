@@ -10,7 +10,7 @@ import pytest
 
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.model.ask import Asker
+from lm_plural.harness.model.engines.lm_eval import Asker
 from lm_plural.harness.model.load import check_backend, load_model
 from lm_plural.harness.model.spec import ModelSpec
 

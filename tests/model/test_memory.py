@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.model.ask import Asker
+from lm_plural.harness.model.engines.lm_eval import Asker
 from lm_plural.harness.model.load import load_model
 from lm_plural.harness.model.spec import ModelSpec
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.result.files import save_results
+from lm_plural.harness.result.write import save_results
 from lm_plural.harness.run.folder import RunFolder
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.jobs.audit import score_texts, text_field, text_pairs
 from lm_plural.harness.run.folder import RunFolder
-from lm_plural.harness.run.texts import score_texts, text_field, text_pairs
 from lm_plural.harness.task.schema import ScorerSpec
 from tests.suite import Suite
 

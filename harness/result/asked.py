@@ -6,6 +6,7 @@ intervals and is no part of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,9 @@ from lm_plural.harness.analysis.disaggregate import disaggregate
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import Group, null
 from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.paired.changes import Change, PairedGroup
 from lm_plural.harness.analysis.paired.compare import WITH_GAPS
+from lm_plural.harness.analysis.paired.steered import compare_steered, group_block
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
 from lm_plural.harness.result.answers import Answers
@@ -24,9 +27,13 @@ from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.counts import Sums, count_levels
 from lm_plural.harness.statistics.inferences import CLEAR
+from lm_plural.harness.statistics.paired import STATISTICS
 from lm_plural.harness.statistics.sides import Sides, support
+from lm_plural.harness.task.elicit import steering
+from lm_plural.harness.task.steered import steered_items
 
-STATISTICS = ("bias", "divergence", "skill")
+#: What is said wording by wording.
+SAID = ("bias", "divergence", "skill")
 
 
 def paraphrases(
@@ -65,7 +72,7 @@ def _spread(groups: Sequence[Group]) -> dict[str, Any]:
     """Return one group's statistics by wording, and how far they are apart."""
     return {
         name: wordings_range([g.statistics[name].value for g in groups])
-        for name in STATISTICS
+        for name in SAID
         if name in groups[0].statistics
     }
 
@@ -125,3 +132,34 @@ def _by_wording(
 def _row(axis: str, row: dict[str, Any], values: Floats) -> dict[str, Any]:
     out = {"axis": axis} | {k: row[k] for k in ("statistic", "kind", "a", "b", "value")}
     return out | {"by_wording": [null(v) for v in values], "turns": bool((values * row["value"] < 0).any())}
+
+
+def steered(work: Work, table: RatingTable, plain: Answers, options: Options) -> dict[str, Any]:
+    """Return the block ``steered`` of a task with the key ``steer``.
+
+    Parameters
+    ----------
+    work : Work
+    table : RatingTable
+        Of the items asked about.
+    plain : Answers
+        Unsteered.
+    options : Options
+        The task's.
+    """
+    task = work.loaded.task
+    assert task.steer
+    answers = {g: Answers.of(work, group=g) for g in steered_items(work.loaded)}
+    why = {g: f"unsteered, {plain.refused}" if plain.refused else a.refused for g, a in answers.items()}
+    usable = {g: a.predictions for g, a in answers.items() if not why[g]}
+    found = compare_steered(table, task.steer.axis, usable, plain.predictions, options)
+    groups = {
+        g: {"said": steering(task, g), "off_scale_median": a.median}
+        | (_refused(reason) if (reason := why[g]) else found[g])
+        for g, a in answers.items()
+    }
+    return {"axis": task.steer.axis, "text": task.steer.text, "groups": groups}
+
+
+def _refused(why: str) -> dict[str, Any]:
+    return group_block(PairedGroup(0, 0, dict.fromkeys(STATISTICS, Change(math.nan)), (why,)))

@@ -11,11 +11,11 @@ from typing import Any
 
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.model.ask import Asker
+from lm_plural.harness.model.engines.lm_eval import Asker
 from lm_plural.harness.model.load import load_model
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
-from lm_plural.harness.result.files import build_results, save_results
+from lm_plural.harness.result.write import build_results, save_results
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Asking, Work, ask_all

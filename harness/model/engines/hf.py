@@ -10,6 +10,65 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+from lm_plural.harness.model.engines.lm_eval import Asker
+
+
+def auto_batch_size(asker: Asker, lengths: Sequence[int], new: int | None, most: int) -> int:
+    """Return the largest power of two, at most `most`, whose largest batch fits in a quarter of the free memory.
+
+    A first guess only: running out of memory halves it.
+
+    Parameters
+    ----------
+    asker : Asker
+    lengths : sequence of int
+        Tokens of each prompt.
+    new : int or None
+        Tokens that may be generated; None: labels are scored.
+    most : int
+        ``--max_batch_size``.
+    """
+    longest_first = sorted(lengths, reverse=True)
+    budget, size = _free_bytes(asker.lm.device) / 4, 1
+    while size * 2 <= most and _bytes(asker.lm, longest_first[: size * 2], size * 2, new) <= budget:
+        size *= 2
+    return size
+
+
+def _bytes(lm: Any, lengths: Sequence[int], rows: int, new: int | None) -> float:
+    """Return about what a batch takes: keys and values, what one layer works on, and logits in float32.
+
+    Generating keeps keys and values, and looks at one position. Scoring labels keeps none, but has logits at the last
+    position of every row of another length.
+    """
+    config = lm.model.config.get_text_config()
+    hidden, heads = _number(config, "hidden_size", 1024), _number(config, "num_attention_heads", 16)
+    head = _number(config, "head_dim", hidden // heads)
+    width = lm.model.dtype.itemsize
+    row = (8 * hidden + 3 * _number(config, "intermediate_size", 4 * hidden)) * width * lengths[0]
+    positions = len(set(lengths)) + 1
+    if new is not None:
+        layers, kept = _number(config, "num_hidden_layers", 32), _number(config, "num_key_value_heads", heads)
+        row += 2 * layers * kept * head * width * (lengths[0] + new)
+        positions = 2
+    return float(rows * (row + 4 * positions * _number(config, "vocab_size", 50_000)))
+
+
+def _number(config: Any, name: str, otherwise: int) -> int:
+    value = getattr(config, name, None)
+    return value if isinstance(value, int) and value > 0 else otherwise
+
+
+def _free_bytes(device: Any) -> float:
+    import torch
+
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    # Beyond a few GB a CPU gains nothing from a larger batch.
+    import psutil
+
+    return min(float(psutil.virtual_memory().available), 4e9)
+
 
 def applies(lm: Any) -> bool:
     """Return whether `lm` is lm-eval's own Hugging Face causal model, in one process, with ``logits_to_keep``."""

@@ -1,9 +1,12 @@
-"""Scores of a data set's own texts, those that people rated: from the items to the journal of scores."""
+"""An audit: a scorer on the texts of tasks, against the people who judged them."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.hashing import digest
@@ -14,6 +17,35 @@ from lm_plural.harness.scoring import Sample
 from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import names, render
+
+if TYPE_CHECKING:
+    from lm_plural.harness.result.audit import Question
+    from lm_plural.harness.task.load import LoadedTask
+    from lm_plural.harness.task.schema import ScorerSpec
+
+
+def _folder(output_path: Path, spec: ScorerSpec) -> Any:
+    """Return the folder of a scorer with its options."""
+    import re
+
+    from lm_plural.harness.hashing import digest
+    from lm_plural.harness.redact import redacted
+    from lm_plural.harness.run.folder import RunFolder
+
+    slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name)
+    return RunFolder(output_path / f"{slug}-{digest(redacted(spec.model_dump(mode='json')))[:8]}")
+
+
+def _audited(
+    args: argparse.Namespace, task: LoadedTask, spec: ScorerSpec, question: Question, folder: Any
+) -> dict[str, Any]:
+    from lm_plural.harness.jobs.audit import score_texts, text_pairs
+    from lm_plural.harness.result.audit import audit_task
+
+    pairs = text_pairs(task, question.field, args.limit)
+    records = score_texts(task, spec, pairs, folder, trust_remote_code=args.trust_remote_code)
+    return audit_task(task, records, question)
+
 
 #: Texts scored before they are journaled.
 BATCH = 256

@@ -105,7 +105,7 @@ class Asker:
         PluralError
             If the backend has no log-likelihoods, or a server fails.
         """
-        from lm_plural.harness.model import hf
+        from lm_plural.harness.model.engines import hf
 
         if self.one_by_one:
             self.lm.set_cache_hook(Labels(requests, on_answer))
