@@ -24,7 +24,7 @@ from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.scoring import Sample
-from lm_plural.scorers.profanity import profanity
+from lm_plural.scorers.classifiers.profanity import profanity
 
 SCALE = Scale(tuple("12345"))
 AXES = ("gender", "race")

@@ -547,7 +547,7 @@ def test_a_file_may_call_its_columns_otherwise(bring: Bring):
 
 def test_popquorn_against_a_real_classifier_equals_the_statistics_worked_out_in_polars(bring: Bring, mirror: Path):
     from lm_plural.harness.scoring import Sample
-    from lm_plural.scorers.profanity import profanity
+    from lm_plural.scorers.classifiers.profanity import profanity
 
     rows = as_brought(mirror)
     texts = rows.unique("item_id", maintain_order=True)

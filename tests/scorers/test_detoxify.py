@@ -9,8 +9,8 @@ from detoxify import Detoxify
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.files import sha256_file
 from lm_plural.harness.scoring import Sample, Scorer
-from lm_plural.scorers._detoxify_checkpoint import VARIANTS
-from lm_plural.scorers.detoxify import detoxify
+from lm_plural.scorers.classifiers.detoxify import detoxify
+from lm_plural.scorers.classifiers.detoxify_checkpoint import VARIANTS
 
 COMMON = {"toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack"}
 

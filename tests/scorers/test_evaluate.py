@@ -5,7 +5,7 @@ import pytest
 
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.scoring import Sample, Scorer
-from lm_plural.scorers.evaluate import evaluate as untrusted
+from lm_plural.scorers.classifiers.hf_evaluate import evaluate as untrusted
 
 evaluate = partial(untrusted, trust_remote_code=True)
 SCRIPT = """

@@ -9,7 +9,7 @@ import transformers
 
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.scoring import Sample, Scorer
-from lm_plural.scorers.hf_classifier import hf_classifier
+from lm_plural.scorers.classifiers.hf_classifier import hf_classifier
 
 
 def make(folder, labels, **options):

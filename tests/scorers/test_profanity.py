@@ -4,7 +4,7 @@ import sys
 import numpy as np
 
 from lm_plural.harness.scoring import Sample, Scorer
-from lm_plural.scorers.profanity import profanity
+from lm_plural.scorers.classifiers.profanity import profanity
 
 
 def test_rude_ranks_above_kind():
@@ -40,6 +40,6 @@ def test_another_scikit_learn_does_not_warn():
     # In a fresh process, because a process unpickles the model once; the pickle names another version.
     code = (
         "import sklearn.base; sklearn.base.__version__ = '0.0.1';"
-        "from lm_plural.scorers.profanity import profanity; profanity()"
+        "from lm_plural.scorers.classifiers.profanity import profanity; profanity()"
     )
     subprocess.run([sys.executable, "-W", "error:Trying to unpickle", "-c", code], check=True)

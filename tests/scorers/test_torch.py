@@ -6,7 +6,7 @@ import torch
 import transformers
 
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.scorers._torch import Classifier, choose_device
+from lm_plural.scorers.classifiers.torch import Classifier, choose_device
 
 TEXTS = ["a", "a b c d", "a b", "a b c", "a b c d e", "b", "c d"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.scorers._base import first_line, hash_files
+from lm_plural.scorers.base import first_line, hash_files
 
 # What each published checkpoint holds: its network and how many of its outputs are toxicity classes.
 VARIANTS: dict[str, tuple[str, int]] = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
-from lm_plural.scorers._base import TextScorer, hash_options, responses, version_of
+from lm_plural.scorers.base import TextScorer, hash_options, responses, version_of
 
 # Three texts, all different: few measurements give exactly three numbers for another reason.
 PROBE = ["A first text.", "Another one, a little longer.", "And a third text."]

@@ -8,9 +8,9 @@ from typing import Literal
 
 from lm_plural.harness.files import sha256_file
 from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
-from lm_plural.scorers._base import TextScorer, responses, version_of
-from lm_plural.scorers._detoxify_checkpoint import base_version, build, classes_of, download, read
-from lm_plural.scorers._torch import Classifier, choose_device
+from lm_plural.scorers.base import TextScorer, responses, version_of
+from lm_plural.scorers.classifiers.detoxify_checkpoint import base_version, build, classes_of, download, read
+from lm_plural.scorers.classifiers.torch import Classifier, choose_device
 
 Variant = Literal["original", "unbiased", "multilingual", "original-small", "unbiased-small"]
 

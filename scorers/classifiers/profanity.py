@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lm_plural.harness.scoring import ScorerInfo
-from lm_plural.scorers._base import TextScorer, hash_files, responses, version_of
+from lm_plural.scorers.base import TextScorer, hash_files, responses, version_of
 
 
 def profanity() -> TextScorer:

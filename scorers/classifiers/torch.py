@@ -10,7 +10,7 @@ import numpy as np
 
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.scoring import FloatArray
-from lm_plural.scorers._base import first_line
+from lm_plural.scorers.base import first_line
 
 
 def choose_device(name: str) -> str:

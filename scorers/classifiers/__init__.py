@@ -1,0 +1,1 @@
+"""Classifiers and word lists, scorers that need no model that talks."""
