@@ -22,7 +22,6 @@ from lm_plural.harness.cli.options import (
     parse_seed,
 )
 from lm_plural.harness.errors import UsageError, did_you_mean
-from lm_plural.harness.jobs.audit import _audited, _folder
 
 if TYPE_CHECKING:
     from lm_plural.harness.result.audit import Question
@@ -68,9 +67,8 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.model.load import quiet
 
     quiet(None)
+    from lm_plural.harness.jobs.audit import audit
     from lm_plural.harness.report.audit import render_audit
-    from lm_plural.harness.result.audit import build_audit
-    from lm_plural.harness.result.write import save_results
     from lm_plural.harness.scoring import check_options
     from lm_plural.harness.task.index import Index
 
@@ -81,13 +79,18 @@ def execute(args: argparse.Namespace) -> int:
     check_options(spec.name, spec.options)
     tasks = checked_tasks(Index(args.include_path), args.tasks)
     questions = _questions(args, tasks)
-    folder = _folder(args.output_path, spec)
-    with folder.locked():
-        blocks = {t.name: _audited(args, t, spec, questions[t.name], folder) for t in tasks}
-        content = build_audit(spec, tasks, blocks)
-        path, new = save_results(folder, content, started)
-    print(render_audit(content))
-    print(f"\n{'results written to' if new else 'nothing new; the same results are in'} {path}")
+    outcome = audit(
+        tasks,
+        spec,
+        questions,
+        args.output_path,
+        limit=args.limit,
+        trust_remote_code=args.trust_remote_code,
+        started=started,
+    )
+    assert outcome.content is not None
+    print(render_audit(outcome.content))
+    print(f"\n{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}")
     return 0
 
 

@@ -1,15 +1,19 @@
-"""An audit: a scorer on the texts of tasks, against the people who judged them."""
+"""The audit: scorers on the texts that people judged, against each group of those people; ``lm-plural audit``."""
 
 from __future__ import annotations
 
-import argparse
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.hashing import digest
+from lm_plural.harness.jobs.evaluate import Outcome
+from lm_plural.harness.redact import redacted
+from lm_plural.harness.result.audit import Question, audit_task, build_audit
+from lm_plural.harness.result.write import save_results
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.score import Pair, Scoring
@@ -18,39 +22,60 @@ from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import names, render
 
-if TYPE_CHECKING:
-    from lm_plural.harness.result.audit import Question
-    from lm_plural.harness.task.load import LoadedTask
-    from lm_plural.harness.task.schema import ScorerSpec
-
-
-def _folder(output_path: Path, spec: ScorerSpec) -> Any:
-    """Return the folder of a scorer with its options."""
-    import re
-
-    from lm_plural.harness.hashing import digest
-    from lm_plural.harness.redact import redacted
-    from lm_plural.harness.run.folder import RunFolder
-
-    slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name)
-    return RunFolder(output_path / f"{slug}-{digest(redacted(spec.model_dump(mode='json')))[:8]}")
-
-
-def _audited(
-    args: argparse.Namespace, task: LoadedTask, spec: ScorerSpec, question: Question, folder: Any
-) -> dict[str, Any]:
-    from lm_plural.harness.jobs.audit import score_texts, text_pairs
-    from lm_plural.harness.result.audit import audit_task
-
-    pairs = text_pairs(task, question.field, args.limit)
-    records = score_texts(task, spec, pairs, folder, trust_remote_code=args.trust_remote_code)
-    return audit_task(task, records, question)
-
-
 #: Texts scored before they are journaled.
 BATCH = 256
 #: Field whose content a scorer sees as what was asked, where items have one.
 PROMPT = "prompt"
+
+
+def audit(
+    tasks: Sequence[LoadedTask],
+    spec: ScorerSpec,
+    questions: Mapping[str, Question],
+    output_path: Path,
+    *,
+    limit: Limit = None,
+    trust_remote_code: bool = False,
+    started: datetime | None = None,
+) -> Outcome:
+    """Audit a scorer on tasks; the same call again scores nothing anew.
+
+    Parameters
+    ----------
+    tasks : sequence of LoadedTask
+    spec : ScorerSpec
+    questions : mapping
+        What is asked of the scorer on each task, by its name.
+    output_path : Path
+        Files go to ``<output_path>/<scorer>-<hash of its options>/``.
+    limit : int, float or None
+        First texts of each task: a count, or a share below 1.
+    trust_remote_code : bool
+        Whether the scorer may run code of its own.
+    started : datetime, optional
+        For the time in the results.
+
+    Raises
+    ------
+    PluralError
+        If the scorer cannot be made or fails; what was scored before stays.
+    """
+    folder = RunFolder(output_path / _slug(spec))
+    with folder.locked():
+        blocks = {}
+        for task in tasks:
+            pairs = text_pairs(task, questions[task.name].field, limit)
+            records = score_texts(task, spec, pairs, folder, trust_remote_code=trust_remote_code)
+            blocks[task.name] = audit_task(task, records, questions[task.name])
+        content = build_audit(spec, tasks, blocks)
+        path, new = save_results(folder, content, started or datetime.now())
+    return Outcome(folder.path, path, content, new)
+
+
+def _slug(spec: ScorerSpec) -> str:
+    """Return the name of the folder of a scorer with its options."""
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name)
+    return f"{name}-{digest(redacted(spec.model_dump(mode='json')))[:8]}"
 
 
 def text_field(loaded: LoadedTask, asked: str | None = None) -> str:
