@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.task.conftest import pem, upstream
+from tests.data.conftest import pem, upstream
 
 __all__ = ["pem", "upstream"]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.data.upstream import Upstream, make_certificate
 from tests.suite import Suite
-from tests.task.upstream import Upstream, make_certificate
 
 Words = tuple[str, ...]
 

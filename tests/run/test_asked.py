@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.cli.main import main
-from tests.run.test_evaluate import folder_of, lines_of, results_of, run
+from tests.jobs.test_evaluate import folder_of, lines_of, results_of, run
 
 BASE = Path(__file__).parents[2] / "tasks" / "plural_demo" / "toxicity.yaml"
 PLAIN = f"include: {BASE}\ntask: asked\nelicitation: {{codings: [levels], orders: [ascending], max_off_scale: 1.0}}\n"

@@ -16,7 +16,7 @@ from lm_plural.harness.model.load import load_model
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.run import loop
 from lm_plural.harness.run.sizes import Sizes
-from tests.run.test_evaluate import RATE, RESPOND, folder_of, run
+from tests.jobs.test_evaluate import RATE, RESPOND, folder_of, run
 
 NAME = "batch_sizes.json"
 

@@ -21,8 +21,8 @@ from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.report.table import render_block
 from lm_plural.harness.statistics.counts import Scaling, Sums, count_levels
 from lm_plural.harness.statistics.groups import Weighting, group_statistics
+from tests.analysis.axis.test_between import block, guesses, panel, run
 from tests.ratings.build import FIVE
-from tests.result.test_between import block, guesses, panel, run
 
 
 def one_item(raters: int) -> RatingTable:

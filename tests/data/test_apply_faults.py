@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from lm_plural.harness.data.apply import DO
 from lm_plural.harness.data.steps import Step
 from lm_plural.harness.errors import PluralError
-from tests.task.small import done, said, small
+from tests.data.small import done, said, small
 
 HEAD = "item,rater,rating,group\n"
 GOOD = HEAD + "a,x,1,woman\nb,x,2,woman\na,y,5,man\n"

@@ -14,7 +14,7 @@ from lm_plural.harness.statistics.counts import count_levels
 from lm_plural.harness.statistics.random import generator
 from lm_plural.harness.statistics.sides import Sides, choose
 from tests.statistics.by_hand import quick
-from tests.statistics.judged import Rated, rated, simulate, truth
+from tests.statistics.scored.judged import Rated, rated, simulate, truth
 
 
 def pairs(case: Rated, weight: np.ndarray, *, raters: bool = True) -> tuple[float, float]:

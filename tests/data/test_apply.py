@@ -15,8 +15,8 @@ from lm_plural.harness.data.files.frames import spelled
 from lm_plural.harness.data.steps import Step
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.scale import canonical
+from tests.data.small import done, said, small
 from tests.suite import quick
-from tests.task.small import done, said, small
 
 HEAD = "item,rater,rating,group\n"
 GOOD = HEAD + "a,x,1,woman\nb,x,2,woman\na,y,5,man\n"

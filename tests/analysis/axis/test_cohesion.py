@@ -13,7 +13,7 @@ from lm_plural.harness.ratings.coarsen import to_two
 from lm_plural.harness.statistics.cohesion import cross_negentropy, normalised_xrr, voting_agreement
 from lm_plural.harness.statistics.counts import Membership
 from lm_plural.harness.statistics.sides import Sides
-from tests.result.test_sensitivity import FIVE, Case, Scaling, case, of_levels, popquorn, strict
+from tests.analysis.axis.test_sensitivity import FIVE, Case, Scaling, case, of_levels, popquorn, strict
 
 
 def extras(c: Case) -> dict:

@@ -20,7 +20,7 @@ from lm_plural.harness.statistics.random import generator
 from lm_plural.harness.statistics.rank_agreement import rank_part, rank_statistics
 from lm_plural.harness.statistics.sides import Sides, choose
 from tests.statistics.by_hand import quick
-from tests.statistics.judged import Rated, brute_force, rated, simulate, truth
+from tests.statistics.scored.judged import Rated, brute_force, rated, simulate, truth
 
 T = 0.5
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from lm_plural.harness.statistics.counts import Membership
 from lm_plural.harness.statistics.members import member_statistics
 from tests.statistics.by_hand import code, quick
-from tests.statistics.judged import Rated, rated
+from tests.statistics.scored.judged import Rated, rated
 
 
 def sums(case: Rated, rate: str) -> tuple[float, float]:

@@ -16,8 +16,8 @@ from lm_plural.harness.statistics.counts import Sums
 from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, group_statistics
 from lm_plural.harness.statistics.jackknife import Covariance
 from lm_plural.harness.statistics.standardise import standard_errors, standardise
+from tests.analysis.axis.test_sensitivity import Case, case_of, popquorn, strict
 from tests.ratings.build import table
-from tests.result.test_sensitivity import Case, case_of, popquorn, strict
 
 AXIS = "gender & race"
 

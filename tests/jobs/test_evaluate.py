@@ -12,7 +12,7 @@ from lm_plural.harness.cli.main import main
 from tests.suite import Suite
 
 #: The demo's rate task without the limit on off-scale mass: random weights know no scale.
-RATE = Path(__file__).with_name("rate.yaml")
+RATE = Path(__file__).parents[1] / "run" / "rate.yaml"
 RESPOND = "plural_demo_respond"
 
 

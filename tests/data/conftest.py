@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.data.fetch import download
-from tests.task.upstream import Upstream, make_certificate
+from tests.data.upstream import Upstream, make_certificate
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lm_plural.harness.data.fetch import https
 from lm_plural.harness.data.fetch.fetch import fetch, within
 from lm_plural.harness.errors import PluralError
-from tests.task.upstream import CONTENT, Upstream, get, part, refused
+from tests.data.upstream import CONTENT, Upstream, get, part, refused
 
 
 def test_a_file_comes_whole_and_leaves_nothing_beside_it(upstream: Upstream, target: Path) -> None:

@@ -13,7 +13,7 @@ from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.statistics.ceiling import rater_ceiling
 from lm_plural.harness.statistics.reliability import crossed_reliability, reliability
-from tests.result.test_between import block, guesses, panel
+from tests.analysis.axis.test_between import block, guesses, panel
 
 
 def test_the_ceilings_are_people_in_the_models_place():

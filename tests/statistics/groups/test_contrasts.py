@@ -14,7 +14,7 @@ from lm_plural.harness.statistics.family import Family
 from lm_plural.harness.statistics.random import generator
 from lm_plural.harness.statistics.sides import Kind, Sides, choose, support
 from tests.statistics.by_hand import Case, belong, cases, crossed, quick
-from tests.statistics.test_groups import FIVE, panel, statistics
+from tests.statistics.groups.test_groups import FIVE, panel, statistics
 
 
 def contrasts(coded: Coded, members: Membership, q=None, kind: Kind = "pairs", **more) -> dict[str, Family]:

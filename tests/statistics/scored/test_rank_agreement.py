@@ -12,7 +12,7 @@ from lm_plural.harness.statistics.influence import FUNCTIONS
 from lm_plural.harness.statistics.rank_agreement import Means, rank_statistics
 from lm_plural.harness.statistics.reliability import crossed_reliability, reliability
 from tests.statistics.by_hand import quick
-from tests.statistics.judged import Rated, rated, simulate
+from tests.statistics.scored.judged import Rated, rated, simulate
 
 
 def tied(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from lm_plural.harness.cli.main import main
-from tests.task.upstream import CONTENT, Upstream, ranges
+from tests.data.upstream import CONTENT, Upstream, ranges
 
 CSV = b"item,rater,rating,group\n" + b"".join(
     b"i%d,r%d,%d,g\n" % (i, r, i % 5 + 1) for i in range(40) for r in range(9)

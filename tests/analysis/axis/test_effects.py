@@ -13,7 +13,7 @@ from lm_plural.harness.analysis.axis.effects import effects
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.statistics.counts import Membership
-from tests.result.test_sensitivity import O9, PLAIN, Case, case, of_levels, popquorn, random_cases, strict
+from tests.analysis.axis.test_sensitivity import O9, PLAIN, Case, case, of_levels, popquorn, random_cases, strict
 from tests.statistics.by_hand import quick
 
 CUTS = [">=2", ">=3", ">=4", ">=5"]

@@ -22,8 +22,8 @@ from lm_plural.harness.data.files.archive import extracted
 from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.documents import InvalidFileError
 from lm_plural.harness.errors import PluralError
+from tests.data.small import said, small
 from tests.suite import Suite
-from tests.task.small import said, small
 
 TEXT = b"item,rater,rating,group\na,x,1,woman\n"
 Members = list[tuple[str, bytes]]

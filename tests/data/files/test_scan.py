@@ -16,8 +16,8 @@ from lm_plural.harness.data.files.frames import MARKS
 from lm_plural.harness.data.files.lines import locate
 from lm_plural.harness.data.files.scan import columns_of, scan, stacked
 from lm_plural.harness.errors import PluralError
+from tests.data.small import done, said, small
 from tests.suite import quick
-from tests.task.small import done, said, small
 
 
 def table(folder: Path, name: str, content: str | bytes, *args: Any) -> pl.DataFrame:

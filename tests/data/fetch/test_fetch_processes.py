@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.task.upstream import CONTENT, HELD, Upstream, get, part, ranges
+from tests.data.upstream import CONTENT, HELD, Upstream, get, part, ranges
 
 CHILD = """
 import resource, signal, sys

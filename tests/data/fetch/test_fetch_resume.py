@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.data.fetch import download
-from tests.task.upstream import CONTENT, Upstream, get, part, ranges, refused
+from tests.data.upstream import CONTENT, Upstream, get, part, ranges, refused
 
 
 @pytest.mark.parametrize("chunked", [False, True])
