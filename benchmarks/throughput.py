@@ -18,11 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.model.load import load_model, quiet
+from lm_plural.harness.model.load import quiet
 
 quiet(None)
 
-from lm_plural.harness.model.engines.lm_eval import Asker  # noqa: E402
+from lm_plural.harness.model.engines.hf import HfEngine  # noqa: E402
+from lm_plural.harness.model.load import load_engine  # noqa: E402
 from lm_plural.harness.model.spec import ModelSpec  # noqa: E402
 from lm_plural.harness.result.rate import rate_result  # noqa: E402
 from lm_plural.harness.run.journal import Journal  # noqa: E402
@@ -37,12 +38,12 @@ GENERATED = 64
 KWARGS = {"max_gen_toks": GENERATED, "do_sample": False, "until": []}
 
 
-def ours(work_of: Callable[[Path], Work], asker: Asker, batch_size: int) -> float:
+def ours(work_of: Callable[[Path], Work], engine: HfEngine, batch_size: int) -> float:
     """Return the seconds our loop takes, journal and result included."""
     with tempfile.TemporaryDirectory() as folder:
         work = work_of(Path(folder) / "samples.jsonl")
         start = time.perf_counter()
-        ask_all([work], Asking(asker, batch_size, batch_size))
+        ask_all([work], Asking(engine, batch_size, batch_size))
         if work.loaded.task.mode == "rate":
             rate_result(work)
         work.journal.close()
@@ -71,22 +72,22 @@ def write_stock_task(folder: Path, name: str, docs: list[dict[str, Any]], body: 
     )
 
 
-def rate_docs(loaded: LoadedTask, asker: Asker, items: int) -> list[dict[str, Any]]:
+def rate_docs(loaded: LoadedTask, engine: HfEngine, items: int) -> list[dict[str, Any]]:
     """Return the prompts and labels of the rate task."""
     out = []
     for doc in loaded.docs(items):
         for v in elicit.variants(loaded.task):
             text = elicit.prompt(loaded.task, loaded.scale, v, doc.fields)
-            context = asker.context(text, chat=False, gen_prefix=loaded.task.gen_prefix)
+            context = engine.context(text, chat=False, gen_prefix=loaded.task.gen_prefix)
             out.append({"prompt": context, "choices": elicit.continuations(loaded.task, loaded.scale, v), "gold": 0})
     return out
 
 
-def respond_docs(loaded: LoadedTask, asker: Asker, items: int) -> list[dict[str, Any]]:
+def respond_docs(loaded: LoadedTask, engine: HfEngine, items: int) -> list[dict[str, Any]]:
     """Return the prompts of the respond task, through the chat template."""
-    task, chat = loaded.task, asker.uses_chat("respond")
+    task, chat = loaded.task, engine.uses_chat("respond")
     docs = loaded.docs(items)
-    return [{"prompt": asker.context(render(task.doc_to_text, dict(d.fields)), chat=chat), "gold": ""} for d in docs]
+    return [{"prompt": engine.context(render(task.doc_to_text, dict(d.fields)), chat=chat), "gold": ""} for d in docs]
 
 
 def random_1b(folder: Path) -> Path:
@@ -148,15 +149,15 @@ def main() -> None:
         folder = Path(temporary)
         name = str(random_1b(folder / "random-1b")) if args.random_1b else args.pretrained
         spec = ModelSpec("hf", {"pretrained": name, "dtype": args.dtype}, gen_kwargs=KWARGS)
-        lm = load_model(spec, batch_size=args.batch_size, device=args.device)
-        asker = Asker(lm, spec, args.batch_size)
+        engine = load_engine(spec, batch_size=args.batch_size, device=args.device)
+        assert isinstance(engine, HfEngine)
         index = Index()
         rate, respond = (load_task(index.tasks[f"plural_demo_{t}"], index) for t in ("toxicity", "respond"))
         greedy = respond.task.model_copy(update={"repeats": 1, "k": None})
         respond = LoadedTask(greedy, respond.dataset, respond.document)
         tasks = folder / "tasks"
         tasks.mkdir()
-        docs = rate_docs(rate, asker, args.items)
+        docs = rate_docs(rate, engine, args.items)
         write_stock_task(
             tasks,
             "stock_rate",
@@ -164,7 +165,7 @@ def main() -> None:
             'output_type: multiple_choice\ndoc_to_choice: "{{choices}}"\ndoc_to_target: gold\n'
             "metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]\n",
         )
-        prompts = respond_docs(respond, asker, args.items)
+        prompts = respond_docs(respond, engine, args.items)
         write_stock_task(
             tasks,
             "stock_respond",
@@ -184,8 +185,8 @@ def main() -> None:
                 label,
                 n,
                 args.rounds,
-                lambda w=work_of: ours(w, asker, args.batch_size),
-                lambda s=stock_name: stock(lm, s, tasks, args.batch_size),
+                lambda w=work_of: ours(w, engine, args.batch_size),
+                lambda s=stock_name: stock(engine.lm, s, tasks, args.batch_size),
             )
 
 

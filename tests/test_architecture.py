@@ -9,39 +9,88 @@ import pytest
 
 from tests.conftest import ROOT
 
-#: What each room may import of ours; a room may always import itself and the ground.
+#: Everybody stands on these.
 GROUND = {"errors", "arrays", "files", "hashing", "redact"}
-ALLOWED = {
+_DATA = {"documents", "ratings"}
+_TASK = _DATA | {"data", "scoring"}
+_RUN = _TASK | {"task", "model"}
+_RESULT = _RUN | {"run", "statistics", "pictures", "analysis"}
+#: What each room may import of ours; a room may always import itself and the ground.
+ALLOWED: dict[str, set[str]] = {
     "statistics": set(),
     "ratings": set(),
-    "task": {"ratings"},
-    "model": {"ratings", "task"},
+    "documents": set(),
     "scoring": set(),
-    "run": {"ratings", "task", "model", "scoring"},
-    "result": {"ratings", "statistics", "task", "model", "run"},
-    "evaluate": {"ratings", "task", "model", "run", "result"},
-    "lm_eval_tasks": {"ratings", "task", "model", "run", "result"},
-    "cli": {"ratings", "statistics", "task", "model", "run", "result", "evaluate", "scoring", "lm_eval_tasks"},
+    "model": set(),
+    "data": _DATA,
+    "task": _TASK,
+    "pictures": {"ratings", "statistics"},
+    "analysis": {"ratings", "statistics", "pictures"},
+    "report": {"ratings", "statistics", "analysis"},
+    "run": _RUN,
+    "result": _RESULT,
+    "jobs": _RESULT | {"result"},
+    "lm_eval_tasks": _RESULT | {"result"},
+    "cli": _RESULT | {"result", "report", "jobs", "lm_eval_tasks"},
 }
+#: The same inside rooms of several floors: folder to folders, of which each may import itself; "" is the room's own.
+INSIDE: dict[str, dict[str, set[str]]] = {
+    "statistics": {
+        "measures": {""},
+        "uncertainty": {"", "measures"},
+        "groups": {"", "measures", "uncertainty"},
+        "scored": {"", "measures", "uncertainty", "groups"},
+        "": {"measures", "uncertainty", "groups"},
+    },
+    "analysis": {
+        "axis": {""},
+        "paired": {""},
+        "audit": {"", "axis"},
+        "responses": {"", "axis"},
+        "shares": {"", "axis"},
+        "design": {"", "axis"},
+        "": {"axis"},
+    },
+    "data": {"files": set(), "fetch": set(), "importing": {""}, "": {"files", "fetch"}},
+    "model": {"engines": {""}, "": {"engines"}},
+    "cli": {"data": {""}, "": {"data"}},
+}
+#: Files of code in a folder, beside its ``__init__``.
+MOST_FILES = 13
+
+
+def imported(path: Path) -> set[str]:
+    """Return the modules of ours that a file imports, inside functions too; a name of a package is one where it is."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{a.name}" for a in node.names}
+            modules = {m for m in inner if (ROOT / m.replace(".", "/")).with_suffix(".py").exists()}
+            found |= modules or {node.module}
+    return {name for name in found if name.startswith("lm_plural.")}
 
 
 def rooms_imported(path: Path) -> set[str]:
-    """Return ``harness.<room>`` and other top folders a file imports, inside functions too."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-        names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "lm_plural" and len(parts) > 1:
-                found.add(parts[2] if parts[1] == "harness" and len(parts) > 2 else f"/{parts[1]}")
-    return found
+    """Return ``harness.<room>`` and other top folders a file imports."""
+    parts = [name.split(".") for name in imported(path)]
+    return {p[2] if p[1] == "harness" and len(p) > 2 else f"/{p[1]}" for p in parts}
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*.py") if "__pycache__" not in p.parts)
+
+
+def module_of(path: Path) -> str:
+    name = ".".join(("lm_plural", *path.relative_to(ROOT).with_suffix("").parts))
+    return name.removesuffix(".__init__")
 
 
 @pytest.mark.parametrize("room", ALLOWED)
 def test_a_room_imports_only_what_it_stands_on(room: str) -> None:
     place = ROOT / "harness" / room
-    files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    files = files_of(place) if place.is_dir() else [place.with_suffix(".py")]
     assert files
     for path in files:
         extra = rooms_imported(path) - GROUND - ALLOWED[room] - {room}
@@ -53,8 +102,42 @@ def test_every_room_is_listed() -> None:
     assert rooms - {"__init__"} == set(ALLOWED) | GROUND
 
 
+@pytest.mark.parametrize("room", INSIDE)
+def test_inside_a_room_arrows_run_one_way_too(room: str) -> None:
+    place = ROOT / "harness" / room
+    assert {p.name for p in place.iterdir() if (p / "__init__.py").is_file()} == set(INSIDE[room]) - {""}
+    for path in files_of(place):
+        (*here, _), prefix = path.relative_to(place).parts, f"lm_plural.harness.{room}."
+        inner = [m.removeprefix(prefix).split(".") for m in imported(path) if m.startswith(prefix)]
+        used = {m[0] if (place / m[0]).is_dir() else "" for m in inner}
+        own = here[0] if here else ""
+        extra = used - INSIDE[room][own] - {own}
+        assert not extra, f"{path.relative_to(ROOT)} imports {sorted(extra)}"
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    arrows = {module_of(p): imported(p) for p in files_of(ROOT / "harness")}
+    done: set[str] = set()
+
+    def walk(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join([*way[way.index(name) :], name])
+        for other in sorted(arrows.get(name, set()) - done):
+            walk(other, (*way, name))
+        done.add(name)
+
+    for name in arrows:
+        walk(name, ())
+
+
+@pytest.mark.parametrize("top", ["harness", "scorers", "leaderboards"])
+def test_a_folder_has_few_files(top: str) -> None:
+    for folder in {p.parent for p in files_of(ROOT / top)}:
+        files = [p.name for p in folder.glob("*.py") if p.name != "__init__.py"]
+        assert len(files) <= MOST_FILES, f"{folder.relative_to(ROOT)} has {len(files)} files"
+
+
 def test_statistics_knows_no_files_and_no_frames() -> None:
-    for path in (ROOT / "harness" / "statistics").glob("*.py"):
+    for path in files_of(ROOT / "harness" / "statistics"):
         modules = {
             (n.module if isinstance(n, ast.ImportFrom) else n.names[0].name).split(".")[0]
             for n in ast.walk(ast.parse(path.read_text()))

@@ -11,8 +11,7 @@ from typing import Any
 
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.model.engines.lm_eval import Asker
-from lm_plural.harness.model.load import load_model
+from lm_plural.harness.model.load import load_engine
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.write import build_results, save_results
@@ -111,14 +110,14 @@ def evaluate(
         scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack)
         if any(work.missing for work in works):
             sizes = folder.sizes()
-            lm = load_model(
+            engine = load_engine(
                 spec,
                 batch_size=settings.batch_size,
                 device=settings.device,
                 trust_remote_code=settings.trust_remote_code,
             )
             how = Asking(
-                Asker(lm, spec, settings.batch_size or 1),
+                engine,
                 settings.batch_size,
                 settings.max_batch_size,
                 sizes,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from types import SimpleNamespace
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -16,7 +15,8 @@ from lm_plural.harness.lm_eval_tasks import numbers
 from lm_plural.harness.lm_eval_tasks.config import config_of, load
 from lm_plural.harness.lm_eval_tasks.gathered import Payload, answered, result, score
 from lm_plural.harness.lm_eval_tasks.metrics import DOCS, plural_count
-from lm_plural.harness.model.engines.lm_eval import NO_ANSWER, Asker
+from lm_plural.harness.model.engines.lm_eval import NO_ANSWER
+from lm_plural.harness.model.prompt import framed
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.run.answer import NEVER
 from lm_plural.harness.run.journal import Record
@@ -109,10 +109,12 @@ class PluralTask(Task):  # type: ignore[misc]
         **_: Any,
     ) -> list[Any]:
         """Return the context of each request of a doc, made as ``lm-plural run`` makes it."""
-        task, template = self.loaded.task, SimpleNamespace(apply_chat_template=chat_template)
-        asker = Asker(template, ModelSpec("lm-eval", {}, system_instruction=system_instruction), 1)
         frame = partial(
-            asker.context, chat=apply_chat_template, description=task.description, gen_prefix=task.gen_prefix
+            framed,
+            template=chat_template if apply_chat_template else None,
+            system=system_instruction,
+            description=self.loaded.task.description,
+            gen_prefix=self.loaded.task.gen_prefix,
         )
         return [frame(self._prompt(r)) for r in self.plan[doc["id"]]]
 

@@ -10,12 +10,11 @@ from typing import Any
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.model import server
+from lm_plural.harness.model.engine import Engine
+from lm_plural.harness.model.engines import hf
+from lm_plural.harness.model.engines.lm_eval import TOGETHER, LmEvalEngine
 from lm_plural.harness.model.needs import missing_extra
 from lm_plural.harness.model.spec import ModelSpec
-
-HF = ("hf", "hf-auto", "huggingface")
-#: Engines that batch by themselves, and how each calls the seed of a request.
-ENGINES = {"vllm": "seed", "vllm-vlm": "seed", "sglang": "sampling_seed"}
 
 
 def backends() -> list[str]:
@@ -48,6 +47,14 @@ def quiet(verbosity: str | None) -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "critical")
 
 
+def load_engine(
+    spec: ModelSpec, *, batch_size: int | None, device: str | None, trust_remote_code: bool = False
+) -> Engine:
+    """Return the engine that answers for a model; parameters and errors are those of :func:`load_model`."""
+    lm = load_model(spec, batch_size=batch_size, device=device, trust_remote_code=trust_remote_code)
+    return hf.HfEngine(lm, spec, batch_size or 1) if spec.backend in hf.NAMES else LmEvalEngine(lm, spec)
+
+
 def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, trust_remote_code: bool = False) -> Any:
     """Return lm-eval's LM object for `spec`.
 
@@ -71,8 +78,8 @@ def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, t
     import lm_eval.models  # noqa: F401  registers the built-in backends
     from lm_eval.api.registry import get_model
 
-    config: dict[str, Any] = {"batch_size": batch_size or ("auto" if spec.backend in ENGINES else 1)}
-    if spec.backend in HF:
+    config: dict[str, Any] = {"batch_size": batch_size or ("auto" if spec.backend in TOGETHER else 1)}
+    if spec.backend in hf.NAMES:
         _quiet_transformers()
         config["device"] = _device(device) if device else _best_device()
     elif device:

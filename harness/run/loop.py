@@ -11,9 +11,7 @@ from tqdm import tqdm
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.model.engine import WINDOW
-from lm_plural.harness.model.engines.hf import auto_batch_size
-from lm_plural.harness.model.engines.lm_eval import Asker
+from lm_plural.harness.model.engine import WINDOW, BatchedEngine, Engine
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.answer import fits, logprob_answer, text_answer
 from lm_plural.harness.run.journal import Journal, Record
@@ -98,7 +96,7 @@ class Asking:
 
     Parameters
     ----------
-    asker : Asker
+    engine : Engine
     batch_size : int or None
         None: chosen for each task from its longest prompts (``auto``).
     most : int
@@ -109,7 +107,7 @@ class Asking:
         Told of each batch's records after they are on disk.
     """
 
-    asker: Asker
+    engine: Engine
     batch_size: int | None
     most: int
     sizes: Sizes = field(default_factory=Sizes)
@@ -124,26 +122,29 @@ def ask_all(works: Sequence[Work], how: Asking) -> None:
         for work in works:
             bar.set_description(work.loaded.name)
             if missing := work.missing:
-                (_ask_in_batches if how.asker.local else _ask_in_windows)(work, missing, how, bar)
+                if isinstance(how.engine, BatchedEngine):
+                    _ask_in_batches(work, missing, how.engine, how, bar)
+                else:
+                    _ask_in_windows(work, missing, how, bar)
 
 
 def _ask_in_windows(work: Work, missing: Sequence[Request], how: Asking, bar: Any) -> None:
     """Hand what is missing to a backend that batches by itself."""
     texts = work.loaded.scale_of(missing[0].doc).size if work.loaded.task.mode == "rate" else 1
     for window in windows(missing, texts):
-        _ask(work, window, [_context(work.loaded, r, how.asker) for r in window], how, bar)
+        _ask(work, window, [_context(work.loaded, r, how.engine) for r in window], how, bar)
 
 
-def _ask_in_batches(work: Work, missing: Sequence[Request], how: Asking, bar: Any) -> None:
-    """Ask a local model; a batch is computed whole even if part of it was answered: other padding, other numbers."""
-    asker, name = how.asker, work.loaded.name
-    contexts = {r.key: _context(work.loaded, r, asker) for r in work.requests}
-    lengths = [asker.length(contexts[r.key]) for r in work.requests]
+def _ask_in_batches(work: Work, missing: Sequence[Request], engine: BatchedEngine, how: Asking, bar: Any) -> None:
+    """Cut an engine's batches; one is computed whole even if part of it was answered: other padding, other numbers."""
+    name = work.loaded.name
+    contexts = {r.key: _context(work.loaded, r, engine) for r in work.requests}
+    lengths = [engine.length(contexts[r.key]) for r in work.requests]
     respond = work.loaded.task.mode == "respond"
-    new = gen_kwargs(work.loaded, asker.spec).get("max_gen_toks", 256) if respond else None
-    choose = partial(auto_batch_size, asker, lengths, new, how.most)
+    new = gen_kwargs(work.loaded, engine.spec).get("max_gen_toks", 256) if respond else None
+    choose = partial(engine.auto_batch_size, lengths, new, how.most)
     size = how.sizes.begin(name, how.batch_size, how.most, choose)
-    asker.batch_size, asker.on_halved = size.fits, partial(how.sizes.halve, name)
+    engine.batch_size, engine.on_halved = size.fits, partial(how.sizes.halve, name)
     absent = {r.key for r in missing}
     for batch in batches(work.requests, lengths, size.batch):
         if any(r.key in absent for r in batch):
@@ -159,7 +160,7 @@ def _ask(work: Work, batch: Sequence[Request], contexts: Sequence[Any], how: Ask
             how.on_batch(work, new)
             bar.update(len(new))
 
-    loaded, asker, kwargs = work.loaded, how.asker, gen_kwargs(work.loaded, how.asker.spec)
+    loaded, engine, kwargs = work.loaded, how.engine, gen_kwargs(work.loaded, how.engine.spec)
     labels = [elicit.continuations(loaded.task, loaded.scale_of(r.doc), r.variant) for r in batch if r.variant]
 
     def record(n: int, answer: Any) -> Record:
@@ -177,10 +178,10 @@ def _ask(work: Work, batch: Sequence[Request], contexts: Sequence[Any], how: Ask
 
     answers: list[Any]
     if labels:
-        answers = list(asker.label_logprobs(list(zip(contexts, labels, strict=True)), on_answer))
+        answers = list(engine.label_logprobs(list(zip(contexts, labels, strict=True)), on_answer))
     else:
-        seeds = [int(digest([asker.spec.seed, r.key]), 16) % 2**31 for r in batch]
-        answers = asker.responses(contexts, kwargs, seeds, on_answer)
+        seeds = [int(digest([engine.spec.seed, r.key]), 16) % 2**31 for r in batch]
+        answers = engine.responses(contexts, kwargs, seeds, on_answer)
     records: list[Record] = []
     try:
         records += (record(n, answer) for n, answer in enumerate(answers))
@@ -188,14 +189,14 @@ def _ask(work: Work, batch: Sequence[Request], contexts: Sequence[Any], how: Ask
         save(records)
 
 
-def _context(loaded: LoadedTask, request: Request, asker: Asker) -> Any:
+def _context(loaded: LoadedTask, request: Request, engine: Engine) -> Any:
     task = loaded.task
     if request.variant:
         text = elicit.prompt(task, loaded.scale_of(request.doc), request.variant, request.doc.fields)
     else:
         text = render(task.doc_to_text, dict(request.doc.fields))
-    chat = asker.uses_chat(task.mode)
-    return asker.context(text, chat=chat, description=task.description, gen_prefix=task.gen_prefix)
+    chat = engine.uses_chat(task.mode)
+    return engine.context(text, chat=chat, description=task.description, gen_prefix=task.gen_prefix)
 
 
 def _record(request: Request, context: Any, argument: Any, answer: Any) -> Record:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.model.engines.lm_eval import sampled
+from lm_plural.harness.model.engine import sampled
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.task.elicit import Variant, steering, variants
 from lm_plural.harness.task.load import Doc, Limit, LoadedTask

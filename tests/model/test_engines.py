@@ -10,7 +10,7 @@ import pytest
 
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.model.engines.lm_eval import Asker
+from lm_plural.harness.model.engines.lm_eval import LmEvalEngine
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.run import loop
 from lm_plural.harness.run.journal import Journal
@@ -36,7 +36,7 @@ class Engine:
 
 
 @pytest.fixture
-def sglang(tiny_model: Path) -> Asker:
+def sglang(tiny_model: Path) -> LmEvalEngine:
     """lm-eval's own SGLang backend, without the engine, which needs a GPU."""
     from lm_eval.api.model import CacheHook
     from lm_eval.models.sglang_causallms import SGLangLM
@@ -48,17 +48,17 @@ def sglang(tiny_model: Path) -> Asker:
     vars(lm).update(
         think_end_token=None, _max_gen_toks=4, _rank=0, custom_prefix_token_id=None, cache_hook=CacheHook(None)
     )
-    return Asker(lm, ModelSpec("sglang", {"pretrained": str(tiny_model)}), 1)
+    return LmEvalEngine(lm, ModelSpec("sglang", {"pretrained": str(tiny_model)}))
 
 
-def test_requests_of_different_seeds_go_in_one_call_and_come_back_in_order(sglang: Asker) -> None:
+def test_requests_of_different_seeds_go_in_one_call_and_come_back_in_order(sglang: LmEvalEngine) -> None:
     contexts = ["one", "one two three", "one", "one two"]
     found = sglang.responses(contexts, SAMPLED, [11, 12, 13, 14])
     assert [text.split()[-1] for text in found] == ["11", "12", "13", "14"]
     assert len(sglang.lm.model.calls) == 1
 
 
-def test_what_is_not_sampled_needs_no_seed(sglang: Asker) -> None:
+def test_what_is_not_sampled_needs_no_seed(sglang: LmEvalEngine) -> None:
     greedy = SAMPLED | {"do_sample": False, "temperature": 0.0}
     found = sglang.responses(["one", "two"], greedy, [11, 12])
     assert [text.split()[-1] for text in found] == ["None", "None"]
@@ -71,10 +71,10 @@ def test_any_other_backend_in_this_process_draws_each_response_from_its_own_seed
         return [str(torch.rand(1).item()) for _ in instances]
 
     lm = SimpleNamespace(generate_until=generate_until, set_cache_hook=lambda _hook: None)
-    asker = Asker(lm, ModelSpec("mamba_ssm", {}), 1)
-    whole = asker.responses(["a", "b", "c"], SAMPLED, [1, 2, 3])
+    engine = LmEvalEngine(lm, ModelSpec("mamba_ssm", {}))
+    whole = engine.responses(["a", "b", "c"], SAMPLED, [1, 2, 3])
     assert len(set(whole)) == 3
-    assert asker.responses(["c"], SAMPLED, [3]) == whole[2:]
+    assert engine.responses(["c"], SAMPLED, [3]) == whole[2:]
 
 
 def test_windows_hold_a_bounded_number_of_texts_in_plan_order() -> None:
@@ -114,6 +114,6 @@ def test_an_answer_that_is_none_costs_itself_only(tmp_path: Path, suite: Suite) 
     work = Work(suite.load(), plan(suite.load(), SPEC), Journal(tmp_path / "samples.jsonl"))
     lm = SimpleNamespace(generate_until=lambda instances, **_: ["a", "b", 42, "c"][: len(instances)])
     with pytest.raises(PluralError, match="task tiny_rate: the answer to item 'i3' is int; expected text"):
-        ask_all([work], Asking(Asker(lm, ModelSpec("vllm", {}), 1), None, 64))
+        ask_all([work], Asking(LmEvalEngine(lm, ModelSpec("vllm", {})), None, 64))
     work.journal.close()
     assert [r["item_id"] for r in Journal(work.journal.path).records.values()] == ["i1", "i2"]

@@ -25,7 +25,7 @@ def lm(tiny_model: Path) -> Any:
 
 def test_equals_lm_evals_loglikelihood(lm: Any) -> None:
     assert hf.applies(lm)
-    for ours, theirs in zip(hf.label_logprobs(lm, REQUESTS), lm_eval._loglikelihood(lm, REQUESTS), strict=True):
+    for ours, theirs in zip(hf.label_logprobs(lm, REQUESTS), lm_eval.loglikelihood(lm, REQUESTS), strict=True):
         assert ours == pytest.approx(theirs, abs=1e-4)
 
 
@@ -42,12 +42,12 @@ def test_a_prompt_over_the_models_length_is_cut_from_the_left(tiny_model: Path) 
         device="cpu",
     )
     request = [("word " * 100 + "Answer: (", ["1", "2"])]
-    assert hf.label_logprobs(short, request)[0] == pytest.approx(lm_eval._loglikelihood(short, request)[0], abs=1e-4)
+    assert hf.label_logprobs(short, request)[0] == pytest.approx(lm_eval.loglikelihood(short, request)[0], abs=1e-4)
 
 
 def test_equals_lm_eval_with_an_adapter(tiny_model: Path, adapter: Path) -> None:
     args = {"pretrained": str(tiny_model), "peft": str(adapter), "dtype": "float32"}
     tuned = load_model(ModelSpec("hf", args), batch_size=4, device="cpu")
     assert hf.applies(tuned)
-    for ours, theirs in zip(hf.label_logprobs(tuned, REQUESTS), lm_eval._loglikelihood(tuned, REQUESTS), strict=True):
+    for ours, theirs in zip(hf.label_logprobs(tuned, REQUESTS), lm_eval.loglikelihood(tuned, REQUESTS), strict=True):
         assert ours == pytest.approx(theirs, abs=1e-4)

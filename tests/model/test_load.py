@@ -10,8 +10,7 @@ import pytest
 
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.model.engines.lm_eval import Asker
-from lm_plural.harness.model.load import check_backend, load_model
+from lm_plural.harness.model.load import check_backend, load_engine
 from lm_plural.harness.model.spec import ModelSpec
 
 REQUEST = [("The answer is (", ["1", "2", "3"])]
@@ -19,7 +18,7 @@ REQUEST = [("The answer is (", ["1", "2", "3"])]
 
 def ask(**args: object) -> list[list[float]]:
     spec = ModelSpec("hf", {"dtype": "float32", **args})
-    return Asker(load_model(spec, batch_size=1, device="cpu"), spec, 1).label_logprobs(REQUEST)
+    return load_engine(spec, batch_size=1, device="cpu").label_logprobs(REQUEST)
 
 
 def test_an_adapter_changes_answers_and_identity(tiny_model: Path, adapter: Path) -> None:

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.model.engines.lm_eval import Asker
+from lm_plural.harness.model.engines.hf import HfEngine
 from lm_plural.harness.model.load import load_model
 from lm_plural.harness.model.spec import ModelSpec
 
 REQUESTS = [(f"Prompt number {i} ends here: (", ["1", "2"]) for i in range(11)]
 
 
-def asker(model: Path, batch_size: int) -> Asker:
+def engine(model: Path, batch_size: int) -> HfEngine:
     spec = ModelSpec("hf", {"pretrained": str(model), "dtype": "float32"})
-    return Asker(load_model(spec, batch_size=batch_size, device="cpu"), spec, batch_size)
+    return HfEngine(load_model(spec, batch_size=batch_size, device="cpu"), spec, batch_size)
 
 
 def refuse_over(lm: Any, most: int) -> None:
@@ -39,26 +39,27 @@ def refuse_over(lm: Any, most: int) -> None:
 
 
 def test_labels_go_on_with_half_the_batch(tiny_model: Path) -> None:
-    whole = asker(tiny_model, 8).label_logprobs(REQUESTS)
-    small = asker(tiny_model, 8)
+    whole = engine(tiny_model, 8).label_logprobs(REQUESTS)
+    small, halved = engine(tiny_model, 8), list[int]()
+    small.on_halved = halved.append
     refuse_over(small.lm, 3)
     for ours, theirs in zip(small.label_logprobs(REQUESTS), whole, strict=True):
         assert ours == pytest.approx(theirs, abs=1e-4)
-    assert small.halved == [4, 2]
+    assert halved == [4, 2]
     assert small.batch_size == 2
 
 
 def test_generation_goes_on_with_half_the_batch(tiny_model: Path) -> None:
     prompts, kwargs = [c for c, _ in REQUESTS], {"max_gen_toks": 4, "until": []}
-    whole = asker(tiny_model, 2).responses(prompts, kwargs, seeds=range(11))
-    small = asker(tiny_model, 8)
+    whole = engine(tiny_model, 2).responses(prompts, kwargs, seeds=range(11))
+    small = engine(tiny_model, 8)
     refuse_over(small.lm, 2)
     assert len(small.responses(prompts, kwargs, seeds=range(11))) == len(whole)
     assert small.batch_size == 2
 
 
 def test_one_prompt_that_does_not_fit_is_an_error(tiny_model: Path) -> None:
-    small = asker(tiny_model, 2)
+    small = engine(tiny_model, 2)
     refuse_over(small.lm, 0)
     with pytest.raises(PluralError, match="out of memory with a single prompt"):
         small.label_logprobs(REQUESTS)
@@ -66,17 +67,17 @@ def test_one_prompt_that_does_not_fit_is_an_error(tiny_model: Path) -> None:
 
 SCRIPT = """
 import resource, sys
-from lm_plural.harness.model.ask import Asker
-from lm_plural.harness.model.load import load_model
+from lm_plural.harness.model.load import load_engine
 from lm_plural.harness.model.spec import ModelSpec
 
 spec = ModelSpec("hf", {"pretrained": sys.argv[1], "dtype": "float32", "attn_implementation": "eager"})
-asker = Asker(load_model(spec, batch_size=32, device="cpu"), spec, 32)
+engine, halved = load_engine(spec, batch_size=32, device="cpu"), []
+engine.on_halved = halved.append
 requests = [("word " * 1200 + f"{i}: (", ["1", "2"]) for i in range(32)]
-asker.label_logprobs(requests[:1])
+engine.label_logprobs(requests[:1])
 used = next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmSize")) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (used + 700_000_000, resource.RLIM_INFINITY))
-print(len(asker.label_logprobs(requests)), asker.halved)
+print(len(engine.label_logprobs(requests)), halved)
 """
 
 

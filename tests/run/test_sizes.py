@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.model.engines.hf import auto_batch_size
-from lm_plural.harness.model.engines.lm_eval import Asker
-from lm_plural.harness.model.load import load_model
+from lm_plural.harness.model.engines import hf
+from lm_plural.harness.model.load import load_engine
 from lm_plural.harness.model.spec import ModelSpec
-from lm_plural.harness.run import loop
 from lm_plural.harness.run.sizes import Sizes
 from tests.jobs.test_evaluate import RATE, RESPOND, folder_of, run
 
@@ -77,7 +75,7 @@ def test_a_resumed_run_gives_the_same_bytes_though_there_is_less_memory(
     assert all(size["batch"] >= 8 for size in began.values())
     expected = samples(whole)
     cut(whole, 0.4)
-    monkeypatch.setattr(loop, "_free_bytes", lambda _device: 4e6)
+    monkeypatch.setattr(hf, "_free_bytes", lambda _device: 4e6)
     assert auto(tiny_model, tmp_path / "less") == 0
     assert json.loads((folder_of(tmp_path / "less") / NAME).read_text()) != began
     assert auto(tiny_model, whole) == 0
@@ -89,8 +87,9 @@ def short_of_memory(most: int) -> Callable[..., Any]:
     import torch
 
     def load(*args: Any, **kwargs: Any) -> Any:
-        lm = load_model(*args, **kwargs)
-        forward = lm.model.forward
+        engine = load_engine(*args, **kwargs)
+        model = engine.lm.model
+        forward = model.forward
 
         def limited(*a: Any, **k: Any) -> Any:
             ids = k.get("input_ids", a[0] if a else None)
@@ -99,8 +98,8 @@ def short_of_memory(most: int) -> Callable[..., Any]:
             return forward(*a, **k)
 
         limited.__signature__ = __import__("inspect").signature(forward)  # type: ignore[attr-defined]
-        lm.model.forward = limited
-        return lm
+        model.forward = limited
+        return engine
 
     return load
 
@@ -110,7 +109,7 @@ def test_a_resumed_run_gives_the_same_bytes_after_memory_ran_out(
 ) -> None:
     whole = tmp_path / "whole"
     with monkeypatch.context() as patch:
-        patch.setattr("lm_plural.harness.jobs.evaluate.load_model", short_of_memory(3))
+        patch.setattr("lm_plural.harness.jobs.evaluate.load_engine", short_of_memory(3))
         assert auto(tiny_model, whole) == 0
     sizes = json.loads((folder_of(whole) / NAME).read_text())
     assert {size["fits"] for size in sizes.values()} == {2}
@@ -133,7 +132,8 @@ def test_the_automatic_size_fits_what_a_batch_takes(
 ) -> None:
     """The tiny model: 2 layers, 2 heads of 8 for keys and values, a vocabulary of 49,152."""
     spec = ModelSpec("hf", {"pretrained": str(tiny_model), "dtype": "float32"})
-    asker = Asker(load_model(spec, batch_size=1, device="cpu"), spec, 1)
-    monkeypatch.setattr(loop, "_free_bytes", lambda _device: free)
+    engine = load_engine(spec, batch_size=1, device="cpu")
+    monkeypatch.setattr(hf, "_free_bytes", lambda _device: free)
     lengths = range(100, 400)
-    assert (auto_batch_size(asker, lengths, 64, 256), auto_batch_size(asker, lengths, None, 256)) == (generated, scored)
+    assert engine.auto_batch_size(lengths, 64, 256) == generated
+    assert engine.auto_batch_size(lengths, None, 256) == scored

@@ -1,4 +1,4 @@
-"""Label log-probabilities from a Hugging Face causal model, computing only the logits that are looked at.
+"""Hugging Face models in this process: batches cut by us, only the logits that are looked at, memory that runs out.
 
 lm-eval computes logits and a softmax over the vocabulary at every position of the prompt; labels need the last one
 or two. The tokens, padding and sums are lm-eval's own; the softmax is in float32, also for a bfloat16 model.
@@ -6,33 +6,78 @@ or two. The tokens, padding and sums are lm-eval's own; the softmax is in float3
 
 from __future__ import annotations
 
+import gc
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lm_plural.harness.model.engines.lm_eval import Asker
+from lm_plural.harness.errors import PluralError
+from lm_plural.harness.model.engine import In, Labelled, Out, answer_failed, sampled
+from lm_plural.harness.model.engines.lm_eval import LmEvalEngine
+from lm_plural.harness.model.spec import ModelSpec
+
+#: The backend under all of its names.
+NAMES = ("hf", "hf-auto", "huggingface")
 
 
-def auto_batch_size(asker: Asker, lengths: Sequence[int], new: int | None, most: int) -> int:
-    """Return the largest power of two, at most `most`, whose largest batch fits in a quarter of the free memory.
-
-    A first guess only: running out of memory halves it.
+class HfEngine(LmEvalEngine):
+    """A model in this process, as a :class:`~harness.model.engine.BatchedEngine`.
 
     Parameters
     ----------
-    asker : Asker
-    lengths : sequence of int
-        Tokens of each prompt.
-    new : int or None
-        Tokens that may be generated; None: labels are scored.
-    most : int
-        ``--max_batch_size``.
+    lm : lm_eval.models.huggingface.HFLM
+    spec : ModelSpec
+    batch_size : int
+        Prompts per forward pass; halved, and kept halved, when memory runs out.
     """
-    longest_first = sorted(lengths, reverse=True)
-    budget, size = _free_bytes(asker.lm.device) / 4, 1
-    while size * 2 <= most and _bytes(asker.lm, longest_first[: size * 2], size * 2, new) <= budget:
-        size *= 2
-    return size
+
+    def __init__(self, lm: Any, spec: ModelSpec, batch_size: int = 1) -> None:
+        super().__init__(lm, spec)
+        self.batch_size = batch_size
+        self.on_halved: Callable[[int], None] = lambda _size: None
+
+    def length(self, context: Any) -> int:
+        """Return the number of tokens of a context."""
+        return len(self.lm.tok_encode(context))
+
+    def auto_batch_size(self, lengths: Sequence[int], new: int | None, most: int) -> int:
+        """Return the largest power of two, at most `most`, whose largest batch fits in a quarter of the free memory.
+
+        A first guess only: running out of memory halves it.
+        """
+        longest_first = sorted(lengths, reverse=True)
+        budget, size = _free_bytes(self.lm.device) / 4, 1
+        while size * 2 <= most and _bytes(self.lm, longest_first[: size * 2], size * 2, new) <= budget:
+            size *= 2
+        return size
+
+    @property
+    def _one_by_one(self) -> bool:
+        return False
+
+    def _label_logprobs(self, batch: Sequence[Labelled]) -> list[list[Any]]:
+        return label_logprobs(self.lm, batch) if applies(self.lm) else super()._label_logprobs(batch)
+
+    def _responses(self, batch: Sequence[Any], gen_kwargs: Mapping[str, Any]) -> list[Any]:
+        return (self._drawn if sampled(gen_kwargs) else self._generate)(batch, gen_kwargs)
+
+    def _answers(self, batch: Sequence[In], call: Callable[[Sequence[In]], list[Out]]) -> list[Out]:
+        """Return the answers to a batch, all computed in parts of one size: memory that runs out begins it again."""
+        out: list[Out] = []
+        while len(out) < len(batch):
+            part = batch[len(out) : len(out) + self.batch_size]
+            try:
+                self.lm.batch_size_per_gpu = len(part)
+                out += call(part)
+            except Exception as e:
+                if not _out_of_memory(e):
+                    raise answer_failed(self.spec, e) from e
+                if len(part) == 1:
+                    raise PluralError(f"model {self.spec.name!r}: out of memory with a single prompt") from e
+                out, self.batch_size = [], len(part) // 2
+                self.on_halved(self.batch_size)
+                free_memory()
+        return out
 
 
 def _bytes(lm: Any, lengths: Sequence[int], rows: int, new: int | None) -> float:
@@ -114,3 +159,19 @@ def label_logprobs(lm: Any, batch: Sequence[tuple[str, Sequence[str]]]) -> list[
             wanted = torch.tensor(cont, device=lm.device)[:, None]
             out[i][j] = float(logp.gather(1, wanted).sum())
     return out
+
+
+def _out_of_memory(error: Exception) -> bool:
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    text = str(error)
+    return should_reduce_batch_size(error) or isinstance(error, MemoryError) or "can't allocate memory" in text
+
+
+def free_memory() -> None:
+    """Give cached device memory back."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
