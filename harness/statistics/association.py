@@ -159,13 +159,14 @@ class _Table:
 
     @cached_property
     def by_level(self) -> Floats:
-        """What a rating of each level adds to the ratings, the sum of places and that of their squares, shape (3, K)."""
+        """What a rating adds to ratings, sum of places and that of their squares, shape (3, K)."""
         return np.stack([np.ones(len(self.place)), self.place, self.place**2])
 
     @cached_property
     def total(self) -> Floats:
         """Sums over all raters, shape (3, I, 1)."""
-        return np.asarray(self.by_level @ self.chosen.sum(axis=1).reshape(len(self.place), -1))[..., None]
+        k = len(self.place)
+        return np.asarray(self.by_level @ self.chosen.sum(axis=1).reshape(k, self.chosen.shape[0] // k))[..., None]
 
     @cached_property
     def cell(self) -> Ints:
@@ -177,10 +178,11 @@ class _Table:
 
         `order`, shape (B, R'), gives each rater the memberships of another one.
         """
-        counts = self._by_product(order) if self.groups.shape[1] <= FEW else self._by_kind(order)
-        sums = (self.by_level @ counts.reshape(len(self.place), -1)).reshape(*self.total.shape[:2], -1)
-        shape = len(order), self.groups.shape[1]
-        return _alpha(*sums).reshape(shape), _xrr(*sums, *(self.total - sums)).reshape(shape)
+        b, g, k = len(order), self.groups.shape[1], len(self.place)
+        counts = self._by_product(order) if g <= FEW else self._by_kind(order)
+        n_items = counts.shape[0] // k
+        sums = (self.by_level @ counts.reshape(k, n_items * b * g)).reshape(3, n_items, b * g)
+        return _alpha(*sums).reshape(b, g), _xrr(*sums, *(self.total - sums)).reshape(b, g)
 
     def _by_product(self, order: Ints) -> Floats:
         """Return ratings per level and item, permutation and group, shape (K I, B G)."""
@@ -189,10 +191,10 @@ class _Table:
 
     def _by_kind(self, order: Ints) -> Floats:
         """Return the same at a cost that does not depend on the number of groups."""
-        shape = self.chosen.shape[0], len(self.groups)
-        cell, rater, times = self.cell * shape[1], self.chosen.indices, self.chosen.data
-        each = [np.bincount(cell + self.kind[o][rater], times, shape[0] * shape[1]) for o in order]
-        return np.stack([x.reshape(shape) @ self.groups for x in each], axis=1).reshape(shape[0], -1)
+        cells, kinds = self.chosen.shape[0], len(self.groups)
+        cell, rater, times = self.cell * kinds, self.chosen.indices, self.chosen.data
+        each = [np.bincount(cell + self.kind[o][rater], times, cells * kinds) for o in order]
+        return np.hstack([x.reshape(cells, kinds) @ self.groups for x in each])
 
 
 def _alpha(n: Floats, x: Floats, xx: Floats) -> Floats:
