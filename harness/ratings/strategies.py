@@ -115,8 +115,8 @@ def _dictator(c: Floats, seed: int) -> Floats:
     p = _shares(c)
     cdf = p.cumsum(axis=-1)[..., :-1]
     u = rng.random((DICTATOR_DRAWS, *c.shape[:-1]))
-    at_most = [(u <= cdf[..., k]).sum(axis=0, dtype=np.uint16) for k in range(cdf.shape[-1])]
-    out = np.diff(np.stack(at_most, axis=-1) / DICTATOR_DRAWS, prepend=0, append=1)
+    at_most = [(u <= cdf[..., k]).sum(axis=0, dtype=np.int16) for k in range(cdf.shape[-1])]
+    out = np.diff(np.stack(at_most, axis=-1), prepend=0, append=DICTATOR_DRAWS) / DICTATOR_DRAWS
     return np.where(np.isnan(p), np.nan, out)
 
 

@@ -53,7 +53,8 @@ def _mean_over_items(counts: npt.ArrayLike, m: int, value: Callable[[Ints, int],
     fits = (c.sum(axis=-1) >= m) & whole(counts) & (m >= 1)
     if not fits.any():
         return np.full(fits.shape[1], np.nan)
-    rows, which = np.unique(np.sort(c[fits].astype(np.int64), axis=1), axis=0, return_inverse=True)
+    # largest count first, so that rows with much the same one are neighbours
+    rows, which = np.unique(-np.sort(-c[fits].astype(np.int64), axis=1), axis=0, return_inverse=True)
     values = np.zeros(fits.shape)
     values[fits] = value(rows, m)[which.reshape(-1)]
     return ratio(values.sum(axis=0), fits.sum(axis=0))
@@ -81,13 +82,14 @@ def _share(rows: Ints, m: int) -> Floats:
     n, k = rows.sum(axis=1), rows.shape[1]
     # one row per sum and level, so that those of all items are added side by side
     chances = [choices(of_level, m, odds(n, m)) for of_level in rows.T]
-    at_most = np.zeros(len(rows))
-    for t in range(-(-m // k), m):
+    any_sum, most = choices(n, m, odds(n, m))[m], min(m, rows.max())
+    at_most = any_sum * (m - most)
+    for t in range(-(-m // k), most):
         sums = chances[0] * (np.arange(m + 1) <= t)[:, None]
         for level in range(1, k):
             sums = _convolve(sums, chances[level][: t + 1], max(m - t * (k - 1 - level), 0), t * level)
         at_most += sums[m]
-    return np.asarray(1 - at_most / choices(n, m, odds(n, m))[m] / m)
+    return np.asarray(1 - at_most / any_sum / m)
 
 
 def _convolve(a: Floats, b: Floats, least: int, most: int) -> Floats:
