@@ -186,7 +186,7 @@ class _Table:
 
     def _by_product(self, order: Ints) -> Floats:
         """Return ratings per level and item, permutation and group, shape (K I, B G)."""
-        members = self.groups.astype(self.chosen.dtype)[self.kind[order.T]]
+        members = self.groups.astype(self.chosen.dtype).take(self.kind.take(order).T, axis=0)
         return np.asarray(self.chosen @ members.reshape(len(self.kind), -1))
 
     def _by_kind(self, order: Ints) -> Floats:
