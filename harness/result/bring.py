@@ -11,13 +11,13 @@ import polars as pl
 
 from lm_plural.harness.errors import PluralError, UsageError, at
 from lm_plural.harness.ratings.clean import build_table
+from lm_plural.harness.ratings.profiles import levels
 from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis, RatingTable
 from lm_plural.harness.result.options import Predictions
 from lm_plural.harness.task.datafile import columns_of, read_columns
 from lm_plural.harness.task.lines import locate
-from lm_plural.harness.task.reader import levels
 
 KEYS = ("item_id", "rater_id")
 #: How far a row of probabilities may be from 1.

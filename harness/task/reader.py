@@ -11,8 +11,8 @@ import polars as pl
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.clean import clean
 from lm_plural.harness.ratings.compact import Compact
+from lm_plural.harness.ratings.profiles import levels
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.ratings.table import UNDECLARED
 from lm_plural.harness.task.apply import apply_steps
 from lm_plural.harness.task.archive import extracted
 from lm_plural.harness.task.datafile import chosen, reading, scan, stacked, stop_at
@@ -154,15 +154,3 @@ def _stop(rows: pl.DataFrame, paths: Sequence[Path]) -> None:
 def _refuse(rows: pl.DataFrame, bad: pl.Expr, column: str, message: str, paths: Sequence[Path]) -> None:
     found = pl.format(", found '{}'", pl.col(column).str.head(SHOWN)).fill_null("")
     stop_at(rows, bad & pl.col(RULE).is_null() & pl.col(FAULT).is_null(), pl.lit(message) + found, paths)
-
-
-def levels(column: pl.Expr, separator: str | None, undeclared: Sequence[str]) -> pl.Expr:
-    """Return cells as lists of different levels; one that says nothing beside `undeclared` is ``["undeclared"]``."""
-    silent = [UNDECLARED, "", *undeclared]
-    if separator:
-        part = pl.element().str.strip_chars()
-        said = part.filter(~part.is_in(silent)).unique(maintain_order=True)
-        parts = column.str.split(separator).list.eval(said)
-    else:
-        parts = pl.when(~column.is_in(silent)).then(pl.concat_list(column))
-    return pl.when(parts.list.len() > 0).then(parts).otherwise(pl.concat_list(pl.lit(UNDECLARED)))

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from lm_plural.harness.errors import PluralError
+from lm_plural.harness.ratings.profiles import levels
 from lm_plural.harness.task.datafile import read_columns
 from lm_plural.harness.task.lines import locate
-from lm_plural.harness.task.reader import levels
 from tests.suite import Suite
 
 LAST = 18  # the line after the last rating
