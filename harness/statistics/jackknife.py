@@ -269,12 +269,13 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
     # one statistic after the other in memory, cells as in the counts: the look-ups are what takes the time
     table = columns.table.reshape(items, k, s, g).transpose(2, 0, 3, 1)
     psi = np.multiply(table, weights[..., None], order="C")
-    by_rater, seen = np.zeros((s, len(members.rater))), np.zeros((s, len(members.rater)), dtype=bool)
+    used, by_rater, seen = weights > 0, np.zeros((s, len(members.rater))), np.zeros((s, len(members.rater)), dtype=bool)
     for rows in stream(coded, members):
-        cell = (rows.item.astype(np.int64) * g + rows.group) * k + rows.level
+        group_of_item = rows.item.astype(np.int64) * g + rows.group
+        cell = group_of_item * k + rows.level
         for m in range(s):
             np.add.at(by_rater[m], rows.pair, psi[m].reshape(-1)[cell])
-            seen[m, rows.pair[weights[m, rows.item, rows.group] > 0]] = True
+            seen[m, rows.pair[used[m].reshape(-1)[group_of_item]]] = True
     raters, same, own = (np.zeros((s * g, s * g)) for _ in range(3))
     noise, n_raters = columns.own, np.zeros((s, g))
     for group in range(g):
