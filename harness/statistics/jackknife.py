@@ -269,7 +269,8 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
     # one statistic after the other in memory, cells as in the counts: the look-ups are what takes the time
     table = columns.table.reshape(items, k, s, g).transpose(2, 0, 3, 1)
     psi = np.multiply(table, weights[..., None], order="C")
-    used, by_rater, seen = weights > 0, np.zeros((s, len(members.rater))), np.zeros((s, len(members.rater)), dtype=bool)
+    used = np.greater(weights, 0, order="C")
+    by_rater, seen = np.zeros((s, len(members.rater))), np.zeros((s, len(members.rater)), dtype=bool)
     for rows in stream(coded, members):
         group_of_item = rows.item.astype(np.int64) * g + rows.group
         cell = group_of_item * k + rows.level
