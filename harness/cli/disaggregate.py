@@ -22,7 +22,8 @@ from lm_plural.harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from lm_plural.harness.task.schema import Coarsen
+    from lm_plural.harness.ratings.coarsen import Coarsening
+    from lm_plural.harness.ratings.scale import Scale
 
 #: What the columns of a file of ratings are read as.
 NAMES = ("item_id", "rater_id", "rating", "weight")
@@ -103,7 +104,6 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.ratings.rules import CHOICES, Rules
     from lm_plural.harness.ratings.scale import Scale
     from lm_plural.harness.report.table import render_block, render_legend
-    from lm_plural.harness.result.rate import coarsening
 
     if args.plots:  # what is not installed is said before the work
         with plots_extra():
@@ -123,7 +123,7 @@ def execute(args: argparse.Namespace) -> int:
         min_raters=args.min_raters,
         weights=args.weights,
         reference=args.reference,
-        coarsening=coarsening(_coarsen(args.coarsen), scale),
+        coarsening=_coarsening(args.coarsen, scale),
         item_weights=read_weights(args.item_weights) if args.item_weights else None,
         seed=args.seed,
     )
@@ -140,16 +140,17 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def _coarsen(text: str | None) -> Coarsen | None:
+def _coarsening(text: str | None, scale: Scale) -> Coarsening | None:
+    if text is None:
+        return None
     from pydantic import ValidationError
 
     from lm_plural.harness.errors import UsageError
+    from lm_plural.harness.result.rate import coarsening
     from lm_plural.harness.task.schema import Coarsen
 
-    if text is None:
-        return None
     levels, _, neutral = text.partition(":")
     try:
-        return Coarsen.model_validate({"levels": int(levels), "neutral": neutral or None})
+        return coarsening(Coarsen.model_validate({"levels": int(levels), "neutral": neutral or None}), scale)
     except (ValidationError, ValueError) as e:
         raise UsageError(f"--coarsen {text}: expected 3, 2:up, 2:down, 2:drop or 2:split") from e

@@ -11,9 +11,8 @@ import polars as pl
 
 from lm_plural.harness.data.files.lines import locate
 from lm_plural.harness.data.files.scan import columns_of, read_columns
-from lm_plural.harness.data.reader import levels
 from lm_plural.harness.errors import PluralError, UsageError, at
-from lm_plural.harness.ratings.clean import build_table
+from lm_plural.harness.ratings.clean import build_table, levels
 from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Scale

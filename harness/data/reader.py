@@ -17,9 +17,9 @@ from lm_plural.harness.data.find import fetched_folder, find_file
 from lm_plural.harness.data.recipe import Recipe
 from lm_plural.harness.data.steps import Where
 from lm_plural.harness.errors import PluralError
-from lm_plural.harness.ratings.clean import clean
+from lm_plural.harness.ratings.clean import clean, levels
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.ratings.table import UNDECLARED, Compact
+from lm_plural.harness.ratings.table import Compact
 
 #: Rows of ratings that are checked at once.
 BATCH = 1_000_000
@@ -153,15 +153,3 @@ def _stop(rows: pl.DataFrame, paths: Sequence[Path]) -> None:
 def _refuse(rows: pl.DataFrame, bad: pl.Expr, column: str, message: str, paths: Sequence[Path]) -> None:
     found = pl.format(", found '{}'", pl.col(column).str.head(SHOWN)).fill_null("")
     stop_at(rows, bad & pl.col(RULE).is_null() & pl.col(FAULT).is_null(), pl.lit(message) + found, paths)
-
-
-def levels(column: pl.Expr, separator: str | None, undeclared: Sequence[str]) -> pl.Expr:
-    """Return cells as lists of different levels; one that says nothing beside `undeclared` is ``["undeclared"]``."""
-    silent = [UNDECLARED, "", *undeclared]
-    if separator:
-        part = pl.element().str.strip_chars()
-        said = part.filter(~part.is_in(silent)).unique(maintain_order=True)
-        parts = column.str.split(separator).list.eval(said)
-    else:
-        parts = pl.when(~column.is_in(silent)).then(pl.concat_list(column))
-    return pl.when(parts.list.len() > 0).then(parts).otherwise(pl.concat_list(pl.lit(UNDECLARED)))

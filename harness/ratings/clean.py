@@ -19,6 +19,18 @@ from lm_plural.harness.ratings.scale import Scale, canonical
 from lm_plural.harness.ratings.table import UNDECLARED, Compact, Exclusion, RatingTable
 
 
+def levels(column: pl.Expr, separator: str | None, undeclared: Sequence[str]) -> pl.Expr:
+    """Return cells as lists of different levels; one that says nothing beside `undeclared` is ``["undeclared"]``."""
+    silent = [UNDECLARED, "", *undeclared]
+    if separator:
+        part = pl.element().str.strip_chars()
+        said = part.filter(~part.is_in(silent)).unique(maintain_order=True)
+        parts = column.str.split(separator).list.eval(said)
+    else:
+        parts = pl.when(~column.is_in(silent)).then(pl.concat_list(column))
+    return pl.when(parts.list.len() > 0).then(parts).otherwise(pl.concat_list(pl.lit(UNDECLARED)))
+
+
 def one_profile_each(raters: pl.DataFrame, rules: Rules, locate: Locate) -> tuple[pl.DataFrame, list[str]]:
     """Return one row per rater, each level of an axis named once, and the raters to leave out."""
     axes = [c for c in raters.columns if c not in ("rater_id", "row")]

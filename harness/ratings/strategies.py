@@ -114,9 +114,9 @@ def _dictator(c: Floats, seed: int) -> Floats:
     rng = np.random.Generator(np.random.Philox(seed))
     p = _shares(c)
     cdf = p.cumsum(axis=-1)[..., :-1]
-    u = rng.random((DICTATOR_DRAWS, *c.shape[:-1], 1))
-    drawn = (u > cdf).sum(axis=-1)
-    out = np.stack([(drawn == k).mean(axis=0) for k in range(c.shape[-1])], axis=-1)
+    u = rng.random((DICTATOR_DRAWS, *c.shape[:-1]))
+    at_most = [(u <= cdf[..., k]).sum(axis=0, dtype=np.int16) for k in range(cdf.shape[-1])]
+    out = np.diff(np.stack(at_most, axis=-1), prepend=0, append=DICTATOR_DRAWS) / DICTATOR_DRAWS
     return np.where(np.isnan(p), np.nan, out)
 
 

@@ -8,13 +8,18 @@ or severe throughout push both below, the more so the smaller the group.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership
 from lm_plural.harness.statistics.permutation import ROUNDING, chunks, movable, p_value, shuffles
+
+#: Most groups whose ratings are counted by a product with memberships, at a cost of ratings x groups.
+FEW = 10
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def cohesion_test(
     present, flags = _flags(members)
     table = _Table.of(coded, present, flags)
     groups = np.zeros(len(present)) if strata is None else np.asarray(strata)[present]
-    size = members.n_groups * 12 * table.n_items + len(present)
+    size = members.n_groups * 12 * table.total.shape[1] + len(present)
     alpha, xrr = table.cohesion(np.arange(len(present))[None])
     parts = [table.cohesion(shuffles(groups, n, rng)) for n in chunks(n_permutations, size)]
     null_alpha, null_xrr = (np.concatenate(x) for x in zip(*parts, strict=True))
@@ -119,10 +124,8 @@ class _Table:
 
     Parameters
     ----------
-    cell, rater : ndarray of int, shape (N,)
-        Where the item and level begin in a table levels x items x kinds; place among the raters present.
-    n_items : int
-        With two of the ratings or more.
+    chosen : sparse array, shape (K I, R')
+        1 where a rater chose a level of an item, items fastest; items have two of the ratings or more.
     place : ndarray, shape (K,)
         Of the levels, from -1/2 to 1/2 or so.
     kind : ndarray of int, shape (R',)
@@ -130,9 +133,7 @@ class _Table:
         1 where a kind is in a group.
     """
 
-    cell: Ints
-    rater: Ints
-    n_items: int
+    chosen: csr_array
     place: Floats
     kind: Ints
     groups: Floats
@@ -150,48 +151,72 @@ class _Table:
         rows = np.flatnonzero(there & shared[coded.item])
         item, n_items = (np.cumsum(shared) - 1)[coded.item[rows]], int(shared.sum())
         groups, kind = np.unique(-flags, axis=0, return_inverse=True)
-        cell = (coded.level[rows].astype(np.int64) * n_items + item) * len(groups)
-        order = np.argsort(cell)  # neighbours in memory are counted together
+        cell, rater = coded.level[rows].astype(np.int64) * n_items + item, number[coded.rater[rows]]
+        ones = np.ones(len(rows), dtype=np.float32 if len(rows) < 2**24 else np.float64)  # counts stay exact
+        chosen = csr_array((ones, (cell, rater)), shape=(coded.n_levels * n_items, len(present)))
         place = (coded.positions - coded.positions.mean()) / np.ptp(coded.positions)
-        return cls(cell[order], number[coded.rater[rows[order]]], n_items, place, kind.reshape(-1), -groups)
+        return cls(chosen, place, kind.reshape(-1), -groups)
+
+    @cached_property
+    def by_level(self) -> Floats:
+        """What a rating adds to ratings, sum of places and that of their squares, shape (3, K)."""
+        return np.stack([np.ones(len(self.place)), self.place, self.place**2])
+
+    @cached_property
+    def total(self) -> Floats:
+        """Sums over all raters, shape (3, I, 1)."""
+        k = len(self.place)
+        return np.asarray(self.by_level @ self.chosen.sum(axis=1).reshape(k, self.chosen.shape[0] // k))[..., None]
+
+    @cached_property
+    def cell(self) -> Ints:
+        """Row of each entry of `chosen`."""
+        return np.repeat(np.arange(self.chosen.shape[0]), np.diff(self.chosen.indptr))
 
     def cohesion(self, order: Ints) -> tuple[Floats, Floats]:
         """Return alpha and xRR of every group, each of shape (B, G).
 
         `order`, shape (B, R'), gives each rater the memberships of another one.
         """
-        b, g = len(order), self.groups.shape[1]
-        sums = np.stack([self._sums(self.kind[o]) for o in order], axis=2)
-        total = sums[:, :, :1].sum(axis=3, keepdims=True)
-        alone = np.array_equal(self.groups, np.eye(g))  # nobody is in two groups: kinds are groups
-        of_group = (sums if alone else sums @ self.groups).reshape(3, -1, b * g)
-        return _alpha(*of_group).reshape(b, g), _xrr(*of_group, *(total.reshape(3, -1, 1) - of_group)).reshape(b, g)
+        b, g, k = len(order), self.groups.shape[1], len(self.place)
+        counts = self._by_product(order) if g <= FEW else self._by_kind(order)
+        n_items = counts.shape[0] // k
+        sums = (self.by_level @ counts.reshape(k, n_items * b * g)).reshape(3, n_items, b * g)
+        return _alpha(*sums).reshape(b, g), _xrr(*sums, *(self.total - sums)).reshape(b, g)
 
-    def _sums(self, kind: Ints) -> Floats:
-        """Return ratings, sums of places and of their squares per item and kind, shape (3, I, kinds)."""
-        k, kinds = len(self.place), len(self.groups)
-        where = kind[self.rater]
-        where += self.cell
-        counts = np.bincount(where, minlength=k * self.n_items * kinds).reshape(k, -1)
-        by_level = np.stack([np.ones(k), self.place, self.place**2])
-        return np.asarray(by_level @ counts, dtype=np.float64).reshape(3, self.n_items, kinds)
+    def _by_product(self, order: Ints) -> Floats:
+        """Return ratings per level and item, permutation and group, shape (K I, B G)."""
+        members = self.groups.astype(self.chosen.dtype).take(self.kind.take(order).T, axis=0)
+        return np.asarray(self.chosen @ members.reshape(len(self.kind), -1))
+
+    def _by_kind(self, order: Ints) -> Floats:
+        """Return the same at a cost that does not depend on the number of groups."""
+        cells, kinds = self.chosen.shape[0], len(self.groups)
+        cell, rater, times = self.cell * kinds, self.chosen.indices, self.chosen.data
+        each = [np.bincount(cell + self.kind[o][rater], times, cells * kinds) for o in order]
+        return np.hstack([x.reshape(cells, kinds) @ self.groups for x in each])
 
 
 def _alpha(n: Floats, x: Floats, xx: Floats) -> Floats:
     """Return alpha with the interval distance from sums over raters, shape (I, M) to (M,)."""
-    pairs = n >= 2
-    observed = ((n * xx - x**2) / np.maximum(n - 1, 1)).sum(axis=0)
-    n, x, xx = ((a * pairs).sum(axis=0) for a in (n, x, xx))
+    pairs = (n >= 2).astype(np.float64)
+    observed = _over_items((n * xx - x**2) / np.maximum(n - 1, 1))
+    n, x, xx = (_over_items(a * pairs) for a in (n, x, xx))
     return _beyond_chance(ratio(observed, n), ratio(n * xx - x**2, n * (n - 1)))
 
 
 def _xrr(n1: Floats, x1: Floats, xx1: Floats, n2: Floats, x2: Floats, xx2: Floats) -> Floats:
     """Return kappa_x with the interval distance from sums over raters of two groups, shape (I, M) to (M,)."""
-    both = (n1 > 0) & (n2 > 0)
+    both = ((n1 > 0) & (n2 > 0)).astype(np.float64)
     apart = n2 * xx1 + n1 * xx2 - 2 * x1 * x2
-    observed = (apart * (n1 + n2) / np.where(both, n1 * n2, np.inf)).sum(axis=0)
-    n1, x1, xx1, n2, x2, xx2 = ((a * both).sum(axis=0) for a in (n1, x1, xx1, n2, x2, xx2))
+    observed = _over_items(apart * both * (n1 + n2) / np.maximum(n1 * n2, 1))
+    n1, x1, xx1, n2, x2, xx2 = (_over_items(a * both) for a in (n1, x1, xx1, n2, x2, xx2))
     return _beyond_chance(ratio(observed, n1 + n2), ratio(n2 * xx1 + n1 * xx2 - 2 * x1 * x2, n1 * n2))
+
+
+def _over_items(values: Floats) -> Floats:
+    """Return the sum of each column: a product, because numpy is slow to sum narrow rows."""
+    return np.asarray(np.ones(len(values)) @ values)
 
 
 def _beyond_chance(observed: Floats, expected: Floats) -> Floats:

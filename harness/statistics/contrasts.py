@@ -7,6 +7,8 @@ Pairs compare two groups; "rest" compares a group with all raters of the axis wh
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +19,7 @@ from lm_plural.harness.statistics.effects import cliff_tables
 from lm_plural.harness.statistics.family import Family, family
 from lm_plural.harness.statistics.groups import LINEAR, Weighting, parts_of
 from lm_plural.harness.statistics.inferences import Inference
+from lm_plural.harness.statistics.jackknife import kinds_of
 from lm_plural.harness.statistics.leave_one_out import Contribution
 from lm_plural.harness.statistics.sides import Sides, support
 
@@ -52,6 +55,7 @@ def families(
     supports = {least: support(sums.n, a, b, weights, user, least) for least in (1, 2)}
     at = np.concatenate([a, b])
     parts = parts_of(sums, q, Weighting.of(sums, weights, user), between=False)
+    kinds = cache(lambda: kinds_of(coded, sides.member[:, at]))
     out = {}
     for name in (*parts, "cliff"):
         part = parts.get(name)  # of all sides once; of all contrasts it is large, so one statistic at a time
@@ -71,6 +75,7 @@ def families(
             least=least,
             needs=needs,
             positive=name in POSITIVE,
+            kinds=kinds,
         )
     return out
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import kendalltau, rankdata
 
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.agreement import ROUNDING, weighted_mean
@@ -12,6 +11,8 @@ from lm_plural.harness.statistics.distances import by_group, shares
 
 #: Digits of a mean on the unit scale: rounding must not break ties.
 DIGITS = 12
+#: Values, up to which Kendall's tau looks at all pairs: scipy.stats takes longer to import.
+FEW = 100
 
 
 def item_means(counts: npt.ArrayLike, q: npt.ArrayLike, positions: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -62,6 +63,8 @@ def _standard(x: Floats, w: Floats) -> Floats:
 
 def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
     """Return Spearman's rank correlation of each column, ties sharing their mean rank; arguments of `pearson`."""
+    from scipy.stats import rankdata
+
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     gone = np.isnan(a + b)
     ranks = [rankdata(np.where(gone, np.nan, z), axis=0, nan_policy="omit") for z in (a, b)]
@@ -74,8 +77,17 @@ def kendall(x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
     for a, b in zip(np.asarray(x, dtype=np.float64).T, np.asarray(y, dtype=np.float64).T, strict=True):
         used = ~np.isnan(a + b)
         varies = used.any() and np.ptp(a[used]) > 0 and np.ptp(b[used]) > 0
-        out.append(kendalltau(a[used], b[used]).statistic if varies else np.nan)
+        out.append(_tau_b(a[used], b[used]) if varies else np.nan)
     return np.array(out, dtype=np.float64)
+
+
+def _tau_b(a: Floats, b: Floats) -> float:
+    if len(a) > FEW:
+        from scipy.stats import kendalltau
+
+        return float(kendalltau(a, b).statistic)
+    x, y = (np.sign(z[:, None] - z) for z in (a, b))
+    return float((x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum()))
 
 
 def quadratic_kappa(counts: npt.ArrayLike, q: npt.ArrayLike, positions: npt.ArrayLike) -> Floats:

@@ -104,11 +104,15 @@ def stream(coded: Coded, members: Membership, chunk: int = CHUNK) -> Iterator[Ro
     order = np.argsort(members.rater, kind="stable")
     starts = np.searchsorted(members.rater[order], np.arange(coded.n_raters + 1))
     times = np.diff(starts)
+    once = times.max(initial=0) <= 1
     for begin in range(0, len(coded.rater), chunk):
         rater = coded.rater[begin : begin + chunk]
         n = times[rater]
-        row = np.repeat(np.arange(len(rater)), n)
-        within = np.arange(len(row)) - np.repeat(n.cumsum() - n, n)
+        if once:
+            row, within = np.flatnonzero(n), 0
+        else:
+            row = np.repeat(np.arange(len(rater)), n)
+            within = np.arange(len(row)) - np.repeat(n.cumsum() - n, n)
         pair = order[starts[rater[row]] + within]
         row += begin
         yield Rows(row, coded.item[row], coded.level[row], pair, members.group[pair])

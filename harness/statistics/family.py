@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from lm_plural.harness.statistics import multiplicity
 from lm_plural.harness.statistics.counts import Coded, Ints
 from lm_plural.harness.statistics.inferences import Inference
 from lm_plural.harness.statistics.intervals import Estimates, quantile, raw
-from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance
+from lm_plural.harness.statistics.jackknife import Columns, Covariance, Kind, covariance
 from lm_plural.harness.statistics.leave_one_out import Contribution
 from lm_plural.harness.statistics.sides import Sides
 
@@ -80,6 +81,7 @@ def family(
     least: int,
     needs: int,
     positive: bool = False,
+    kinds: Callable[[], list[Kind]] | None = None,
 ) -> Family:
     """Return the contrasts a - b of any statistic that is a mean over items.
 
@@ -98,6 +100,8 @@ def family(
         Raters of a side that an item needs.
     positive : bool
         Whether a over b is a number, too.
+    kinds : callable, optional
+        See ``covariance``.
     """
     at, m = np.concatenate([a, b]), len(a)
     table = _leaving(part, v, n, needs)
@@ -108,7 +112,7 @@ def family(
         np.repeat([0, 1], m),
         n,
     )
-    cov, loadings = covariance(coded, columns, sides.member[:, at]), np.hstack([np.eye(m), -np.eye(m)])
+    cov, loadings = covariance(coded, columns, sides.member[:, at], kinds), np.hstack([np.eye(m), -np.eye(m)])
     value = loadings @ columns.total
     e = _estimates(value, cov, loadings, inference, least)
     critical, adjusted = simultaneous(e, cov, loadings, inference, rng, draws)

@@ -15,9 +15,9 @@ covary, and V_cross is what they add. Items alone or ratings as independent give
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -162,14 +162,34 @@ def _quadratic(loadings: Floats, v: Floats) -> Floats:
     return np.asarray((rows @ v * loadings).sum(axis=1))
 
 
-def covariance(coded: Coded, columns: Columns, member: npt.NDArray[np.bool_]) -> Covariance:
+class Kind(NamedTuple):
+    """What raters of one kind chose: those whose ratings the same columns are about.
+
+    Parameters
+    ----------
+    columns : ndarray of int, shape (p,)
+    cell, times : ndarray of int, shape (C,)
+        Each item and level, item K_fine + level, that any of the n chose, and how many did.
+    chosen : sparse array, shape (n, C)
+    """
+
+    columns: Ints
+    cell: Ints
+    times: Ints
+    chosen: csr_array
+
+
+def covariance(
+    coded: Coded, columns: Columns, member: npt.NDArray[np.bool_], kinds: Callable[[], list[Kind]] | None = None
+) -> Covariance:
     """Return the covariance of any columns; a rater may be on several sides.
 
-    `member`, shape (R, P), says whose ratings a column is about.
+    `member`, shape (R, P), says whose ratings a column is about; `kinds` returns its :func:`kinds_of`, where they serve
+    several statistics.
     """
     p = columns.weights.shape[1]
     if len(coded.rater) * p > BLOCK:
-        return _by_kind(coded, columns, member)
+        return _by_kind(columns, kinds() if kinds else kinds_of(coded, member))
     order = np.argsort(coded.rater, kind="stable")
     rater, item, level = coded.rater[order], coded.item[order], coded.level[order]
     starts, mine = np.flatnonzero(np.diff(rater, prepend=-1)), member[rater]
@@ -180,29 +200,25 @@ def covariance(coded: Coded, columns: Columns, member: npt.NDArray[np.bool_]) ->
     return _scaled(columns, by_rater.T @ by_rater, psi.T @ psi, n_raters.astype(np.float64), noisy.T @ noisy)
 
 
-def _by_kind(coded: Coded, columns: Columns, member: npt.NDArray[np.bool_]) -> Covariance:
-    """Return the same, raters of one kind at a time: those whose ratings the same columns are about.
+def _by_kind(columns: Columns, kinds: list[Kind]) -> Covariance:
+    """Return the same, raters of one kind at a time.
 
     Of a kind only its own columns are touched, and each item and level once however many chose it: with G groups
     compared in pairs, N G numbers instead of N G^2.
     """
-    items, levels, p = columns.table.shape
+    levels, p = columns.table.shape[1:]
     raters, same, own, n_raters, noise = *(np.zeros((p, p)) for _ in range(3)), np.zeros(p), columns.own
-    for of_kind, rows in _kinds(coded, member):
-        at = np.flatnonzero(of_kind)
-        square = np.ix_(at, at)
-        cells, cell, times = _distinct(coded.item[rows].astype(np.int64) * levels + coded.level[rows], items * levels)
-        item, level = np.divmod(cells, levels)
-        who, rater, _ = _distinct(coded.rater[rows], coded.n_raters)
-        chosen = csr_array((np.ones(len(rows)), (rater, cell)), shape=(len(who), len(cells)))
-        weights = columns.weights[item[:, None], at]
-        psi = columns.table[item[:, None], level[:, None], at] * weights
+    table = columns.table.reshape(-1, p)
+    for at, cell, times, chosen in kinds:
+        square, item = np.ix_(at, at), cell // levels
+        weights = columns.weights.take(at, axis=1).take(item, axis=0)
+        psi, used = table[cell[:, None], at] * weights, weights > 0
         by_rater = chosen @ psi
         raters[square] += by_rater.T @ by_rater
         same[square] += (psi * times[:, None]).T @ psi
-        psi *= noise[item[:, None], at]
+        psi *= noise.take(at, axis=1).take(item, axis=0)
         own[square] += (psi * times[:, None]).T @ psi
-        n_raters[at] += (chosen @ (weights > 0).astype(np.float64) > 0).sum(axis=0)
+        n_raters[at] += len(by_rater) if used.all() else (chosen @ used.astype(np.float64) > 0).sum(axis=0)
     return _scaled(columns, raters, same, n_raters, own)
 
 
@@ -216,16 +232,23 @@ def _distinct(codes: Ints, bound: int) -> tuple[Ints, Ints, Ints]:
     return values, place[codes], times[values]
 
 
-def _kinds(coded: Coded, member: npt.NDArray[np.bool_]) -> Iterator[tuple[npt.NDArray[np.bool_], Ints]]:
-    """Yield each distinct row of `member` that is not empty, and the ratings by its raters."""
+def kinds_of(coded: Coded, member: npt.NDArray[np.bool_]) -> list[Kind]:
+    """Return the kinds of raters, as many as `member` has distinct rows that are not empty."""
     packed = np.ascontiguousarray(np.packbits(member, axis=1))
     _, first, kind = np.unique(packed.view(f"V{packed.shape[1]}"), return_index=True, return_inverse=True)
-    of_rating = kind.reshape(-1)[coded.rater]
+    of_rating = kind.reshape(-1).astype(np.min_scalar_type(len(first)))[coded.rater]  # short numbers sort faster
     order = np.argsort(of_rating, kind="stable")
     ends = np.cumsum(np.bincount(of_rating, minlength=len(first)))
+    found = []
     for rater, begin, end in zip(first, [0, *ends[:-1]], ends, strict=True):
         if begin < end and member[rater].any():
-            yield member[rater], order[begin:end]
+            rows = order[begin:end]
+            codes = coded.item[rows].astype(np.int64) * coded.n_levels + coded.level[rows]
+            cell, place, times = _distinct(codes, coded.n_items * coded.n_levels)
+            who, row, _ = _distinct(coded.rater[rows], coded.n_raters)
+            chosen = csr_array((np.ones(len(rows)), (row, place)), shape=(len(who), len(cell)))
+            found.append(Kind(np.flatnonzero(member[rater]), cell, times, chosen))
+    return found
 
 
 def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, counts: npt.ArrayLike) -> Covariance:
@@ -246,12 +269,14 @@ def disjoint_covariance(coded: Coded, members: Membership, columns: Columns, cou
     # one statistic after the other in memory, cells as in the counts: the look-ups are what takes the time
     table = columns.table.reshape(items, k, s, g).transpose(2, 0, 3, 1)
     psi = np.multiply(table, weights[..., None], order="C")
+    used = np.greater(weights, 0, order="C")
     by_rater, seen = np.zeros((s, len(members.rater))), np.zeros((s, len(members.rater)), dtype=bool)
     for rows in stream(coded, members):
-        cell = (rows.item.astype(np.int64) * g + rows.group) * k + rows.level
+        group_of_item = rows.item.astype(np.int64) * g + rows.group
+        cell = group_of_item * k + rows.level
         for m in range(s):
             np.add.at(by_rater[m], rows.pair, psi[m].reshape(-1)[cell])
-            seen[m, rows.pair[weights[m, rows.item, rows.group] > 0]] = True
+            seen[m, rows.pair[used[m].reshape(-1)[group_of_item]]] = True
     raters, same, own = (np.zeros((s * g, s * g)) for _ in range(3))
     noise, n_raters = columns.own, np.zeros((s, g))
     for group in range(g):

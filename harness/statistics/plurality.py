@@ -11,11 +11,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
-from scipy.stats import binom, hypergeom
 
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.counts import Ints
 from lm_plural.harness.statistics.distances import whole
+from lm_plural.harness.statistics.rarefaction import choices, hypergeometric, odds
 
 #: Distinct rows of counts looked at in one go.
 CHUNK = 1_000
@@ -53,7 +53,8 @@ def _mean_over_items(counts: npt.ArrayLike, m: int, value: Callable[[Ints, int],
     fits = (c.sum(axis=-1) >= m) & whole(counts) & (m >= 1)
     if not fits.any():
         return np.full(fits.shape[1], np.nan)
-    rows, which = np.unique(np.sort(c[fits].astype(np.int64), axis=1), axis=0, return_inverse=True)
+    # largest count first, so that rows with much the same one are neighbours
+    rows, which = np.unique(-np.sort(-c[fits].astype(np.int64), axis=1), axis=0, return_inverse=True)
     values = np.zeros(fits.shape)
     values[fits] = value(rows, m)[which.reshape(-1)]
     return ratio(values.sum(axis=0), fits.sum(axis=0))
@@ -61,17 +62,17 @@ def _mean_over_items(counts: npt.ArrayLike, m: int, value: Callable[[Ints, int],
 
 def _negentropy(rows: Ints, m: int) -> Floats:
     """Return ln K + sum_k E[(x_k/m) ln (x_k/m)], x_k hypergeometric: the sum needs no joint distribution."""
-    drawn, n = np.arange(m + 1), rows.sum(axis=1, keepdims=True)
+    share, n = np.arange(m + 1) / m, rows.sum(axis=1, keepdims=True)
     pairs, which = np.unique(n * (n.max() + 1) + rows, return_inverse=True)
     n, of_level = np.divmod(pairs, n.max() + 1)
-    terms = hypergeom.pmf(drawn, n[:, None], of_level[:, None], m) @ xlogy(drawn / m, drawn / m)
+    terms = xlogy(share, share) @ hypergeometric(n, of_level, m)
     return np.asarray(np.log(rows.shape[1]) + terms[which.reshape(rows.shape)].sum(axis=1))
 
 
 def _largest_share(rows: Ints, m: int) -> Floats:
     """Return E[max_k x_k] / m = 1 - sum_{t < m} P(all x_k <= t) / m.
 
-    Multivariate hypergeometric counts are independent binomials, of any common chance, given their sum m.
+    Multivariate hypergeometric counts are independent binomials, of any common odds, given their sum m.
     """
     parts = [_share(rows[begin : begin + CHUNK], m) for begin in range(0, len(rows), CHUNK)]
     return np.concatenate(parts)
@@ -80,16 +81,15 @@ def _largest_share(rows: Ints, m: int) -> Floats:
 def _share(rows: Ints, m: int) -> Floats:
     n, k = rows.sum(axis=1), rows.shape[1]
     # one row per sum and level, so that those of all items are added side by side
-    chances = np.ascontiguousarray(
-        binom.pmf(np.arange(m + 1), rows[:, :, None], (m / n)[:, None, None]).transpose(1, 2, 0)
-    )
-    at_most = np.zeros(len(rows))
-    for t in range(-(-m // k), m):
+    chances = [choices(of_level, m, odds(n, m)) for of_level in rows.T]
+    any_sum, most = choices(n, m, odds(n, m))[m], min(m, rows.max())
+    at_most = any_sum * (m - most)
+    for t in range(-(-m // k), most):
         sums = chances[0] * (np.arange(m + 1) <= t)[:, None]
         for level in range(1, k):
-            sums = _convolve(sums, chances[level, : t + 1], max(m - t * (k - 1 - level), 0), t * level)
+            sums = _convolve(sums, chances[level][: t + 1], max(m - t * (k - 1 - level), 0), t * level)
         at_most += sums[m]
-    return np.asarray(1 - at_most / binom.pmf(m, n, m / n) / m)
+    return np.asarray(1 - at_most / any_sum / m)
 
 
 def _convolve(a: Floats, b: Floats, least: int, most: int) -> Floats:

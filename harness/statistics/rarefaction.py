@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import hypergeom
 
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.statistics.agreement import cumulative
+from lm_plural.harness.statistics.counts import Ints
 from lm_plural.harness.statistics.distances import by_group, js_terms, whole
 
 #: Fewest raters a distance is rarefied to.
@@ -101,5 +101,22 @@ def _hypergeometric(n: Floats, c: Floats, m: int) -> tuple[Floats, npt.NDArray[n
     """Return the chances of x = 0..m for each distinct pair (n, c), shape (m+1, P), and which pair stands where."""
     base = int(n.max()) + 1
     pairs, place = np.unique(np.rint(n * base + c).astype(np.int64), return_inverse=True)
-    chances = hypergeom.pmf(np.arange(m + 1)[:, None], pairs // base, pairs % base, m)
-    return np.asarray(chances), place.reshape(c.shape)
+    return hypergeometric(pairs // base, pairs % base, m), place.reshape(c.shape)
+
+
+def hypergeometric(n: Ints, c: Ints, m: int) -> Floats:
+    """Return the chances that x = 0..m of m raters drawn are among the c of n, shape (m+1, P)."""
+    common = odds(n, m)
+    chances = choices(c, m, common) * choices(n - c, m, common)[::-1]
+    return np.asarray(chances / choices(n, m, common)[m])
+
+
+def choices(n: Ints, m: int, odds: Floats) -> Floats:
+    """Return C(n, x) odds^x for x = 0..m, shape (m+1, P): chances of a binomial but for a factor."""
+    x = np.arange(m)[:, None]
+    return np.asarray(np.vstack([np.ones(len(n)), (n - x) / (x + 1) * odds]).cumprod(axis=0))
+
+
+def odds(n: Ints, m: int) -> Floats:
+    """Return odds that put the sum of all choices, (1 + odds)^n, well below the largest number: m of n, at most 1."""
+    return np.asarray(np.minimum(1, m / np.maximum(n - m, 1)))

@@ -12,8 +12,8 @@ import pytest
 
 from lm_plural.harness.data.files.lines import locate
 from lm_plural.harness.data.files.scan import read_columns
-from lm_plural.harness.data.reader import levels
 from lm_plural.harness.errors import PluralError
+from lm_plural.harness.ratings.clean import levels
 from tests.suite import Suite
 
 LAST = 18  # the line after the last rating
