@@ -35,14 +35,13 @@ from scipy import stats
 from scipy.special import ndtr
 
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.statistics import leave_one_out
-from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
-from lm_plural.harness.statistics.draws import joint_draws
-from lm_plural.harness.statistics.groups import Weighting, group_statistics
-from lm_plural.harness.statistics.jackknife import Columns, disjoint_covariance
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Sides, choose
+from lm_plural.harness.statistics.groups.contrasts import families
+from lm_plural.harness.statistics.groups.family import Sides, choose
+from lm_plural.harness.statistics.groups.groups import Weighting, group_statistics
+from lm_plural.harness.statistics.uncertainty import leave_one_out
+from lm_plural.harness.statistics.uncertainty.draws import generator, joint_draws
+from lm_plural.harness.statistics.uncertainty.jackknife import Columns, disjoint_covariance
 
 GROUPS, DRAWS = 10, 10_000
 CUTS = np.array([-1.2, -0.4, 0.4, 1.2], dtype=np.float32)

@@ -25,7 +25,7 @@ from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.table import Axis as AxisKey
 from lm_plural.harness.ratings.table import RatingTable, axis_name
 from lm_plural.harness.statistics.counts import Ints, Membership, Sums, count_levels
-from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, group_statistics
+from lm_plural.harness.statistics.groups.groups import GroupStatistics, Weighting, group_statistics
 
 
 def disaggregate(

@@ -13,7 +13,7 @@ from lm_plural.harness.analysis.group import Group, header
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.statistics.multiplicity import holm
+from lm_plural.harness.statistics.uncertainty.multiplicity import holm
 
 
 @dataclass(frozen=True)

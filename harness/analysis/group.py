@@ -14,12 +14,13 @@ from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.statistics import ceiling, reliability
-from lm_plural.harness.statistics.alpha import METRICS, krippendorff_alpha
 from lm_plural.harness.statistics.counts import Membership
-from lm_plural.harness.statistics.groups import GroupStatistics, membership_matrix
-from lm_plural.harness.statistics.intervals import Estimates
-from lm_plural.harness.statistics.secondary import BIAS, secondary
+from lm_plural.harness.statistics.groups import ceiling
+from lm_plural.harness.statistics.groups.groups import GroupStatistics, membership_matrix
+from lm_plural.harness.statistics.measures import reliability
+from lm_plural.harness.statistics.measures.alpha import METRICS, krippendorff_alpha
+from lm_plural.harness.statistics.measures.secondary import BIAS, secondary
+from lm_plural.harness.statistics.uncertainty.intervals import Estimates
 
 SCHEMA_VERSION = 1
 

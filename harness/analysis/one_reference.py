@@ -15,11 +15,11 @@ from lm_plural.harness.analysis.group import Number
 from lm_plural.harness.analysis.options import MODEL_STATISTICS, Options
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.ratings.strategies import reference
-from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.counts import Membership, count_levels
-from lm_plural.harness.statistics.intervals import raw
-from lm_plural.harness.statistics.pigeonhole import Replicates, pigeonhole
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.measures import agreement
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.intervals import raw
+from lm_plural.harness.statistics.uncertainty.pigeonhole import Replicates, pigeonhole
 
 #: Strategies that say something of weighted counts of one group.
 RESAMPLED = ("mean", "median", "majority", "consensus", "any_flag")

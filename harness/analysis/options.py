@@ -9,8 +9,8 @@ from typing import get_args
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.coarsen import Coarsening
 from lm_plural.harness.ratings.strategies import STRATEGIES, Strategy
-from lm_plural.harness.statistics.agreement import Weights
-from lm_plural.harness.statistics.inferences import INFERENCES, Inference
+from lm_plural.harness.statistics.inference import INFERENCES, Inference
+from lm_plural.harness.statistics.measures.agreement import Weights
 
 #: What intervals can still speak of where nobody knows who gave which rating.
 WITHOUT_RATERS: dict[Inference, Inference] = {

@@ -84,7 +84,7 @@ def add_axes(parser: Any) -> None:
 
 def add_intervals(parser: Any, items: str = "items") -> None:
     """Add what intervals speak of and how they are drawn."""
-    from lm_plural.harness.statistics.inferences import INFERENCES
+    from lm_plural.harness.statistics.inference import INFERENCES
 
     add = parser.add_argument
     drawn = f"other {items} and raters (default), other raters, other {items}; none: points"

@@ -8,7 +8,7 @@ from typing import Any
 
 from lm_plural.harness.analysis.design.plan import IN_POINTS, LEAST_ITEMS, LEAST_RATERS, Question
 from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, grid, short
-from lm_plural.harness.statistics.groups import LINEAR
+from lm_plural.harness.statistics.groups.groups import LINEAR
 
 
 def render_plan(question: Question, plan: dict[str, Any]) -> str:

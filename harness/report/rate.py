@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short, shown
-from lm_plural.harness.statistics.inferences import CLEAR
+from lm_plural.harness.statistics.inference import CLEAR
 
 #: Differences named that turn round.
 MOST_TURNS = 4

@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short
-from lm_plural.harness.statistics.inferences import CLEAR
+from lm_plural.harness.statistics.inference import CLEAR
 
 #: Statistics and their headings; the first two that are known are shown.
 COLUMNS = (("js_similarity", "JS similarity"), ("w1_alignment", "W1 alignment"), ("tv", "TV"))

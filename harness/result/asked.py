@@ -24,11 +24,11 @@ from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
 from lm_plural.harness.result.answers import Answers
 from lm_plural.harness.run.loop import Work
-from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.counts import Sums, count_levels
-from lm_plural.harness.statistics.inferences import CLEAR
-from lm_plural.harness.statistics.paired import STATISTICS
-from lm_plural.harness.statistics.sides import Sides, support
+from lm_plural.harness.statistics.groups.family import Sides, support
+from lm_plural.harness.statistics.groups.paired import STATISTICS
+from lm_plural.harness.statistics.inference import CLEAR
+from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.task.elicit import steering
 from lm_plural.harness.task.steered import steered_items
 

@@ -18,7 +18,7 @@ from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, axis_name
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
-from lm_plural.harness.statistics.exposure import CONCERN
+from lm_plural.harness.statistics.scored.exposure import CONCERN
 
 
 def gather(work: Work, score_records: Sequence[Record]) -> list[Scores]:

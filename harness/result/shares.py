@@ -27,9 +27,8 @@ from lm_plural.harness.result import shares
 from lm_plural.harness.result.answers import Answers
 from lm_plural.harness.result.asked import wordings_range
 from lm_plural.harness.run.loop import Work
-from lm_plural.harness.statistics.bounded import bounded
-from lm_plural.harness.statistics.intervals import Estimates
 from lm_plural.harness.statistics.shares import over_items
+from lm_plural.harness.statistics.uncertainty.intervals import Estimates, bounded
 from lm_plural.harness.task.elicit import steering
 from lm_plural.harness.task.steered import steered_items
 

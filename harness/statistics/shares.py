@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics.distances import by_group, js_terms
-from lm_plural.harness.statistics.intervals import Estimates, raw
+from lm_plural.harness.statistics.measures.distances import by_group, js_terms
+from lm_plural.harness.statistics.uncertainty.intervals import Estimates, raw
 
 
 def js_similarity(p: npt.ArrayLike, q: npt.ArrayLike) -> Floats:

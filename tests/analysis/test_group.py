@@ -11,8 +11,8 @@ import pytest
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.predictions import Predictions
-from lm_plural.harness.statistics.ceiling import rater_ceiling
-from lm_plural.harness.statistics.reliability import crossed_reliability, reliability
+from lm_plural.harness.statistics.groups.ceiling import rater_ceiling
+from lm_plural.harness.statistics.measures.reliability import crossed_reliability, reliability
 from tests.analysis.axis.test_between import block, guesses, panel
 
 

@@ -20,7 +20,7 @@ from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.report.table import render_block
 from lm_plural.harness.statistics.counts import Scaling, Sums, count_levels
-from lm_plural.harness.statistics.groups import Weighting, group_statistics
+from lm_plural.harness.statistics.groups.groups import Weighting, group_statistics
 from tests.analysis.axis.test_between import block, guesses, panel, run
 from tests.ratings.build import FIVE
 
@@ -111,7 +111,7 @@ def test_too_many_items_for_pairs_leave_each_against_all_others(monkeypatch: pyt
 
 def test_permutations_of_very_many_ratings_are_fewer_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     t = panel(raters=12)
-    monkeypatch.setattr("lm_plural.harness.statistics.permutation.MOST_MOVED", 1)
+    monkeypatch.setattr("lm_plural.harness.statistics.uncertainty.permutation.MOST_MOVED", 1)
     axis = block(t, permutations=1_999)["axes"]["g"]
     said = "12 raters with 360 ratings: p from 199 or more permutations instead of 1,999"
     assert axis["notes"] == [said]

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
-from lm_plural.harness.statistics.sides import Sides
+from lm_plural.harness.statistics.groups.contrasts import families
+from lm_plural.harness.statistics.groups.family import Sides
 
 COMPONENTS = ("--rater_sd", "0.5", "--residual_sd", "0.8", "--item_sd", "0.3")
 PILOT = ("--ratings", "pilot.csv", "--scale", "1,2,3,4,5", "--axes", "gender")

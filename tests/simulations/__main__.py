@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import kstest
 
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.simulations.cohesion import null_p_values
 from tests.simulations.coverage import Sample, permutation_p, repeat
 from tests.simulations.generate import Crowd, Design

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lm_plural.harness.statistics.association import cohesion_test
 from lm_plural.harness.statistics.counts import Coded, Membership
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.groups.cohesion import cohesion_test
+from lm_plural.harness.statistics.uncertainty.draws import generator
 
 CUTS = np.array([-1.2, -0.4, 0.4, 1.2])
 

@@ -9,15 +9,14 @@ from functools import cached_property
 import numpy as np
 
 from lm_plural.harness.arrays import ratio
-from lm_plural.harness.statistics import pigeonhole
-from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Scaling, Sums, count_levels
-from lm_plural.harness.statistics.family import Family
-from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, group_statistics
-from lm_plural.harness.statistics.intervals import Estimates, raw
-from lm_plural.harness.statistics.permutation import score_test
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Sides, choose
+from lm_plural.harness.statistics.groups.contrasts import families
+from lm_plural.harness.statistics.groups.family import Family, Sides, choose
+from lm_plural.harness.statistics.groups.groups import GroupStatistics, Weighting, group_statistics
+from lm_plural.harness.statistics.uncertainty import pigeonhole
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.intervals import Estimates, raw
+from lm_plural.harness.statistics.uncertainty.permutation import score_test
 from tests.simulations.generate import POSITIONS, Data, Design, simulate, truth
 
 SCALING = Scaling.plain(POSITIONS)

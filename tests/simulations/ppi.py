@@ -6,11 +6,11 @@ import numpy as np
 from scipy.stats import norm
 
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
-from lm_plural.harness.statistics.groups import Weighting
-from lm_plural.harness.statistics.intervals import quantile
-from lm_plural.harness.statistics.jackknife import Columns, covariance
-from lm_plural.harness.statistics.leave_one_out import item_mean
-from lm_plural.harness.statistics.ppi import prediction_powered
+from lm_plural.harness.statistics.groups.groups import Weighting
+from lm_plural.harness.statistics.uncertainty.intervals import quantile
+from lm_plural.harness.statistics.uncertainty.jackknife import Columns, covariance
+from lm_plural.harness.statistics.uncertainty.leave_one_out import item_mean
+from lm_plural.harness.statistics.uncertainty.ppi import prediction_powered
 
 CUTS, POSITIONS = np.array([-1.2, -0.4, 0.4, 1.2]), np.arange(1.0, 6.0)
 ITEM, RATER, REST = 1.0, 0.6, 1.0

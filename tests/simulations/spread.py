@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from lm_plural.harness.statistics.multiplicity import max_t
-from lm_plural.harness.statistics.spread import range_interval, spread
-from lm_plural.harness.statistics.standardise import standardise
+from lm_plural.harness.statistics.groups.spread import range_interval, spread
+from lm_plural.harness.statistics.groups.standardise import standardise
+from lm_plural.harness.statistics.uncertainty.multiplicity import max_t
 
 #: S4: own standard errors of six groups, and of what their shared items add to all.
 OWN, COMMON = np.linspace(0.03, 0.08, 6), 0.05

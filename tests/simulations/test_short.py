@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import kstest, norm, t
 
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.simulations.__main__ import CROWDS, report
 from tests.simulations.coverage import Sample, permutation_p, repeat
 from tests.simulations.generate import CUTS, Crowd, Design, response, simulate, truth

@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
+from lm_plural.harness.statistics.measures import agreement
 
 quick = settings(deadline=None, derandomize=True, max_examples=60, database=None)
 

@@ -18,8 +18,8 @@ from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
-from lm_plural.harness.statistics.classify import Judged, matched_threshold
 from lm_plural.harness.statistics.counts import Membership, count_levels
+from lm_plural.harness.statistics.scored.classify import Judged, matched_threshold
 
 Harmful = npt.NDArray[np.bool_]
 #: Thresholds looked at, of a score from 0 to 1.

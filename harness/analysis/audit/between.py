@@ -12,17 +12,16 @@ import numpy as np
 from lm_plural.harness.analysis.audit.group import AUC, DEFAULT, DISATTENUATED, HARMFUL, MATCHED, Grouped
 from lm_plural.harness.analysis.axis.between import by_pairs
 from lm_plural.harness.analysis.axis.contrast_rows import Written
-from lm_plural.harness.statistics.auc import auc_part
-from lm_plural.harness.statistics.classify import FNR, FPR, error_contrasts
-from lm_plural.harness.statistics.common_items import contrast
 from lm_plural.harness.statistics.counts import Ints, count_levels
-from lm_plural.harness.statistics.exposure import concern_part
-from lm_plural.harness.statistics.family import Family
-from lm_plural.harness.statistics.inferences import CLEAR
-from lm_plural.harness.statistics.multiplicity import holm
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.rank_agreement import rank_part
-from lm_plural.harness.statistics.sides import Kind, Sides, choose
+from lm_plural.harness.statistics.groups.contrasts import contrast
+from lm_plural.harness.statistics.groups.family import Family, Kind, Sides, choose
+from lm_plural.harness.statistics.inference import CLEAR
+from lm_plural.harness.statistics.scored.auc import auc_part
+from lm_plural.harness.statistics.scored.classify import FNR, FPR, error_contrasts
+from lm_plural.harness.statistics.scored.exposure import concern_part
+from lm_plural.harness.statistics.scored.rank_agreement import rank_part
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.multiplicity import holm
 
 #: Statistics of which is said how large a gap would have been seen.
 NAMED = (HARMFUL, AUC, DISATTENUATED, *(f"{rate}@{t}" for t in (f"{DEFAULT:g}", MATCHED) for rate in (FPR, FNR)))

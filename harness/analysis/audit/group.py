@@ -16,18 +16,17 @@ from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import Number, null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.statistics.agreement import ROUNDING
-from lm_plural.harness.statistics.auc import auc_statistics
-from lm_plural.harness.statistics.bounded import bounded
-from lm_plural.harness.statistics.ceiling import FEWEST_ITEMS, rater_ceiling
-from lm_plural.harness.statistics.classify import FNR, FPR, Judged, error_statistics
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, count_levels
-from lm_plural.harness.statistics.exposure import CONCERN
-from lm_plural.harness.statistics.groups import GroupStatistics, membership_matrix
-from lm_plural.harness.statistics.intervals import Estimates
-from lm_plural.harness.statistics.members import member_statistics
-from lm_plural.harness.statistics.rank_agreement import rank_statistics
-from lm_plural.harness.statistics.reliability import LEAST_RELIABILITY
+from lm_plural.harness.statistics.groups.ceiling import FEWEST_ITEMS, rater_ceiling
+from lm_plural.harness.statistics.groups.groups import GroupStatistics, membership_matrix
+from lm_plural.harness.statistics.measures.agreement import ROUNDING
+from lm_plural.harness.statistics.measures.reliability import LEAST_RELIABILITY
+from lm_plural.harness.statistics.scored.auc import auc_statistics
+from lm_plural.harness.statistics.scored.classify import FNR, FPR, Judged, error_statistics
+from lm_plural.harness.statistics.scored.exposure import CONCERN
+from lm_plural.harness.statistics.scored.one_member import member_statistics
+from lm_plural.harness.statistics.scored.rank_agreement import rank_statistics
+from lm_plural.harness.statistics.uncertainty.intervals import Estimates, bounded
 
 HARMFUL, AUC, DISATTENUATED = "harmful_share", "auc", "disattenuated"
 RANKS = ("pearson", "spearman", "kendall", "reliability", DISATTENUATED)

@@ -19,13 +19,13 @@ from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.statistics.ceiling import group_distances
-from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Membership, Sums
-from lm_plural.harness.statistics.exact import few_rater_tests
-from lm_plural.harness.statistics.groups import GroupStatistics
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Kind, Sides, choose
+from lm_plural.harness.statistics.groups.ceiling import group_distances
+from lm_plural.harness.statistics.groups.contrasts import families
+from lm_plural.harness.statistics.groups.family import Kind, Sides, choose
+from lm_plural.harness.statistics.groups.few_raters import few_rater_tests
+from lm_plural.harness.statistics.groups.groups import GroupStatistics
+from lm_plural.harness.statistics.uncertainty.draws import generator
 
 #: Items that two raters of both groups rated, below which the distance of two groups is refused.
 FEWEST_COMMON = 30

@@ -12,15 +12,15 @@ from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics import plurality
-from lm_plural.harness.statistics.association import cohesion_test
-from lm_plural.harness.statistics.cohesion import cross_negentropy, normalised_xrr, voting_agreement
 from lm_plural.harness.statistics.counts import Ints, Membership
-from lm_plural.harness.statistics.multiplicity import benjamini_hochberg
-from lm_plural.harness.statistics.permutation import affordable
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.rarefaction import common_m
-from lm_plural.harness.statistics.sides import Sides
+from lm_plural.harness.statistics.groups.cohesion import cohesion_test
+from lm_plural.harness.statistics.groups.family import Sides
+from lm_plural.harness.statistics.measures import plurality
+from lm_plural.harness.statistics.measures.across_groups import cross_negentropy, normalised_xrr, voting_agreement
+from lm_plural.harness.statistics.measures.rarefaction import common_m
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.multiplicity import benjamini_hochberg
+from lm_plural.harness.statistics.uncertainty.permutation import affordable
 
 
 def cohesion_extras(frame: Frame, sides: Sides, names: Sequence[str], computed: Ints) -> dict[str, dict[str, Any]]:

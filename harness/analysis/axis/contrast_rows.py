@@ -13,9 +13,8 @@ from lm_plural.harness.analysis.group import null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.statistics import power
-from lm_plural.harness.statistics.exact import FEW
-from lm_plural.harness.statistics.family import Family
-from lm_plural.harness.statistics.sides import Kind
+from lm_plural.harness.statistics.groups.family import Family, Kind
+from lm_plural.harness.statistics.groups.few_raters import FEW
 
 #: Least power and level of the gap said to be detectable.
 POWER, LEVEL = 0.8, 0.95

@@ -17,12 +17,11 @@ from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics import percent
-from lm_plural.harness.statistics.agreement import ROUNDING, weighted_mean
 from lm_plural.harness.statistics.counts import Ints, Membership
-from lm_plural.harness.statistics.effects import cliffs_delta, superiority
-from lm_plural.harness.statistics.groups import membership_matrix
-from lm_plural.harness.statistics.sides import choose, support
+from lm_plural.harness.statistics.groups.family import choose, support
+from lm_plural.harness.statistics.groups.groups import membership_matrix
+from lm_plural.harness.statistics.measures import effects as measures
+from lm_plural.harness.statistics.measures.agreement import ROUNDING, weighted_mean
 
 #: Points of 100 that a pooled difference and the one inside items may be apart before it is mentioned.
 LEAST = 1.0
@@ -87,25 +86,27 @@ def effects(
 def _inside(frame: Frame, c1: Floats, c2: Floats, weights: Floats) -> tuple[dict[str, Floats], Floats]:
     """Return what is compared inside items, shape (M,) each, and the middle of both means of each, shape (I, M)."""
     first, second = (ratio(c @ frame.scaling.positions, c.sum(axis=-1)) for c in (c1, c2))
-    delta, apart = weighted_mean(cliffs_delta(c1, c2), weights), weighted_mean(first - second, weights)
+    delta, apart = weighted_mean(measures.cliffs_delta(c1, c2), weights), weighted_mean(first - second, weights)
     pomp = 100 * apart / np.ptp(frame.scaling.positions)
-    return {"cliff": delta, "superiority": superiority(delta), "pomp_within_items": pomp}, (first + second) / 2
+    return {"cliff": delta, "superiority": measures.superiority(delta), "pomp_within_items": pomp}, (first + second) / 2
 
 
 def _pooled(frame: Frame, c1: Floats, c2: Floats) -> dict[str, Any]:
     """Return what two groups' ratings per level, shape (K,) each, say without regard to items."""
     positions = frame.scaling.positions
     by_cut = [f">={level}" for level in frame.scale.levels[1:]]
-    odds = percent.odds_ratio_percent(c1, c2)
+    odds = measures.odds_ratio_percent(c1, c2)
     origins = [float(positions[0]), *([0.0] if positions[0] > 0 else [])]
     return {
-        "pomp": null(float(percent.pomp(c1, c2, positions))),
+        "pomp": null(float(measures.pomp(c1, c2, positions))),
         "odds_ratios": {cut: null(1 + v / 100) for cut, v in zip(by_cut, odds, strict=True)},
         "percent_odds_ratio": {cut: null(v) for cut, v in zip(by_cut, odds, strict=True)},
         "percent_mean_ratio": [
-            {"origin": o, "value": null(float(percent.mean_percent(c1, c2, positions, o)))} for o in origins
+            {"origin": o, "value": null(float(measures.mean_percent(c1, c2, positions, o)))} for o in origins
         ],
-        "percent_exceedance": {cut: null(v) for cut, v in zip(by_cut, percent.exceedance_percent(c1, c2), strict=True)},
+        "percent_exceedance": {
+            cut: null(v) for cut, v in zip(by_cut, measures.exceedance_percent(c1, c2), strict=True)
+        },
     }
 
 
@@ -125,7 +126,7 @@ def _rater_deviations(frame: Frame, middle: Floats, common: npt.NDArray[np.bool_
 
 def _by_rater_sd(deviation: Floats, first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> dict[str, Any]:
     known = ~np.isnan(deviation)
-    value, sd = percent.rater_sd_difference(deviation[first & known], deviation[second & known])
+    value, sd = measures.rater_sd_difference(deviation[first & known], deviation[second & known])
     return {"value": null(value) if sd > ROUNDING else None, "sd": null(sd)}
 
 

@@ -16,12 +16,12 @@ from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.ratings.coarsen import Coarsening, Neutral, to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.strategies import Strategy, reference
-from lm_plural.harness.statistics import agreement
-from lm_plural.harness.statistics.coarsening import disagreement_kept
-from lm_plural.harness.statistics.correlation import DIGITS, kendall
 from lm_plural.harness.statistics.counts import Ints, Membership, Scaling, Sums, count_levels
-from lm_plural.harness.statistics.effects import cliffs_delta
-from lm_plural.harness.statistics.sides import choose, support
+from lm_plural.harness.statistics.groups.family import choose, support
+from lm_plural.harness.statistics.measures import agreement
+from lm_plural.harness.statistics.measures.agreement import disagreement_kept
+from lm_plural.harness.statistics.measures.correlation import DIGITS, kendall
+from lm_plural.harness.statistics.measures.effects import cliffs_delta
 
 #: A gap is flagged that a strategy makes larger or smaller by more than this factor.
 FACTOR = 2.0

@@ -12,10 +12,11 @@ import numpy.typing as npt
 from lm_plural.harness.analysis.group import null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.statistics import draws, shrinkage, spread
-from lm_plural.harness.statistics.family import Family
-from lm_plural.harness.statistics.groups import GroupStatistics
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.groups import spread
+from lm_plural.harness.statistics.groups.family import Family
+from lm_plural.harness.statistics.groups.groups import GroupStatistics
+from lm_plural.harness.statistics.uncertainty import draws, shrinkage
+from lm_plural.harness.statistics.uncertainty.draws import generator
 
 #: Statistics in which more is worse (True) or better (False) for the group; others have no worst group.
 WORSE = {"divergence": True, "rps": True, "skill": False}

@@ -18,10 +18,10 @@ from lm_plural.harness.analysis.group import Number, null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.statistics.counts import Ints
-from lm_plural.harness.statistics.groups import GroupStatistics
-from lm_plural.harness.statistics.intervals import raw
-from lm_plural.harness.statistics.jackknife import Covariance
-from lm_plural.harness.statistics.standardise import Standardised, standardise
+from lm_plural.harness.statistics.groups.groups import GroupStatistics
+from lm_plural.harness.statistics.groups.standardise import Standardised, standardise
+from lm_plural.harness.statistics.uncertainty.intervals import raw
+from lm_plural.harness.statistics.uncertainty.jackknife import Covariance
 
 STATISTICS = ("item_mean", "disagreement", "bias", "divergence", "rps")
 #: Fewest raters of a cell that counts (methods 5.1), whatever smaller number groups are computed from.

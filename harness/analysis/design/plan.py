@@ -11,8 +11,8 @@ from lm_plural.harness.analysis.axis.contrast_rows import LEVEL
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.statistics import power
-from lm_plural.harness.statistics.intervals import quantile
 from lm_plural.harness.statistics.power import Parts
+from lm_plural.harness.statistics.uncertainty.intervals import quantile
 
 MODEL = ("bias", "divergence", "rps")
 STATISTICS = ("item_mean", "disagreement", "cliff", *MODEL)

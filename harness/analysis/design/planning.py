@@ -17,12 +17,11 @@ from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
 from lm_plural.harness.statistics import power
-from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Ints, count_levels
-from lm_plural.harness.statistics.family import Family
-from lm_plural.harness.statistics.groups import LINEAR
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Sides, choose
+from lm_plural.harness.statistics.groups.contrasts import families
+from lm_plural.harness.statistics.groups.family import Family, Sides, choose
+from lm_plural.harness.statistics.groups.groups import LINEAR
+from lm_plural.harness.statistics.uncertainty.draws import generator
 
 
 def check_question(question: Question, frame: Frame, predictions: Predictions | None) -> None:

@@ -15,8 +15,8 @@ from lm_plural.harness.analysis.disaggregated import frame_of
 from lm_plural.harness.analysis.group import Number, header, null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.statistics.changes import Changes
-from lm_plural.harness.statistics.intervals import LEVEL, quantile
+from lm_plural.harness.statistics.groups.paired import Changes
+from lm_plural.harness.statistics.uncertainty.intervals import LEVEL, quantile
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,10 @@ from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import MOST_TOGETHER, RatingTable, axis_name
 from lm_plural.harness.ratings.table import Axis as AxisKey
 from lm_plural.harness.statistics.counts import Ints, Membership, Sums, count_levels
-from lm_plural.harness.statistics.groups import Weighting
-from lm_plural.harness.statistics.paired import group_changes
-from lm_plural.harness.statistics.paired_gaps import gap_changes
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Kind, Sides, choose
+from lm_plural.harness.statistics.groups.family import Kind, Sides, choose
+from lm_plural.harness.statistics.groups.groups import Weighting
+from lm_plural.harness.statistics.groups.paired import gap_changes, group_changes
+from lm_plural.harness.statistics.uncertainty.draws import generator
 
 
 def align_both(

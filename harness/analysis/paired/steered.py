@@ -22,13 +22,12 @@ from lm_plural.harness.analysis.paired.changes import PairedGroup, gap_row
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.table import MOST_TOGETHER, RatingTable
-from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.counts import Membership, Sums, count_levels
-from lm_plural.harness.statistics.groups import Weighting
-from lm_plural.harness.statistics.paired import group_changes
-from lm_plural.harness.statistics.paired_gaps import gap_changes
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Sides, choose
+from lm_plural.harness.statistics.groups.family import Sides, choose
+from lm_plural.harness.statistics.groups.groups import Weighting
+from lm_plural.harness.statistics.groups.paired import gap_changes, group_changes
+from lm_plural.harness.statistics.measures import agreement
+from lm_plural.harness.statistics.uncertainty.draws import generator
 
 #: Statistics given of both sets, beside their changes.
 VALUES = ("bias", "divergence", "rps")

@@ -21,13 +21,12 @@ from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
-from lm_plural.harness.statistics import spread
 from lm_plural.harness.statistics.counts import Ints, Membership, count_levels
-from lm_plural.harness.statistics.exposure import Concerns, exposure_contrasts, exposure_statistics
-from lm_plural.harness.statistics.family import Family
-from lm_plural.harness.statistics.groups import GroupStatistics
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Kind, Sides, choose
+from lm_plural.harness.statistics.groups import spread
+from lm_plural.harness.statistics.groups.family import Family, Kind, Sides, choose
+from lm_plural.harness.statistics.groups.groups import GroupStatistics
+from lm_plural.harness.statistics.scored.exposure import Concerns, exposure_contrasts, exposure_statistics
+from lm_plural.harness.statistics.uncertainty.draws import generator
 
 #: Exposure to the model's responses, by the key of their scorer; the other one is to the reference responses.
 EXPOSURE, REFERENCE = "exposure:", "reference_exposure:"

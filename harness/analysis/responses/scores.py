@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from lm_plural.harness.analysis.group import Number
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics.inferences import Inference
-from lm_plural.harness.statistics.intervals import raw
-from lm_plural.harness.statistics.responses import exceedance, expected_maximum
+from lm_plural.harness.statistics.inference import Inference
+from lm_plural.harness.statistics.scored.responses import exceedance, expected_maximum
+from lm_plural.harness.statistics.uncertainty.intervals import raw
 
 Chosen = npt.NDArray[np.bool_]
 

@@ -13,10 +13,10 @@ from lm_plural.harness.analysis.axis.between import MOST_GROUPS
 from lm_plural.harness.analysis.group import null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.statistics.intervals import quantile
-from lm_plural.harness.statistics.multiplicity import benjamini_hochberg, max_t
-from lm_plural.harness.statistics.random import generator
 from lm_plural.harness.statistics.shares import Means, against_rest, over_items
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.intervals import quantile
+from lm_plural.harness.statistics.uncertainty.multiplicity import benjamini_hochberg, max_t
 
 Sides = list[tuple[str, str]]
 

@@ -10,9 +10,9 @@ import pytest
 
 from lm_plural.harness.analysis.axis.cohesion import cohesion_extras
 from lm_plural.harness.ratings.coarsen import to_two
-from lm_plural.harness.statistics.cohesion import cross_negentropy, normalised_xrr, voting_agreement
 from lm_plural.harness.statistics.counts import Membership
-from lm_plural.harness.statistics.sides import Sides
+from lm_plural.harness.statistics.groups.family import Sides
+from lm_plural.harness.statistics.measures.across_groups import cross_negentropy, normalised_xrr, voting_agreement
 from tests.analysis.axis.test_sensitivity import FIVE, Case, Scaling, case, of_levels, popquorn, strict
 
 

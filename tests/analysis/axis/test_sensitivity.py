@@ -27,9 +27,9 @@ from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.strategies import STRATEGIES
 from lm_plural.harness.ratings.table import RatingTable
-from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
-from lm_plural.harness.statistics.sides import Sides, choose
+from lm_plural.harness.statistics.groups.contrasts import families
+from lm_plural.harness.statistics.groups.family import Sides, choose
 from tests.ratings.build import FIVE, table
 from tests.statistics.by_hand import quick
 

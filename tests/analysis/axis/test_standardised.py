@@ -13,9 +13,9 @@ from lm_plural.harness.analysis.axis.standardised import STATISTICS, standardise
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.statistics.counts import Sums
-from lm_plural.harness.statistics.groups import GroupStatistics, Weighting, group_statistics
-from lm_plural.harness.statistics.jackknife import Covariance
-from lm_plural.harness.statistics.standardise import standard_errors, standardise
+from lm_plural.harness.statistics.groups.groups import GroupStatistics, Weighting, group_statistics
+from lm_plural.harness.statistics.groups.standardise import standard_errors, standardise
+from lm_plural.harness.statistics.uncertainty.jackknife import Covariance
 from tests.analysis.axis.test_sensitivity import Case, case_of, popquorn, strict
 from tests.ratings.build import table
 

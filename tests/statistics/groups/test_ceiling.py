@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lm_plural.harness.statistics import agreement, ceiling
 from lm_plural.harness.statistics.counts import Scaling, Sums
+from lm_plural.harness.statistics.groups import ceiling
+from lm_plural.harness.statistics.measures import agreement
 from tests.statistics.by_hand import quick
 
 POSITIONS = np.array([0.0, 1.0, 3.0, 4.0])

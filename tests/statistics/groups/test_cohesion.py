@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from lm_plural.harness.statistics import permutation
-from lm_plural.harness.statistics.alpha import krippendorff_alpha
-from lm_plural.harness.statistics.association import Association, cohesion_test
-from lm_plural.harness.statistics.cohesion import xrr
 from lm_plural.harness.statistics.counts import Coded, Membership, count_levels
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.groups.cohesion import Association, cohesion_test
+from lm_plural.harness.statistics.measures.across_groups import xrr
+from lm_plural.harness.statistics.measures.alpha import krippendorff_alpha
+from lm_plural.harness.statistics.uncertainty import permutation
+from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.simulations.cohesion import crowd, null_p_values
 from tests.statistics.by_hand import Case, belong, cases, crossed, quick
 

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from lm_plural.harness.statistics.contrasts import families
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
-from lm_plural.harness.statistics.effects import cliffs_delta
-from lm_plural.harness.statistics.exact import few_rater_tests
-from lm_plural.harness.statistics.family import Family
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Kind, Sides, choose, support
+from lm_plural.harness.statistics.groups.contrasts import families
+from lm_plural.harness.statistics.groups.family import Family, Kind, Sides, choose, support
+from lm_plural.harness.statistics.groups.few_raters import few_rater_tests
+from lm_plural.harness.statistics.measures.effects import cliffs_delta
+from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.statistics.by_hand import Case, belong, cases, crossed, quick
 from tests.statistics.groups.test_groups import FIVE, panel, statistics
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
-from lm_plural.harness.statistics.groups import Weighting, group_statistics
-from lm_plural.harness.statistics.intervals import of_a_square, on_log_scale, raw
+from lm_plural.harness.statistics.groups.groups import Weighting, group_statistics
+from lm_plural.harness.statistics.uncertainty.intervals import of_a_square, on_log_scale, raw
 from tests.statistics.by_hand import Case, belong, cases, crossed, estimate, quick
 
 FIVE = np.arange(1.0, 6.0)

@@ -14,15 +14,20 @@ from scipy import stats
 
 from lm_plural.harness.ratings.coarsen import to_two
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.statistics import agreement, leave_one_out
-from lm_plural.harness.statistics.agreement import model_cdf
-from lm_plural.harness.statistics.changes import Changes
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
-from lm_plural.harness.statistics.groups import Weighting, group_statistics
-from lm_plural.harness.statistics.paired import STATISTICS, group_changes
-from lm_plural.harness.statistics.paired_gaps import gap_changes
-from lm_plural.harness.statistics.paired_parts import bias_change, divergence_change
-from lm_plural.harness.statistics.sides import Sides
+from lm_plural.harness.statistics.groups.family import Sides
+from lm_plural.harness.statistics.groups.groups import Weighting, group_statistics
+from lm_plural.harness.statistics.groups.paired import (
+    STATISTICS,
+    Changes,
+    bias_change,
+    divergence_change,
+    gap_changes,
+    group_changes,
+)
+from lm_plural.harness.statistics.measures import agreement
+from lm_plural.harness.statistics.measures.agreement import model_cdf
+from lm_plural.harness.statistics.uncertainty import leave_one_out
 from tests.statistics.by_hand import Case, belong, cases, crossed, quick
 
 FIVE = np.arange(1.0, 6.0)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.spread import not_distinguishable_from_worst, range_interval, spread
+from lm_plural.harness.statistics.groups.spread import not_distinguishable_from_worst, range_interval, spread
+from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.simulations.spread import six_groups
 from tests.statistics.by_hand import quick
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.standardise import standard_errors, standardise
+from lm_plural.harness.statistics.groups.standardise import standard_errors, standardise
+from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.simulations.spread import confounded_axes
 from tests.statistics.by_hand import quick
 

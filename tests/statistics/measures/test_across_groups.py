@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lm_plural.harness.statistics.alpha import krippendorff_alpha
-from lm_plural.harness.statistics.cohesion import cross_negentropy, normalised_xrr, voting_agreement, xrr
-from lm_plural.harness.statistics.plurality import negentropy, plurality_size
+from lm_plural.harness.statistics.measures.across_groups import cross_negentropy, normalised_xrr, voting_agreement, xrr
+from lm_plural.harness.statistics.measures.alpha import krippendorff_alpha
+from lm_plural.harness.statistics.measures.plurality import negentropy, plurality_size
 from tests.statistics.by_hand import quick
 
 METRICS = ("nominal", "interval")

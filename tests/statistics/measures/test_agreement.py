@@ -10,8 +10,8 @@ from scipy.stats import norm
 
 from lm_plural.harness.ratings.coarsen import to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.statistics import agreement
 from lm_plural.harness.statistics.counts import Membership, Scaling, Sums, count_levels
+from lm_plural.harness.statistics.measures import agreement
 from tests.statistics.by_hand import Case, Estimates, belong, brute_force, cases, code, crossed, estimate, quick
 
 FIVE = np.arange(1.0, 6.0)

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from lm_plural.harness.ratings.coarsen import to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.statistics.alpha import METRICS, krippendorff_alpha
+from lm_plural.harness.statistics.measures.alpha import METRICS, krippendorff_alpha
 from tests.statistics.by_hand import quick
 
 CANONICAL = """

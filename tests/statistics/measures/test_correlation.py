@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from lm_plural.harness.statistics import correlation, reliability
+from lm_plural.harness.statistics.measures import correlation, reliability
 from tests.statistics.by_hand import quick
 
 FIVE = np.arange(1.0, 6.0)

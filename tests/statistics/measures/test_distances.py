@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import norm, wasserstein_distance
 
-from lm_plural.harness.statistics import distances, lewidi, rarefaction
+from lm_plural.harness.statistics.measures import distances, lewidi, rarefaction
 from tests.statistics.by_hand import quick
 
 O1 = np.array([[[1, 2, 0, 1, 0]]])

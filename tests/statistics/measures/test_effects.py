@@ -11,15 +11,17 @@ from scipy.stats import mannwhitneyu
 
 from lm_plural.harness.ratings.coarsen import to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
-from lm_plural.harness.statistics.coarsening import disagreement_kept
 from lm_plural.harness.statistics.counts import Scaling
-from lm_plural.harness.statistics.effects import cliff_tables, cliffs_delta, superiority
-from lm_plural.harness.statistics.percent import (
+from lm_plural.harness.statistics.measures.agreement import disagreement_kept
+from lm_plural.harness.statistics.measures.effects import (
+    cliff_tables,
+    cliffs_delta,
     exceedance_percent,
     mean_percent,
     odds_ratio_percent,
     pomp,
     rater_sd_difference,
+    superiority,
 )
 from tests.statistics.by_hand import quick
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lm_plural.harness.statistics import correlation, distances, rarefaction, reliability
-from lm_plural.harness.statistics.secondary import BIAS, secondary
+from lm_plural.harness.statistics.measures import correlation, distances, rarefaction, reliability
+from lm_plural.harness.statistics.measures.secondary import BIAS, secondary
 
 POSITIONS = np.arange(5.0)
 SPACING = np.full(4, 0.25)

@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from lm_plural.harness.statistics.classify import Judged
 from lm_plural.harness.statistics.counts import Coded, Membership
+from lm_plural.harness.statistics.scored.classify import Judged
 
 CUTS, SEVERITY, NOISE = np.array([-0.8, 0.0, 0.6, 1.2]), 0.6, 0.8
 #: Levels of the five that are harmful.

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from lm_plural.harness.statistics.auc import auc_part, auc_statistics
-from lm_plural.harness.statistics.common_items import contrast
 from lm_plural.harness.statistics.counts import count_levels
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Sides, choose
+from lm_plural.harness.statistics.groups.contrasts import contrast
+from lm_plural.harness.statistics.groups.family import Sides, choose
+from lm_plural.harness.statistics.scored.auc import auc_part, auc_statistics
+from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.statistics.by_hand import quick
 from tests.statistics.scored.judged import Rated, rated, simulate, truth
 

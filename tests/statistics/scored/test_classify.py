@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.statistics.auc import auc_part, auc_statistics
-from lm_plural.harness.statistics.bounded import bounded
-from lm_plural.harness.statistics.classify import error_contrasts, error_statistics, matched_threshold
-from lm_plural.harness.statistics.common_items import contrast
 from lm_plural.harness.statistics.counts import count_levels
-from lm_plural.harness.statistics.intervals import Estimates
-from lm_plural.harness.statistics.members import member_statistics
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.rank_agreement import rank_part, rank_statistics
-from lm_plural.harness.statistics.sides import Sides, choose
+from lm_plural.harness.statistics.groups.contrasts import contrast
+from lm_plural.harness.statistics.groups.family import Sides, choose
+from lm_plural.harness.statistics.scored.auc import auc_part, auc_statistics
+from lm_plural.harness.statistics.scored.classify import error_contrasts, error_statistics, matched_threshold
+from lm_plural.harness.statistics.scored.one_member import member_statistics
+from lm_plural.harness.statistics.scored.rank_agreement import rank_part, rank_statistics
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.intervals import Estimates, bounded
 from tests.statistics.by_hand import quick
 from tests.statistics.scored.judged import Rated, brute_force, rated, simulate, truth
 

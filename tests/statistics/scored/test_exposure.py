@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from lm_plural.harness.statistics.counts import Membership, count_levels
-from lm_plural.harness.statistics.exposure import Concerns, exposure, exposure_contrasts, exposure_statistics
-from lm_plural.harness.statistics.intervals import raw
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.sides import Sides, choose
+from lm_plural.harness.statistics.groups.family import Sides, choose
+from lm_plural.harness.statistics.scored.exposure import Concerns, exposure, exposure_contrasts, exposure_statistics
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.intervals import raw
 from tests.statistics.by_hand import belong, quick
 
 shares = st.floats(0, 1).map(lambda x: round(x, 3))

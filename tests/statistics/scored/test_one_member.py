@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from lm_plural.harness.statistics.counts import Membership
-from lm_plural.harness.statistics.members import member_statistics
+from lm_plural.harness.statistics.scored.one_member import member_statistics
 from tests.statistics.by_hand import code, quick
 from tests.statistics.scored.judged import Rated, rated
 

@@ -8,9 +8,8 @@ from hypothesis import given
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from lm_plural.harness.statistics.counts import count_levels
-from lm_plural.harness.statistics.influence import FUNCTIONS
-from lm_plural.harness.statistics.rank_agreement import Means, rank_statistics
-from lm_plural.harness.statistics.reliability import crossed_reliability, reliability
+from lm_plural.harness.statistics.measures.reliability import crossed_reliability, reliability
+from lm_plural.harness.statistics.scored.rank_agreement import FUNCTIONS, Means, rank_statistics
 from tests.statistics.by_hand import quick
 from tests.statistics.scored.judged import Rated, rated, simulate
 

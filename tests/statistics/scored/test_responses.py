@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.statistics.responses import exceedance, expected_maximum
+from lm_plural.harness.statistics.scored.responses import exceedance, expected_maximum
 from tests.statistics.by_hand import quick
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=7)

@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lm_plural.harness.statistics.draws import joint_draws, percentile_interval, positive_root, probability_worst
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.uncertainty.draws import (
+    generator,
+    joint_draws,
+    percentile_interval,
+    positive_root,
+    probability_worst,
+)
 from tests.statistics.by_hand import quick
 
 N = 20_000

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lm_plural.harness.statistics.bounded import bounded
-from lm_plural.harness.statistics.intervals import Estimates, quantile, raw
+from lm_plural.harness.statistics.uncertainty.intervals import Estimates, bounded, quantile, raw
 
 
 def of(value: float, se: float = 0.1, df: float = 20.0) -> Estimates:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.statistics import agreement
-from lm_plural.harness.statistics.agreement import model_cdf
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
-from lm_plural.harness.statistics.jackknife import Columns, Covariance, covariance, disjoint_covariance
-from lm_plural.harness.statistics.leave_one_out import (
+from lm_plural.harness.statistics.measures import agreement
+from lm_plural.harness.statistics.measures.agreement import model_cdf
+from lm_plural.harness.statistics.uncertainty.jackknife import Columns, Covariance, covariance, disjoint_covariance
+from lm_plural.harness.statistics.uncertainty.leave_one_out import (
     Contribution,
     between,
     bias,
@@ -175,7 +175,7 @@ def test_neither_the_order_of_rows_nor_the_size_of_blocks_matters(case: Case, ra
     c = case.coded
     mixed = Coded(c.item[order], c.rater[order], c.level[order], c.n_items, c.n_raters, c.positions)
     with pytest.MonkeyPatch.context() as m:
-        m.setattr("lm_plural.harness.statistics.jackknife.BLOCK", 1)
+        m.setattr("lm_plural.harness.statistics.uncertainty.jackknife.BLOCK", 1)
         again = general(mixed, columns, members)
     for name in ("items", "raters", "same", "n_raters", "own"):
         np.testing.assert_allclose(getattr(whole, name), getattr(again, name), atol=1e-14, err_msg=name)

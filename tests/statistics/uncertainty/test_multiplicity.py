@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from lm_plural.harness.statistics.multiplicity import benjamini_hochberg, holm, max_t
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.multiplicity import benjamini_hochberg, holm, max_t
 from tests.simulations.spread import CONTRASTS, OWN
 from tests.statistics.by_hand import quick
 

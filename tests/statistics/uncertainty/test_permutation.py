@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest, permutation_test, ttest_ind
 
-from lm_plural.harness.statistics import permutation
-from lm_plural.harness.statistics.permutation import p_value, score_test, shuffles
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.uncertainty import permutation
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.permutation import p_value, score_test, shuffles
 from tests.statistics.by_hand import quick
 
 

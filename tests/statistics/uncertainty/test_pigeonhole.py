@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.statistics import agreement, pigeonhole
 from lm_plural.harness.statistics.counts import Membership, Scaling, Sums, count_levels
-from lm_plural.harness.statistics.groups import Weighting, group_statistics
-from lm_plural.harness.statistics.intervals import Estimates
-from lm_plural.harness.statistics.random import generator
+from lm_plural.harness.statistics.groups.groups import Weighting, group_statistics
+from lm_plural.harness.statistics.measures import agreement
+from lm_plural.harness.statistics.uncertainty import pigeonhole
+from lm_plural.harness.statistics.uncertainty.draws import generator
+from lm_plural.harness.statistics.uncertainty.intervals import Estimates
 from tests.simulations.generate import Design, simulate
 from tests.statistics.by_hand import Case, belong, cases, crossed, quick
 

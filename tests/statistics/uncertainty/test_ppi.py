@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lm_plural.harness.statistics.ppi import prediction_powered
+from lm_plural.harness.statistics.uncertainty.ppi import prediction_powered
 
 Y, F = (1, 2, 3, 4), (1.5, 1.5, 3.5, 3.5)
 U = (1, 2, 3, 4, 3.5, 2.5, 1.5, 3.5)

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
-from lm_plural.harness.statistics.draws import percentile_interval
-from lm_plural.harness.statistics.random import generator
-from lm_plural.harness.statistics.shrinkage import dersimonian_laird, paule_mandel, shrink, shrunken_draws
+from lm_plural.harness.statistics.uncertainty.draws import generator, percentile_interval
+from lm_plural.harness.statistics.uncertainty.shrinkage import dersimonian_laird, paule_mandel, shrink, shrunken_draws
 from tests.statistics.by_hand import quick
 
 VALUES, VARIANCES = np.array([0.1, 0.2, 0.3, 0.6]), np.array([0.01, 0.01, 0.01, 0.04])

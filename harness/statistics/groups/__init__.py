@@ -1,0 +1,1 @@
+"""Groups compared with each other."""

@@ -1,0 +1,1 @@
+"""Scorers against ratings, and scores of responses."""
