@@ -23,7 +23,6 @@ from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.data.shares import left_out_note
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import Axis, axis_name
-from lm_plural.harness.result import shares
 from lm_plural.harness.result.answers import Answers
 from lm_plural.harness.result.asked import wordings_range
 from lm_plural.harness.run.loop import Work
@@ -64,9 +63,9 @@ def shares_result(work: Work, axes: Sequence[Axis] | None = None, options: Optio
         "elicitation": plain.elicitation(task),
     }
     if task.paraphrases:
-        block["paraphrases"] = shares.paraphrases(work, found)
+        block["paraphrases"] = paraphrases(work, found)
     if task.steer:
-        block["steered"] = shares.steered(work, table, plain, options)
+        block["steered"] = steered(work, table, plain, options)
     return block
 
 

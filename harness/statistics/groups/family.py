@@ -17,7 +17,7 @@ from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.statistics.uncertainty import multiplicity
 from lm_plural.harness.statistics.uncertainty.intervals import Estimates, quantile, raw
-from lm_plural.harness.statistics.uncertainty.jackknife import Columns, Covariance, covariance
+from lm_plural.harness.statistics.uncertainty.jackknife import Columns, Covariance, OneKind, covariance
 from lm_plural.harness.statistics.uncertainty.leave_one_out import Contribution
 
 Kind = Literal["pairs", "rest"]
