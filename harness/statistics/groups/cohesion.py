@@ -158,43 +158,40 @@ class _Table:
         return cls(chosen, place, kind.reshape(-1), -groups)
 
     @cached_property
-    def by_level(self) -> Floats:
-        """What a rating adds to ratings, sum of places and that of their squares, shape (3, K)."""
-        return np.stack([np.ones(len(self.place)), self.place, self.place**2])
-
-    @cached_property
     def total(self) -> Floats:
         """Sums over all raters, shape (3, I, 1)."""
-        k = len(self.place)
-        return np.asarray(self.by_level @ self.chosen.sum(axis=1).reshape(k, self.chosen.shape[0] // k))[..., None]
-
-    @cached_property
-    def cell(self) -> Ints:
-        """Row of each entry of `chosen`."""
-        return np.repeat(np.arange(self.chosen.shape[0]), np.diff(self.chosen.indptr))
+        return self._sums(self.chosen.sum(axis=1)[:, None])
 
     def cohesion(self, order: Ints) -> tuple[Floats, Floats]:
         """Return alpha and xRR of every group, each of shape (B, G).
 
         `order`, shape (B, R'), gives each rater the memberships of another one.
         """
-        b, g, k = len(order), self.groups.shape[1], len(self.place)
-        counts = self._by_product(order) if g <= FEW else self._by_kind(order)
-        n_items = counts.shape[0] // k
-        sums = (self.by_level @ counts.reshape(k, n_items * b * g)).reshape(3, n_items, b * g)
+        b, g = len(order), self.groups.shape[1]
+        full = 5 * self.chosen.shape[0] <= self.chosen.nnz  # else most of the product would be zeros
+        sums = self._by_product(order) if full and g <= FEW else self._by_kind(order)
         return _alpha(*sums).reshape(b, g), _xrr(*sums, *(self.total - sums)).reshape(b, g)
 
     def _by_product(self, order: Ints) -> Floats:
-        """Return ratings per level and item, permutation and group, shape (K I, B G)."""
+        """Return sums over the raters of each group under each permutation, shape (3, I, B G)."""
         members = self.groups.astype(self.chosen.dtype).take(self.kind.take(order).T, axis=0)
-        return np.asarray(self.chosen @ members.reshape(len(self.kind), -1))
+        return self._sums(self.chosen @ members.reshape(len(self.kind), -1))
 
     def _by_kind(self, order: Ints) -> Floats:
-        """Return the same at a cost that does not depend on the number of groups."""
+        """Return the same at a cost that hardly depends on the number of groups."""
         cells, kinds = self.chosen.shape[0], len(self.groups)
-        cell, rater, times = self.cell * kinds, self.chosen.indices, self.chosen.data
-        each = [np.bincount(cell + self.kind[o][rater], times, cells * kinds) for o in order]
-        return np.hstack([x.reshape(cells, kinds) @ self.groups for x in each])
+        cell = np.repeat(np.arange(cells) * kinds, np.diff(self.chosen.indptr))
+        where = (cell + self.kind[o][self.chosen.indices] for o in order)
+        each = (np.bincount(w, self.chosen.data, cells * kinds) for w in where)
+        sums = (self._sums(np.asarray(c, dtype=np.float64).reshape(cells, kinds)) for c in each)
+        alone = np.array_equal(self.groups, np.eye(kinds))  # nobody is in two groups: kinds are groups
+        return np.concatenate([c if alone else c @ self.groups for c in sums], axis=2)
+
+    def _sums(self, counts: Floats) -> Floats:
+        """Return ratings, sums of places and of their squares from counts, shape (K I, M) to (3, I, M)."""
+        k, m = len(self.place), counts.shape[1]
+        by_level = np.stack([np.ones(k), self.place, self.place**2])
+        return np.asarray(by_level @ counts.reshape(k, len(counts) // k * m)).reshape(3, len(counts) // k, m)
 
 
 def _alpha(n: Floats, x: Floats, xx: Floats) -> Floats:
