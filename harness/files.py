@@ -103,7 +103,7 @@ def is_file(path: Path) -> bool:
     """Return whether `path` is a regular file; False also for names the system refuses, like overlong ones."""
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

@@ -118,6 +118,12 @@ def _send_nowhere(stream: TextIO | None) -> None:
 
 
 def _dispatch(words: list[str]) -> int:
+    for word in words:
+        try:
+            os.fsencode(word)
+        except UnicodeEncodeError:
+            print(f"lm-plural: error: {word!r}: half a character, which names nothing", file=sys.stderr)
+            return 2
     extra = sorted({e.name for e in entry_points(group=EXTRA)} - set(VERBS))
     if words[:1] in ([], ["-h"], ["--help"]):
         print(_top_help(extra))

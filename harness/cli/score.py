@@ -44,7 +44,7 @@ def execute(args: argparse.Namespace) -> int:
         if name not in run["tasks"]:
             raise UsageError(f"{args.run}: no task {name!r} in this run{did_you_mean(name, run['tasks'])}")
     chosen = {n: run["tasks"][n] for n in args.tasks or run["tasks"]}
-    tasks = [_task(t) for t in chosen.values()]
+    tasks = [_task(folder.path, name, t) for name, t in chosen.items()]
     settings = Settings(
         axes=parse_axes(args.axes), options=inference_options(args), trust_remote_code=args.trust_remote_code
     )
@@ -52,11 +52,21 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def _task(stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
-    """Return a task as it is now, and the items it ran on."""
+def _task(run: Path, name: str, stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
+    """Return a task as it is now, and the items it ran on.
+
+    Raises
+    ------
+    PluralError
+        If its file is no longer there.
+    """
     from lm_plural.harness.documents import load_yaml
+    from lm_plural.harness.errors import PluralError
+    from lm_plural.harness.files import is_file
     from lm_plural.harness.task.index import Index
     from lm_plural.harness.task.load import load_task
 
+    if not is_file(path := Path(stored["path"])):
+        raise PluralError(f"{run / 'run.json'}: task {name!r}: its file {str(path)!r} is not there any more")
     index = Index([Path(p) for p in stored["include_path"]])
-    return load_task(load_yaml(Path(stored["path"])), index), stored["limit"]
+    return load_task(load_yaml(path), index), stored["limit"]

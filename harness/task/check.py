@@ -12,6 +12,7 @@ from lm_plural.harness.data.find import MissingFileError
 from lm_plural.harness.data.recipe import RECIPE
 from lm_plural.harness.documents import Document, InvalidFileError, load_yaml
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.files import is_file
 from lm_plural.harness.ratings.coarsen import to_three
 from lm_plural.harness.ratings.table import UNDECLARED, axis_name
 from lm_plural.harness.scoring import TRUST, check_options, runs_code
@@ -168,7 +169,7 @@ def _readable(loaded: LoadedTask) -> list[str]:
                 findings.append(loaded.document.at(("items",), "no item with a rating is left"))
         except PluralError as e:
             text = str(e)
-            placed = Path(text.split(":", 1)[0]).is_file()
+            placed = is_file(Path(text.split(":", 1)[0]))
             findings.append(text if placed else loaded.document.at((key,), text))
     return list(dict.fromkeys(findings))
 

@@ -135,9 +135,9 @@ class Index:
             If there is none (with a suggestion).
         """
         own = beside.parent / RECIPE
-        if own.is_file() and beside.parent.resolve().name == dataset:
+        if is_file(own) and beside.parent.resolve().name == dataset:
             return own
-        if (below := beside.parent / dataset / RECIPE).is_file():
+        if is_file(below := beside.parent / dataset / RECIPE):
             return below
         known = self.recipes()
         if dataset not in known:

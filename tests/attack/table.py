@@ -199,6 +199,8 @@ def csv_readings(raw: bytes, wanted: Sequence[str], separator: str = ",") -> Ite
     """Yield the ways in which a CSV may be read: where a lone carriage return ends a row, and where it does not."""
     text = raw.decode("utf-8-sig", "surrogateescape")
     yield _csv_reading(text, wanted, separator)
+    if (bare := re.sub("^[\ufeff\r\n]*\ufeff", "", text)) != text:  # a second mark of UTF-8 is no part of a name either
+        yield _csv_reading(bare, wanted, separator)
     if re.search(r"\r(?!\n)", text):
         hidden = re.sub(r"\r(?!\n)", "\ue000", text)
         found = _csv_reading(hidden, wanted, separator)

@@ -191,3 +191,8 @@ def test_a_signal_that_a_library_makes_an_error_of_its_own_still_ends_the_comman
     assert main(["ls", "tasks"]) == code
     assert capsys.readouterr().err == f"lm-plural ls: {said}; the same command goes on where it stopped\n"
     assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_half_a_character_on_the_command_line_is_a_usage_error(capsys: Capture) -> None:
+    assert main(["data", "import", "\ud83d"]) == 2
+    assert capsys.readouterr().err == "lm-plural: error: '\\ud83d': half a character, which names nothing\n"

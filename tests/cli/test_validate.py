@@ -127,6 +127,9 @@ BAD_INPUT: dict[str, Callable[[Suite], object]] = {
     "no rated item": lambda s: s.task.update(items={"lang": "fr"}),
     "unknown scorer": lambda s: s.respond(scorers=["profnity"]),
     "unknown dataset": lambda s: s.task.update(dataset="tny"),
+    "overlong dataset": lambda s: s.task.update(dataset="9" * 400),
+    "overlong dimension": lambda s: s.task.update(dimension="é" * 400),
+    "blank prompt": lambda s: s.task.update(doc_to_text="{% raw %}"),
     "broken YAML": lambda s: (s.folder / "_b.yaml").write_text("mode: [") and s.task.update(include="_b.yaml"),
 }
 

@@ -117,6 +117,19 @@ def test_table_fits_100_columns_and_says_simulated(
     assert out.count("SIMULATED RATERS") == 2
 
 
+def test_a_task_file_that_is_gone_is_named_with_the_run(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(folder_of(finished), tmp_path / "run"))
+    run_json = json.loads((folder / "run.json").read_text())
+    first = next(iter(run_json["tasks"]))
+    run_json["tasks"][first]["path"] = "/nowhere/x.yaml"
+    (folder / "run.json").write_text(json.dumps(run_json))
+    assert main(["score", str(folder)]) == 1
+    said = f"{folder}/run.json: task {first!r}: its file '/nowhere/x.yaml' is not there any more"
+    assert capsys.readouterr().err == f"lm-plural score: error: {said}\n"
+
+
 def test_score_repeats_everything_after_generation(finished: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(finished, copy)
