@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 from lm_plural.harness.errors import UsageError, at, did_you_mean
 from lm_plural.harness.files import is_file
 
+#: What the file of a data set's recipe is called.
+RECIPE = "dataset.yaml"
 #: Values a file may hold with its aliases written out; more is an alias bomb.
 MAX_NODES = 100_000
 #: Characters of a file; a longer one is no task.

@@ -25,8 +25,6 @@ from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Direction, Scale
 
-RECIPE = "dataset.yaml"
-
 
 def load_recipe(path: Path) -> Recipe:
     """Read and check a recipe.

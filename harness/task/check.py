@@ -9,8 +9,7 @@ from pathlib import Path
 
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.data.find import MissingFileError
-from lm_plural.harness.data.recipe import RECIPE
-from lm_plural.harness.documents import Document, InvalidFileError, load_yaml
+from lm_plural.harness.documents import RECIPE, Document, InvalidFileError, load_yaml
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.files import is_file
 from lm_plural.harness.ratings.coarsen import to_three

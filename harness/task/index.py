@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from lm_plural.harness.data.recipe import RECIPE
-from lm_plural.harness.documents import Document, InvalidFileError, load_yaml
+from lm_plural.harness.documents import RECIPE, Document, InvalidFileError, load_yaml
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.files import is_file
 

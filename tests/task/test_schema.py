@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.data.recipe import RECIPE
+from lm_plural.harness.documents import RECIPE
 from lm_plural.harness.task.index import builtin_tasks
 from tests.suite import Suite
 from tests.task.json_schema import errors

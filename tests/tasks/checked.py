@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from lm_plural.harness.data.recipe import RECIPE
+from lm_plural.harness.documents import RECIPE
 from lm_plural.harness.task.check import check_task
 from lm_plural.harness.task.index import Index
 from tests.conftest import ROOT

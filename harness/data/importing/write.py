@@ -11,7 +11,8 @@ from pathlib import Path
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.data.importing import draft
 from lm_plural.harness.data.importing.draft import Import
-from lm_plural.harness.data.recipe import RECIPE, load_recipe
+from lm_plural.harness.data.recipe import load_recipe
+from lm_plural.harness.documents import RECIPE
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.files import made_beside
 from lm_plural.harness.ratings.table import Compact
