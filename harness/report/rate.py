@@ -1,4 +1,4 @@
-"""Rate results on a terminal: groups with intervals and, under each axis, which differences hold up."""
+"""Rate results on a terminal: groups with intervals, which differences hold up, and what hangs on how the model was asked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How much of a rate result hangs on the wording of the question: point values when only one wording is asked.
+"""What hangs on how a model was asked: the blocks ``paraphrases`` and ``steered`` of a rate result.
 
-Wordings are few and chosen by whoever wrote the task, not drawn from anything: their spread is told beside the
-intervals and is no part of them.
+Wordings of a question are few and chosen by whoever wrote the task, not drawn from anything: their spread is told
+beside the intervals and is no part of them. Steered answers are compared with plain ones on the same items and raters.
 """
 
 from __future__ import annotations

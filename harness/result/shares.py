@@ -1,7 +1,7 @@
 """Results where only shares of answers by group are known: how alike the model and each group answer.
 
 Without raters there is no divergence, disagreement or skill, nothing is corrected for small groups, and intervals speak
-of other items only.
+of other items only. Other wordings and answering as a member are looked at as in :mod:`harness.result.asked`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Asking what is missing, batch by batch, into the journal; scoring runs beside the next batch."""
+"""Asking what is missing, batch by batch, into the journal; scoring runs beside the next batch.
+
+Batches of a local model are cut from the whole plan, sorted by length, the same every time.
+"""
 
 from __future__ import annotations
 

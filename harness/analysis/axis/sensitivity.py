@@ -1,4 +1,8 @@
-"""What strategies and coarser scales are held against: an axis as if it had only groups with enough raters."""
+"""How much of what is between groups hangs on the disagreement strategy and on the number of levels (methods 7.4, 7.5).
+
+Point values only: they say whether a finding would have been another one, not how sure it is. Both are held against an
+axis as if it had only groups with enough raters.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reading data files of any kind as one: cells as text, in a stream where the kind allows it."""
+"""Reading data files of any kind as one: cells as text, in a stream where the kind allows it.
+
+What polars does not read as it is meant (JSON, cells with quotes of two kinds) is read by Python's own readers.
+"""
 
 from __future__ import annotations
 

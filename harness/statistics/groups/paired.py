@@ -3,6 +3,13 @@
 What both models find hard is no noise any more: two intervals, one of each model, are never compared. The change of
 bias, E_A[s] - E_B[s], does not depend on ratings. There is no change of absolute bias: the kink of abs(b) keeps the
 noise of few raters, and differently for A and B.
+
+Per item and group the change of divergence is the change of rps, and linear in ratings::
+
+    d = C_A - C_B = S_A - S_B = sum_k Delta_k (Q_A - Q_B) (Q_A + Q_B - 2 F)
+
+The group's own disagreement and the bias of few raters cancel, so one rater makes an item eligible. The change of a gap
+in bias is always 0: such a gap is one between people.
 """
 
 from __future__ import annotations

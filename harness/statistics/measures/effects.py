@@ -1,4 +1,9 @@
-"""Cliff's delta between two groups of raters, within items (methods 7.6): the default for how two groups differ."""
+"""How two groups' ratings differ (methods 7.6): Cliff's delta within items, the default, and what "18 % less toxic" can mean.
+
+The percentages are five numbers for one difference, never to be mixed. Each compares group 1 with group 2, from ratings
+per level, levels increasing, counts or shares of shape (..., K); NaN where a denominator is 0. `pomp` is the one that
+depends neither on where the scale begins nor on how rare an answer is.
+"""
 
 from __future__ import annotations
 

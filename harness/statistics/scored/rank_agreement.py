@@ -8,6 +8,11 @@ Correlations are lower than they would be against means without noise, the lower
 compare across groups (methods 2.2). ``reliability`` is the share of the means' variance that is no noise; its root is
 the highest Pearson correlation any scores can be expected to reach. Only Pearson's can be freed from noise
 (``disattenuated``); for ranks no such formula holds.
+
+The functions that return an influence take scores x and means y of two items or more, shape (I,), with the variance of
+y over draws of raters (`noise`), and return the value and g: from any means y' and their noise, in place of the items'
+own, to the influence of (x_i, y'_i) on the value, up to a constant. The value is NaN where x or y does not vary; g is of
+no use then.
 """
 
 from __future__ import annotations
