@@ -1,4 +1,4 @@
-"""One group of a result: who it is, what its raters said, how near the model is, and how well people would do in its place."""
+"""One group of a result: who it is, what its raters said, how near the model is, and how near people would be."""
 
 from __future__ import annotations
 

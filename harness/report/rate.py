@@ -1,4 +1,4 @@
-"""Rate results on a terminal: groups with intervals, which differences hold up, and what hangs on how the model was asked."""
+"""Rate results on a terminal: groups with intervals, which differences hold up, what hangs on how one asks."""
 
 from __future__ import annotations
 

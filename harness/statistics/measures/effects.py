@@ -1,4 +1,4 @@
-"""How two groups' ratings differ (methods 7.6): Cliff's delta within items, the default, and what "18 % less toxic" can mean.
+"""How two groups' ratings differ (methods 7.6): Cliff's delta within items, and what "18 % less toxic" can mean.
 
 The percentages are five numbers for one difference, never to be mixed. Each compares group 1 with group 2, from ratings
 per level, levels increasing, counts or shares of shape (..., K); NaN where a denominator is 0. `pomp` is the one that

@@ -11,8 +11,8 @@ the highest Pearson correlation any scores can be expected to reach. Only Pearso
 
 The functions that return an influence take scores x and means y of two items or more, shape (I,), with the variance of
 y over draws of raters (`noise`), and return the value and g: from any means y' and their noise, in place of the items'
-own, to the influence of (x_i, y'_i) on the value, up to a constant. The value is NaN where x or y does not vary; g is of
-no use then.
+own, to the influence of (x_i, y'_i) on the value, up to a constant. The value is NaN where x or y does not vary; then g
+is of no use.
 """
 
 from __future__ import annotations

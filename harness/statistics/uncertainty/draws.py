@@ -1,4 +1,4 @@
-"""Joint draws of estimates (methods 3.3): from values and their covariance to any function of them, the same every time."""
+"""Joint draws of estimates (methods 3.3), the same every time: from values and their covariance to any function."""
 
 from __future__ import annotations
 

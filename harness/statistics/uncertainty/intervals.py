@@ -1,4 +1,4 @@
-"""Intervals from a variance and its degrees of freedom (methods 0, row 6, and 3.2), also of numbers that have a range."""
+"""Intervals from a variance and its degrees of freedom (methods 0, row 6, and 3.2), of bounded numbers too."""
 
 from __future__ import annotations
 
