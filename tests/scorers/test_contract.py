@@ -85,6 +85,6 @@ def test_wrong_options_are_refused(name, given, message):
 
 def test_importing_a_scorer_imports_nothing_heavy():
     heavy = "{'torch', 'transformers', 'detoxify', 'evaluate', 'profanity_check', 'sklearn'}"
-    modules = ", ".join(f"lm_plural.scorers.{name}" for name in sorted(BUILT_IN))
+    modules = ", ".join(scorer_entry_points()[name].module for name in sorted(BUILT_IN))
     code = f"import sys, {modules}; found = {heavy} & sys.modules.keys(); assert not found, found"
     subprocess.run([sys.executable, "-c", code], check=True)
