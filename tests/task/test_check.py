@@ -54,12 +54,12 @@ def test_a_template_finding_in_an_included_file_points_into_that_file(suite: Sui
 
 
 def test_the_template_is_tried_on_every_coding_and_names_the_item_that_fails(suite: Suite) -> None:
-    suite.task["doc_to_text"] = "{% if labels[0] == 'E' %}{{ nope }}{% endif %}"
+    suite.task["doc_to_text"] = "Rate it. {% if labels[0] == 'E' %}{{ nope }}{% endif %}"
     assert suite.findings() == []
-    suite.task["doc_to_text"] = "{% if labels[0] == 'e' %}{{ nope }}{% endif %}"
+    suite.task["doc_to_text"] = "Rate it. {% if labels[0] == 'e' %}{{ nope }}{% endif %}"
     suite.task["elicitation"] = {"codings": ["levels", "words"]}
     assert "no field 'nope'" in suite.findings()[0]
-    suite.task["doc_to_text"] = "{% if text == 'text 3' %}{{ nope }}{% endif %}"
+    suite.task["doc_to_text"] = "Rate it. {% if text == 'text 3' %}{{ nope }}{% endif %}"
     assert suite.findings()[0].endswith("(item i3)")
 
 
