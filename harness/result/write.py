@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.analysis.options import WITHOUT_RATERS, Options
-from lm_plural.harness.analysis.shares.compared import HIGHER_IS_BETTER as HIGHER_IS_BETTER_OF_SHARES
+from lm_plural.harness.analysis.options import MODEL_STATISTICS, WITHOUT_RATERS, Options
+from lm_plural.harness.analysis.shares.compared import STATISTICS as SHARES_STATISTICS
 from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
@@ -21,18 +21,12 @@ from lm_plural.harness.result.respond import respond_result
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
+from lm_plural.harness.statistics.catalogue import measure
 
 #: Keys that differ between two runs of the same thing.
 TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
-HIGHER_IS_BETTER = {
-    "bias": None,
-    "divergence": False,
-    "disagreement": None,
-    "rps": False,
-    "skill": True,
-    "equivalent_raters": True,
-}
-BETTER = HIGHER_IS_BETTER | HIGHER_IS_BETTER_OF_SHARES
+#: Statistics of all raters that lm-eval shows, and whether more is better; of scores of responses the scale says it.
+BETTER = {name: measure(name).better for name in (*MODEL_STATISTICS, *SHARES_STATISTICS)}
 
 
 def build_results(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array, eye_array, kron
 
 from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.statistics.catalogue import MEASURES
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
 from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.statistics.measures import agreement
@@ -24,13 +25,13 @@ from lm_plural.harness.statistics.uncertainty.jackknife import (
     sizes,
 )
 
-#: Statistics that are means over single ratings: one rater makes an item eligible. Others are of pairs and need two.
-LINEAR = ("item_mean", "bias", "cliff")
+#: Statistics of single ratings: one rater makes an item eligible. Others are of pairs and need two.
+SINGLE = frozenset(m.name for m in MEASURES if m.least == 1)
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """Weights of items, shape (I, G): `single` for linear statistics, `pair` for those of pairs of raters."""
+    """Weights of items, shape (I, G): `single` for statistics of single ratings, `pair` for those of pairs."""
 
     single: Floats
     pair: Floats
@@ -42,7 +43,7 @@ class Weighting:
 
     def by_name(self, name: str) -> Floats:
         """Return the weights a statistic is averaged with."""
-        return self.single if name in LINEAR else self.pair
+        return self.single if name in SINGLE else self.pair
 
 
 def parts_of(
