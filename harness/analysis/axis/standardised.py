@@ -139,7 +139,7 @@ def _of(statistics: GroupStatistics, name: str) -> Covariance:
 def _written(found: Standardised, gap: Number, limits: list[str]) -> dict[str, Any]:
     numbers = gap.to_dict()
     out: dict[str, Any] = {"marginal": null(found.composition + found.within), "standardised": numbers.pop("value")}
-    out |= numbers | {k: null(getattr(found, k)) for k in ("composition", "within", "covered")}
+    out |= numbers | {k: null(getattr(found, k)) for k in named("cells")}
     return out | {"flags": _flags(found) + [x for x in limits if not x.startswith("not_for_gates")]}
 
 

@@ -98,7 +98,7 @@ class GroupStatistics:
         return self._columns(self.covariance.n_raters, name)
 
     def _columns(self, values: Floats, name: str) -> Floats:
-        base = "divergence" if name in ("skill", "equivalent_raters") else name
+        base = name if name in self.names else "divergence"  # skill and equivalent raters are over its items
         return np.asarray(values.reshape(self.value.shape)[self.names.index(base)])
 
     def base(self, name: str) -> Floats:
@@ -130,7 +130,7 @@ class GroupStatistics:
 
     def gradient(self, name: str) -> dict[str, Floats | float]:
         """Return the gradient of a reported statistic in the base statistics."""
-        if name not in ("skill", "equivalent_raters"):
+        if name in self.names:
             return {name: 1.0}
         c = self.base("divergence")
         if name == "skill":
