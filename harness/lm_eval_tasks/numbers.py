@@ -8,7 +8,6 @@ from typing import Any
 from lm_plural.harness.analysis.options import MODEL_STATISTICS
 from lm_plural.harness.analysis.shares.compared import STATISTICS as SHARES_STATISTICS
 from lm_plural.harness.ratings.table import Axis, axis_name
-from lm_plural.harness.result.write import BETTER
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.task.load import LoadedTask
@@ -64,15 +63,6 @@ def _statistics(loaded: LoadedTask, scores: Sequence[Record]) -> tuple[list[str]
 def _given(names: Sequence[str], task: Task) -> list[str]:
     """Return those of statistics of responses that a task has: without references none of theirs."""
     return [name for name in names if task.doc_to_target or not name.startswith("reference_")]
-
-
-def better(name: str, loaded: LoadedTask) -> bool | None:
-    """Return whether more is better."""
-    if name.endswith(ERROR):
-        return None
-    if (statistic := name.partition(":")[0]) in BETTER:
-        return BETTER[statistic]
-    return loaded.scale.direction == "higher"
 
 
 def numbers(block: dict[str, Any]) -> dict[str, float | str]:
