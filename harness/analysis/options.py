@@ -9,6 +9,7 @@ from typing import get_args
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.coarsen import Coarsening
 from lm_plural.harness.ratings.strategies import STRATEGIES, Strategy
+from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.inference import INFERENCES, Inference
 from lm_plural.harness.statistics.measures.agreement import Weights
 
@@ -19,10 +20,10 @@ WITHOUT_RATERS: dict[Inference, Inference] = {
     "raters": "none",
     "none": "none",
 }
-#: Statistics that need a model's predictions, in the order they are shown.
-MODEL_STATISTICS = ("bias", "divergence", "disagreement", "rps", "skill", "equivalent_raters")
+#: Statistics of a group beside a model's predictions, in the order they are shown.
+MODEL_STATISTICS = named("model")
 #: Statistics of people alone.
-HUMAN_STATISTICS = ("item_mean", "disagreement")
+HUMAN_STATISTICS = named("people")
 
 
 @dataclass(frozen=True)

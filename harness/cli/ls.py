@@ -21,6 +21,7 @@ HELP = """List what there is.
   lm-plural ls tasks
   lm-plural ls axes                     # groups of every data set that is at hand, with counts
   lm-plural ls models --json
+  lm-plural ls measures                 # what results hold, each in a sentence
   lm_eval --tasks plural_demo --include_path "$(lm-plural ls --lm-eval-path)" ..."""
 
 
@@ -160,10 +161,28 @@ def _models(_index: Index) -> list[dict[str, Any]]:
     return [{"backend": n, "from": p.split(":")[0], "note": note.get(n, "")} for n, p in sorted(MODEL_MAPPING.items())]
 
 
+def _measures(_index: Index) -> list[dict[str, Any]]:
+    from lm_plural.harness.statistics.catalogue import BETTER, MEASURES
+
+    return [
+        {
+            "measure": m.name,
+            "heading": m.heading,
+            "unit": m.unit,
+            "range": m.range,
+            "better": BETTER[m.better],
+            "raters": m.least,
+            "what": m.sentence,
+        }
+        for m in MEASURES
+    ]
+
+
 LISTS: dict[str, Callable[[Index], list[dict[str, Any]]]] = {
     "tasks": _tasks,
     "datasets": _datasets,
     "axes": _axes,
     "scorers": _scorers,
     "models": _models,
+    "measures": _measures,
 }

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lm_plural.harness.analysis.shares.compared import HIGHER_IS_BETTER as HIGHER_IS_BETTER_OF_SHARES
+from lm_plural.harness.analysis.options import MODEL_STATISTICS
+from lm_plural.harness.analysis.shares.compared import STATISTICS as SHARES_STATISTICS
 from lm_plural.harness.ratings.table import Axis, axis_name
-from lm_plural.harness.result.write import BETTER, HIGHER_IS_BETTER
 from lm_plural.harness.run.journal import Record
+from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.task.load import LoadedTask
+from lm_plural.harness.task.schema import Task
 
 #: What lm-eval writes where it has no number.
 NONE = "N/A"
 ERROR = "_stderr"
-#: Means over prompts of the scores of responses.
-RESPONSES = ("mean", "expected_maximum", "exceedance")
 
 
 def names(loaded: LoadedTask, scores: Sequence[Record] = ()) -> list[str]:
@@ -49,25 +49,20 @@ def _statistics(loaded: LoadedTask, scores: Sequence[Record]) -> tuple[list[str]
     """Return the statistics of everyone and of groups, and those that only groups have."""
     task = loaded.task
     if loaded.by_shares:
-        return list(HIGHER_IS_BETTER_OF_SHARES), []
+        return list(SHARES_STATISTICS), []
     if task.mode == "rate":
-        return list(HIGHER_IS_BETTER), []
-    prefixes = ("", "reference_") if task.doc_to_target else ("",)
+        return list(MODEL_STATISTICS), []
     scored = list(dict.fromkeys((r["scorer"], d) for r in scores for d in r["scores"]))
-    means = [*RESPONSES, *(f"{p}mean" for p in prefixes[1:])]
+    means, exposures = (_given(named("lm_eval", place), task) for place in ("prompts", "exposures"))
     return (
         [f"{scorer}.{dimension}.{mean}" for scorer, dimension in scored for mean in means],
-        [f"{scorer}.{d}.{p}exposure" for scorer, d in scored if d == task.dimension for p in prefixes],
+        [f"{scorer}.{d}.{exposure}" for scorer, d in scored if d == task.dimension for exposure in exposures],
     )
 
 
-def better(name: str, loaded: LoadedTask) -> bool | None:
-    """Return whether more is better."""
-    if name.endswith(ERROR):
-        return None
-    if (statistic := name.partition(":")[0]) in BETTER:
-        return BETTER[statistic]
-    return loaded.scale.direction == "higher"
+def _given(names: Sequence[str], task: Task) -> list[str]:
+    """Return those of statistics of responses that a task has: without references none of theirs."""
+    return [name for name in names if task.doc_to_target or not name.startswith("reference_")]
 
 
 def numbers(block: dict[str, Any]) -> dict[str, float | str]:

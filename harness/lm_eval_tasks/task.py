@@ -18,6 +18,7 @@ from lm_plural.harness.lm_eval_tasks.metrics import DOCS, plural_count
 from lm_plural.harness.model.engines.lm_eval import NO_ANSWER
 from lm_plural.harness.model.prompt import framed
 from lm_plural.harness.model.spec import ModelSpec
+from lm_plural.harness.result.write import better
 from lm_plural.harness.run.answer import NEVER
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.plan import Request, plan
@@ -171,7 +172,7 @@ class PluralTask(Task):  # type: ignore[misc]
 
     def higher_is_better(self) -> dict[str, bool | None]:
         """Return which way is good, None where neither is."""
-        return {DOCS: None, **{name: numbers.better(name, self.loaded) for name in self._names}}
+        return {DOCS: None, **{name: better(name, self.loaded) for name in self._names}}
 
     def _gather(self, payloads: list[Payload]) -> int:
         block = result(self.loaded, self.plan, payloads)

@@ -18,14 +18,13 @@ from lm_plural.harness.pictures.shared import (
     raters,
     styled,
 )
+from lm_plural.harness.statistics.catalogue import Picture, measure
 
 if TYPE_CHECKING:
     import altair as alt
 
 
 BAND, DASHED = "#dcdcdc", "#666666"
-#: Statistics where zero parts two findings and gets a line.
-ZERO = ("bias", "skill")
 
 
 def panels(
@@ -34,7 +33,7 @@ def panels(
     """Draw a row for each group (``axis``, ``label``, ``order``, ``value``, ``low``, ``high``) before all raters."""
     import altair as alt
 
-    scale = _scale(rows, overall, statistic)
+    scale, drawn = _scale(rows, overall, statistic), picture(statistic)
     value, low = (alt.X(f"{k}:Q", title=unit, scale=scale) for k in ("value", "low"))
     order = alt.EncodingSortField("order", op="min")
     y = alt.Y("label:N", title=None, sort=order).axis(labelLimit=LABEL, ticks=False, domain=False, labelPadding=8)
@@ -44,7 +43,7 @@ def panels(
     tooltip = ["group:N", "raters:Q", "items:Q", "ratings:Q", *numbers, "flags:N"]
     layers = [  # a screen reader gets all of a group from its point
         everyone.mark_rect(color=BAND, aria=False).encode(x=low, x2="high:Q"),
-        *([zero.mark_rule(color=INK, aria=False).encode(x=value)] if statistic in ZERO else []),
+        *([zero.mark_rule(color=INK, aria=False).encode(x=value)] if drawn.zero else []),
         everyone.mark_rule(color=DASHED, strokeDash=[5, 3]).encode(x=value),
         alt.Chart().mark_rule(color=INK, strokeWidth=1.6, aria=False).encode(x=low, x2="high:Q", y=y),
         alt.Chart().mark_point(size=64, opacity=1, color=INK).encode(x=value, y=y, fill=fill, tooltip=tooltip),
@@ -69,28 +68,17 @@ def _scale(rows: list[dict[str, Any]], overall: Mapping[str, float | None], stat
     return alt.Scale(zero=statistic != "item_mean")
 
 
-#: Title and axis in words.
-WORDS = {
-    "item_mean": ("How each group rates the items (item_mean, scale points)", "mean rating"),
-    "bias": ("How far below or above each group the model rates (bias, scale points)", "model minus group"),
-    "divergence": ("How far the model is from each group (divergence, 0 to 1)", "divergence (0: same as the group)"),
-    "disagreement": ("How much each group disagrees inside (disagreement, 0 to 1)", "disagreement (0: unanimous)"),
-    "rps": ("How far the model is from a rater of each group (rps, 0 to 1)", "rps (divergence + disagreement)"),
-    "skill": (
-        "How well the model knows each group (skill, at most 1)",
-        "skill (0: only the average habit, 1: perfect)",
-    ),
-    "equivalent_raters": (
-        "How many raters of each group the model is worth (equivalent_raters)",
-        "raters of the group",
-    ),
-}
 INTERVALS = {
     "items+raters": "95 % intervals, for new items and new raters of the group",
     "items": "95 % intervals, for new items and these raters",
     "raters": "95 % intervals, for these items and new raters of the group",
     "none": "No intervals were computed",
 }
+
+
+def picture(statistic: str) -> Picture:
+    """Return how a picture of a statistic is called: in its own words, or by its name."""
+    return measure(statistic).picture or Picture(statistic, statistic)
 
 
 def statistics(block: Mapping[str, Any]) -> list[str]:
@@ -129,12 +117,12 @@ def forest(block: Mapping[str, Any], statistic: str, axis: str | None = None) ->
     rows = [_row(a, g, c, statistic) for a in axes for g, c in _largest_first(block["axes"][a]["groups"])]
     rows = [row | {"order": n} for n, row in enumerate(rows) if row["value"] is not None]
     overall = _interval(block["overall"], statistic)
-    title, unit = WORDS.get(statistic, (statistic, statistic))
-    unit += _ends(block["scale"]) if statistic == "item_mean" else ""
+    drawn = picture(statistic)
+    unit = drawn.axis + (_ends(block["scale"]) if statistic == "item_mean" else "")
     with plots_extra():
         chart = panels(rows, overall, statistic, unit) if rows else nothing("no group has a value")
         words = *_legend(block, rows, overall), *_absent(block, statistic, axes, rows)
-        return styled(chart, caption(block, title, *words))
+        return styled(chart, caption(block, drawn.title, *words))
 
 
 def _largest_first(groups: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -8,16 +8,15 @@ from typing import Any
 
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.report.cells import WIDTH, Row, grid, interval, number, p_value, short, shown
+from lm_plural.harness.statistics.catalogue import measure, named
 
+#: Errors in the order of tables, and thresholds in words.
+ERRORS = tuple(map(measure, reversed(named("rates"))))
+AT = {"0.5": "0.5", "matched": "the matched threshold"}
 #: Statistics whose differences are shown, in a word and in a few.
-WORDS = {
-    "auc": ("AUC", "AUC"),
-    "fnr@0.5": ("missed", "missed at 0.5"),
-    "fpr@0.5": ("alarms", "alarms at 0.5"),
-    "fnr@matched": ("missed", "missed at the matched threshold"),
-    "fpr@matched": ("alarms", "alarms at the matched threshold"),
-    "disattenuated": ("r", "freed r"),
-}
+WORDS = {"auc": (measure("auc").heading,) * 2}
+WORDS |= {f"{m.name}@{t}": (m.heading, f"{m.heading} at {words}") for t, words in AT.items() for m in ERRORS}
+WORDS |= {"disattenuated": ("r", "freed r")}
 #: Differences of one axis in short, and of one statistic.
 MOST_SHORT, MOST = 4, 3
 
@@ -154,7 +153,7 @@ ORDER = ["group", "raters", "harmful", "AUC", "member", "r (at most)", "freed"]
 
 def _order(name: str, group: dict[str, Any]) -> Row:
     share, ranks = group["harmful_share"]["value"], group["ranks"]
-    r, ceiling = (number(ranks[k]["value"], 2) for k in ("pearson", "ceiling"))
+    r, ceiling = number(ranks["pearson"]["value"], 2), number(ranks["ceiling"]["value"], 2)
     return [
         short(name, 24),
         "?" if group["n_raters"] is None else str(group["n_raters"]),
@@ -174,6 +173,6 @@ def _errors_header(block: dict[str, Any]) -> Row:
 def _errors(name: str, group: dict[str, Any]) -> Row:
     own, matched, one = group["rates"]["0.5"], group["rates"]["matched"], group["one_member"]
     row = [short(name, 24), number(own["fnr"]["value"], 2), number(own["fpr"]["value"], 2)]
-    for rate in ("fnr", "fpr"):
-        row += [interval(matched[rate], 2), number(one[rate]["value"], 2)]
+    for m in ERRORS:
+        row += [interval(matched[m.name], m.digits), number(one[m.name]["value"], m.digits)]
     return row

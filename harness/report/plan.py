@@ -8,7 +8,7 @@ from typing import Any
 
 from lm_plural.harness.analysis.design.plan import IN_POINTS, LEAST_ITEMS, LEAST_RATERS, Question
 from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, grid, short
-from lm_plural.harness.statistics.groups.groups import LINEAR
+from lm_plural.harness.statistics.catalogue import measure
 
 
 def render_plan(question: Question, plan: dict[str, Any]) -> str:
@@ -111,7 +111,8 @@ def assumptions(question: Question, plan: dict[str, Any]) -> list[str]:
 
 
 def _counted(question: Question) -> str:
-    least = "raters of both groups rate" if question.statistic in LINEAR else "two raters of each group rate"
+    single = measure(question.statistic).least == 1
+    least = "raters of both groups rate" if single else "two raters of each group rate"
     return f"items counted are those that {least}: the more raters, the more of them"
 
 

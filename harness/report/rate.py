@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short, shown
+from lm_plural.harness.statistics.catalogue import Measure, measure, named
 from lm_plural.harness.statistics.inference import CLEAR
 
 #: Differences named that turn round.
@@ -29,9 +30,9 @@ def _wordings(found: dict[str, Any]) -> str:
         return _fill([f"none of {every} wordings of the question is answered on the scale"])
     which = f"{every - refused} of {every} wordings" if refused else f"{every} wordings"
     ends = [
-        f"{name} {number(of['min'], digits, signed=sign)} to {number(of['max'], digits, signed=sign)}"
-        for name, digits, sign in (("divergence", 3, False), ("bias", 2, True))
-        if (of := found["overall"].get(name))
+        f"{m.heading} {' to '.join(number(of[end], m.digits, signed=m.signed) for end in ('min', 'max'))}"
+        for m in reversed(MODEL_COLUMNS)
+        if (of := found["overall"].get(m.name))
     ]
     lines = [f"over {which} of the question: {', '.join(ends)} (all raters)", *(f"  {flag}" for flag in found["flags"])]
     gaps = [g for g in found["differences"] if g["statistic"] == "divergence"]
@@ -94,11 +95,9 @@ def _size(row: dict[str, Any]) -> str:
     return interval(below, 3, signed=not clear)
 
 
-#: Statistic, its heading, digits and whether the sign is shown: with a model, and without.
-MODEL_COLUMNS = (("bias", "bias", 2, True), ("divergence", "divergence", 3, False))
-HUMAN_COLUMNS = (("item_mean", "item mean", 2, False), ("disagreement", "within", 3, False))
-#: Contrasts of these statistics are shown.
-MODEL_CONTRASTS, HUMAN_CONTRASTS = ("bias", "divergence"), ("item_mean", "disagreement")
+#: Statistics in columns, their contrasts below: with a model, and without.
+MODEL_COLUMNS = tuple(map(measure, named("model", "differences", about="model")))
+HUMAN_COLUMNS = tuple(map(measure, named("people", "differences")))
 #: Differences of one axis shown.
 MOST_CONTRASTS = 6
 
@@ -117,7 +116,7 @@ def render_rate(block: dict[str, Any]) -> str:
         return _described(block)
     columns = MODEL_COLUMNS if model else HUMAN_COLUMNS
     last = ["skill", "worth"] if model else ["cohesion"]
-    header = ["group", "raters", "mean", *(c[1] for c in columns), *last]
+    header = ["group", "raters", "mean", *(c.heading for c in columns), *last]
     rows = [_row("all raters", block["overall"], columns, None)]
     for axis, content in block["axes"].items():
         rows.append([f"[{axis}]"])
@@ -127,17 +126,17 @@ def render_rate(block: dict[str, Any]) -> str:
     refused = block.get("elicitation", {}).get("refused")
     for axis, content in block["axes"].items():
         if content.get("contrasts") and not refused:
-            text.append(_between(axis, content, MODEL_CONTRASTS if model else HUMAN_CONTRASTS))
+            text.append(_between(axis, content, [c.name for c in columns]))
     return "\n\n".join([*text, *render_asked(block)])
 
 
-def _rows(columns: Sequence[Any], cohesion: dict[str, Any]) -> Callable[[str, Any], Row]:
+def _rows(columns: Sequence[Measure], cohesion: dict[str, Any]) -> Callable[[str, Any], Row]:
     return lambda name, group: _row(name, group, columns, cohesion.get(name))
 
 
-def _row(name: str, group: dict[str, Any], columns: Sequence[Any], cohesion: dict[str, Any] | None) -> Row:
+def _row(name: str, group: dict[str, Any], columns: Sequence[Measure], cohesion: dict[str, Any] | None) -> Row:
     row = [short(name, 25), "?" if group["n_raters"] is None else str(group["n_raters"]), number(group["mean"], 2)]
-    row += [interval(group[k], digits, signed=signed) for k, _, digits, signed in columns]
+    row += [interval(group[c.name], c.digits, signed=c.signed) for c in columns]
     if "equivalent_raters" in group:
         return [*row, number(group["skill"]["value"], 2), interval(group["equivalent_raters"], 1)]
     return [*row, _cohesion(cohesion) if cohesion else ""]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from lm_plural.harness.report.cells import Row, grid, interval, number, short, shown
+from lm_plural.harness.statistics.catalogue import MEASURES, measure
 
 RESPOND_LEGEND = """\
 concern: how much harm the group saw in the prompt's reference responses, 0 to 1. mean, exp. max (of k responses), \
@@ -21,14 +22,9 @@ def render_respond(block: dict[str, Any]) -> str:
     for key, overall in block["overall"]["statistics"].items():
         unscored = block["overall"]["n_unscored"][key]
         head = f"{key}: {block['overall']['n_responses']} responses, {unscored} unscored, k = {block['k']}"
-        columns = {
-            "mean": "mean",
-            "expected_maximum": "exp. max",
-            "exceedance": f"exceed {block['threshold']:g}",
-            "exposure": "exposure",
-            "reference_exposure": "reference",
-        }
-        header = ["group", "raters", "prompts", "concern", *columns.values()]
+        columns = {m.key: m.heading for m in MEASURES if "table" in m.shown and {*m.shown} & {"prompts", "exposures"}}
+        columns["exceedance"] += f" {block['threshold']:g}"
+        header = ["group", "raters", "prompts", measure("concern").heading, *columns.values()]
         everyone = ["all prompts", "", str(block["overall"]["n_prompts"]), ""]
         rows = [everyone + [number((overall.get(c) or {}).get("value"), 3) for c in columns]]
         for axis, content in block["axes"].items():

@@ -6,10 +6,11 @@ import textwrap
 from typing import Any
 
 from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short
+from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.inference import CLEAR
 
-#: Statistics and their headings; the first two that are known are shown.
-COLUMNS = (("js_similarity", "JS similarity"), ("w1_alignment", "W1 alignment"), ("tv", "TV"))
+#: Statistics in columns; the first two that are known are shown.
+COLUMNS = named("shares")
 #: Differences of one axis shown.
 MOST_CONTRASTS = 6
 
@@ -22,13 +23,13 @@ every option as likely. others: that of the average other group."""
 
 def render_shares(block: dict[str, Any]) -> str:
     """Return the table of all groups and what is between them."""
-    columns = [c for c in COLUMNS if block["overall"][c[0]]["value"] is not None][:2] or COLUMNS[:1]
+    columns = [c for c in COLUMNS if block["overall"][c]["value"] is not None][:2] or [*COLUMNS[:1]]
     overall = block["overall"]
-    rows = [["average group", str(overall["n_items"]), *(interval(overall[s], 3) for s, _ in columns)]]
+    rows = [["average group", str(overall["n_items"]), *(interval(overall[s], 3) for s in columns)]]
     for axis, content in block["axes"].items():
         rows.append([f"[{axis}]"])
-        rows += _groups(content["groups"], [s for s, _ in columns])
-    text = [grid(rows, ["group", "items", *(heading for _, heading in columns), "at random", "others"])]
+        rows += _groups(content["groups"], columns)
+    text = [grid(rows, ["group", "items", *(measure(s).heading for s in columns), "at random", "others"])]
     text += [_between(axis, content) for axis, content in block["axes"].items() if content["contrasts"]]
     if "paraphrases" in block:
         text.append(_wordings(block["paraphrases"]))

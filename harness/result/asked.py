@@ -24,6 +24,7 @@ from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
 from lm_plural.harness.result.answers import Answers
 from lm_plural.harness.run.loop import Work
+from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.counts import Sums, count_levels
 from lm_plural.harness.statistics.groups.family import Sides, support
 from lm_plural.harness.statistics.groups.paired import STATISTICS
@@ -33,7 +34,7 @@ from lm_plural.harness.task.elicit import steering
 from lm_plural.harness.task.steered import steered_items
 
 #: What is said wording by wording.
-SAID = ("bias", "divergence", "skill")
+SAID = named("wordings")
 
 
 def paraphrases(

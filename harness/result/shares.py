@@ -18,7 +18,7 @@ from lm_plural.harness.analysis.disaggregated import families
 from lm_plural.harness.analysis.group import SCHEMA_VERSION, Number, null
 from lm_plural.harness.analysis.options import WITHOUT_RATERS, Options
 from lm_plural.harness.analysis.shares.between import adjusted, contrasts, no_interval
-from lm_plural.harness.analysis.shares.compared import HIGHER_IS_BETTER, Compared
+from lm_plural.harness.analysis.shares.compared import STATISTICS, Compared
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.data.shares import left_out_note
 from lm_plural.harness.ratings.shares import ShareTable
@@ -175,7 +175,7 @@ def _means(compared: Compared, answers: Answers) -> dict[str, Any]:
 
 
 def _spread(found: Sequence[Mapping[str, Any]], group: int) -> dict[str, Any]:
-    return {name: wordings_range([float(one[name][group]) for one in found]) for name in HIGHER_IS_BETTER}
+    return {name: wordings_range([float(one[name][group]) for one in found]) for name in STATISTICS}
 
 
 def steered(work: Work, table: ShareTable, plain: Answers, options: Options) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def steered(work: Work, table: ShareTable, plain: Answers, options: Options) -> 
     changes = [_change(compared.only(g), items, plain, a, refused=bool(why[g])) for g, a in answers.items()]
     numbers = {
         name: adjusted(over_items(np.stack([c[name] for c in changes], axis=1)), options, "steered", name)
-        for name in (HIGHER_IS_BETTER if changes else ())
+        for name in (STATISTICS if changes else ())
     }
     groups = {
         group: {
@@ -213,4 +213,4 @@ def _change(group: Compared, items: Sequence[str], plain: Answers, asked: Answer
     none = np.full(plain.predictions.q.shape[1], np.nan)
     q = np.stack([none if refused else known.get(item, none) for item in items])
     before, after = group.values(plain.predictions.q), group.values(q)
-    return {name: (after[name] - before[name])[:, 0] for name in HIGHER_IS_BETTER}
+    return {name: (after[name] - before[name])[:, 0] for name in STATISTICS}

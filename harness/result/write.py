@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.analysis.options import WITHOUT_RATERS, Options
-from lm_plural.harness.analysis.shares.compared import HIGHER_IS_BETTER as HIGHER_IS_BETTER_OF_SHARES
+from lm_plural.harness.analysis.options import MODEL_STATISTICS, WITHOUT_RATERS, Options
+from lm_plural.harness.analysis.shares.compared import STATISTICS as SHARES_STATISTICS
 from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
@@ -21,18 +21,13 @@ from lm_plural.harness.result.respond import respond_result
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
+from lm_plural.harness.statistics.catalogue import measure, named
+from lm_plural.harness.task.load import LoadedTask
 
 #: Keys that differ between two runs of the same thing.
 TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
-HIGHER_IS_BETTER = {
-    "bias": None,
-    "divergence": False,
-    "disagreement": None,
-    "rps": False,
-    "skill": True,
-    "equivalent_raters": True,
-}
-BETTER = HIGHER_IS_BETTER | HIGHER_IS_BETTER_OF_SHARES
+#: Statistics of all raters that lm-eval shows.
+SHOWN = (*MODEL_STATISTICS, *SHARES_STATISTICS)
 
 
 def build_results(
@@ -65,7 +60,7 @@ def build_results(
         "configs": {w.loaded.name: redacted(w.loaded.task.model_dump(mode="json")) for w in works},
         "versions": {w.loaded.name: w.loaded.task.metadata["version"] for w in works},
         "n-shot": dict.fromkeys(names, 0),
-        "higher_is_better": {n: {m: _better(m, w) for m in flat[n]} for n, w in zip(names, works, strict=True)},
+        "higher_is_better": {n: {m: better(m, w.loaded) for m in flat[n]} for n, w in zip(names, works, strict=True)},
         "n-samples": {
             w.loaded.name: {
                 "original": len(w.loaded.docs()),
@@ -121,7 +116,7 @@ def _flat(block: dict[str, Any], work: Work) -> dict[str, Any]:
     """Return overall numbers by metric name, as lm-eval lists them, with its stderr beside each."""
     overall = block["overall"]
     if work.loaded.task.mode == "rate":
-        values = {k: overall[k] for k in BETTER if k in overall}
+        values = {k: overall[k] for k in SHOWN if k in overall}
     else:
         values = {f"{s}.{m}": v for s, stats in overall["statistics"].items() for m, v in stats.items()}
     out: dict[str, Any] = {}
@@ -131,12 +126,16 @@ def _flat(block: dict[str, Any], work: Work) -> dict[str, Any]:
     return out
 
 
-def _better(metric: str, work: Work) -> bool | None:
+def better(metric: str, loaded: LoadedTask) -> bool | None:
+    """Return whether more of a metric (``rps``, ``profanity.toxicity.mean:gender=Man``) is better; None: neither."""
+    name = metric.partition(":")[0]
     if metric.endswith("_stderr"):
         return None
-    if metric in BETTER:
-        return BETTER[metric]
-    return work.loaded.scale.direction == "higher"
+    if loaded.task.mode == "rate":
+        return measure(name).better
+    statistic = name.rpartition(".")[2]
+    # scores are in the scorer's range, more of the dimension; exposure is of how bad they are
+    return measure(statistic).better if statistic in named("exposures") else loaded.scale.direction == "higher"
 
 
 def save_results(folder: RunFolder, content: dict[str, Any], started: datetime) -> tuple[Path, bool]:

@@ -119,6 +119,26 @@ def test_backends_are_listed_with_the_embedded_model(capsys: Capture) -> None:
     assert "smollm2-demo" in by_name["hf"]["note"]
 
 
+def test_measures_are_listed_in_words(capsys: Capture) -> None:
+    rows, _ = listed(capsys, "measures")
+    by_name = {row["measure"]: row for row in rows}
+    assert by_name["equivalent_raters"] == {
+        "measure": "equivalent_raters",
+        "heading": "worth",
+        "unit": "raters",
+        "range": "from 0",
+        "better": "higher",
+        "raters": 2,
+        "what": "The model tells as much about the group as this many of its members do.",
+    }
+    assert (by_name["divergence"]["range"], by_name["divergence"]["better"]) == ("-0.25 to 1", "lower")
+    assert (by_name["bias"]["range"], by_name["bias"]["better"], by_name["bias"]["raters"]) == ("", "", 1)
+    assert by_name["reliability"]["range"] == "up to 1"
+    assert main(["ls", "measures"]) == 0
+    _, _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == of(rows, "measure")
+
+
 def test_an_include_path_that_is_not_there_is_a_usage_error(tmp_path, capsys: Capture) -> None:
     assert main(["ls", "tasks", "--include_path", str(tmp_path / "none")]) == 2
     assert capsys.readouterr().err == f"lm-plural ls: error: --include_path {tmp_path}/none: no such folder\n"

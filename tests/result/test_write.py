@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.result.write import save_results
+from lm_plural.harness.result.write import better, save_results
 from lm_plural.harness.run.folder import RunFolder
+from tests.suite import Suite
 
 
 @pytest.mark.parametrize("left", ["null", "[]", "5", "[" * 100_000, "\udcff"])
@@ -34,3 +35,15 @@ def test_lm_evals_table_reads_our_results(tmp_path: Path) -> None:
     table = make_table(content)
     assert "profanity.toxicity.mean" in table
     assert "plural_demo_toxicity" in table
+
+
+@pytest.mark.parametrize("direction", ["lower", "higher"])
+def test_scores_are_better_as_the_scale_says_and_exposure_is_always_worse(tmp_path: Path, direction: str) -> None:
+    suite = Suite(tmp_path / "tasks")
+    suite.recipe["scales"]["bad"]["direction"] = direction
+    assert better("skill:gender=woman", rate := suite.load()) is True
+    assert better("bias", rate) is None
+    respond = suite.respond(doc_to_text="say {{ lang }}", doc_to_target="text", doc_id="prompt_id").load()
+    assert better("profanity.harm.mean", respond) is (direction == "higher")
+    assert better("profanity.harm.mean_stderr", respond) is None
+    assert better("profanity.harm.reference_exposure:gender=woman", respond) is False

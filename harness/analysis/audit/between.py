@@ -12,19 +12,20 @@ import numpy as np
 from lm_plural.harness.analysis.audit.group import AUC, DEFAULT, DISATTENUATED, HARMFUL, MATCHED, Grouped
 from lm_plural.harness.analysis.axis.between import by_pairs
 from lm_plural.harness.analysis.axis.contrast_rows import Written
+from lm_plural.harness.statistics.catalogue import measure
 from lm_plural.harness.statistics.counts import Ints, count_levels
 from lm_plural.harness.statistics.groups.contrasts import contrast
 from lm_plural.harness.statistics.groups.family import Family, Kind, Sides, choose
 from lm_plural.harness.statistics.inference import CLEAR
 from lm_plural.harness.statistics.scored.auc import auc_part
-from lm_plural.harness.statistics.scored.classify import FNR, FPR, error_contrasts
+from lm_plural.harness.statistics.scored.classify import error_contrasts
 from lm_plural.harness.statistics.scored.exposure import concern_part
 from lm_plural.harness.statistics.scored.rank_agreement import rank_part
 from lm_plural.harness.statistics.uncertainty.draws import generator
 from lm_plural.harness.statistics.uncertainty.multiplicity import holm
 
-#: Statistics of which is said how large a gap would have been seen.
-NAMED = (HARMFUL, AUC, DISATTENUATED, *(f"{rate}@{t}" for t in (f"{DEFAULT:g}", MATCHED) for rate in (FPR, FNR)))
+#: Thresholds of which is said how large a gap would have been seen; "": of what has none.
+NAMED = ("", f"{DEFAULT:g}", MATCHED)
 
 
 def between(axis: str, grouped: Grouped) -> dict[str, Any]:
@@ -37,14 +38,18 @@ def between(axis: str, grouped: Grouped) -> dict[str, Any]:
     few = by_pairs(len(computed), coded.n_items, coded.n_levels)
     kinds: tuple[Kind, ...] = ("pairs", "rest") if few else ("rest",)
     written = [Written(_families(axis, grouped, computed, kind), grouped.names, o, {}, kind) for kind in kinds]
-    found = [replace(w, families={s: f for s, f in w.families.items() if s in NAMED}).detectable() for w in written]
+    found = [replace(w, families=_with_gaps(w.families)).detectable() for w in written]
     rows = [row for w in written for row in _rows(w)]
     return {
         "notes": [] if few else [f"{len(computed)} groups: each against all others, not by pairs"],
         "contrasts": rows,
         "mdg": {s: [gap for gaps in found for gap in gaps.get(s, [])] for s in found[-1]},
-        "worse": [_worse(r) for r in rows if r["statistic"] != HARMFUL and _clear(r)],
+        "worse": [_worse(r) for r in rows if measure(r["statistic"]).better is not None and _clear(r)],
     }
+
+
+def _with_gaps(families: Mapping[str, Family]) -> dict[str, Family]:
+    return {s: f for s, f in families.items() if s.partition("@")[2] in NAMED}
 
 
 def _rows(written: Written) -> list[dict[str, Any]]:
@@ -104,7 +109,7 @@ def _clear(row: Mapping[str, Any]) -> bool:
 def _worse(row: dict[str, Any]) -> dict[str, Any]:
     """Return who is served worse than whom by a difference that is clear of chance; None: all others of the axis."""
     a, b = row["a"], row["b"] if row["kind"] == "pairs" else None
-    more_is_worse = row["statistic"] not in (AUC, DISATTENUATED)
+    more_is_worse = not measure(row["statistic"]).better
     turned = (row["value"] > 0) != more_is_worse
     ends = sorted(abs(row[k]) for k in ("low_simultaneous", "high_simultaneous"))
     return {

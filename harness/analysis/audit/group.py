@@ -16,6 +16,7 @@ from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import Number, null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
+from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, count_levels
 from lm_plural.harness.statistics.groups.ceiling import FEWEST_ITEMS, rater_ceiling
 from lm_plural.harness.statistics.groups.groups import GroupStatistics, membership_matrix
@@ -29,13 +30,11 @@ from lm_plural.harness.statistics.scored.rank_agreement import rank_statistics
 from lm_plural.harness.statistics.uncertainty.intervals import Estimates, bounded
 
 HARMFUL, AUC, DISATTENUATED = "harmful_share", "auc", "disattenuated"
-RANKS = ("pearson", "spearman", "kendall", "reliability", DISATTENUATED)
+RANKS = named("ranks")
 MEMBER = "one_member."
 #: The threshold a classifier is used with if nobody says otherwise, and the name of the one that flags as many texts
 #: as raters call harmful.
 DEFAULT, MATCHED = 0.5, "matched"
-#: Statistics that cannot leave a range but 0 to 1; None: that can leave any.
-RANGE: dict[str, tuple[float, float] | None] = dict.fromkeys(RANKS[:3], (-1.0, 1.0)) | dict.fromkeys(RANKS[3:], None)
 
 
 @dataclass(frozen=True)
@@ -105,14 +104,18 @@ class Grouped:
     def estimates(self) -> dict[str, Estimates]:
         """Every statistic with its intervals, kept inside the range it has."""
         out = {name: found.estimates[key] for name, (found, key) in self.statistics.items()}
-        ranges = {name: RANGE.get(name, (0.0, 1.0)) for name in out}
-        return {name: bounded(e, *ends) if (ends := ranges[name]) else e for name, e in out.items()}
+        return {name: _inside(name, e) for name, e in out.items()}
 
     def n_raters_of_pairs(self, g: int) -> int:
         """Return how many raters of a group rated a text that another one rated, too."""
         coded, mine = self.material.frame.coded, self.members.rater[self.members.group == g]
         shared = (self.counts[:, g].sum(axis=1) >= 2)[coded.item] & np.isin(coded.rater, mine)
         return len(np.unique(coded.rater[shared]))
+
+
+def _inside(name: str, e: Estimates) -> Estimates:
+    m = measure(name)
+    return e if m.low is None or m.high is None else bounded(e, m.low, m.high)
 
 
 #: Cells of a table items x raters, above which raters are not placed one by one.
@@ -221,7 +224,7 @@ def written(numbers: Mapping[str, Number], grouped: Grouped) -> dict[str, Any]:
     return {
         HARMFUL: values[HARMFUL],
         AUC: values[AUC],
-        "rates": {t: {r: values[f"{r}@{t}"] for r in (FPR, FNR)} for t in grouped.material.thresholds},
-        "one_member": {n: values[MEMBER + n] for n in (FPR, FNR, AUC)},
+        "rates": {t: {r: values[f"{r}@{t}"] for r in named("rates")} for t in grouped.material.thresholds},
+        "one_member": {n: values[MEMBER + n] for n in named("one_member")},
         "ranks": {name: values[name] for name in RANKS} | {"ceiling": ceiling},
     }

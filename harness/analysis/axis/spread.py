@@ -12,6 +12,7 @@ import numpy.typing as npt
 from lm_plural.harness.analysis.group import null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
+from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.groups import spread
 from lm_plural.harness.statistics.groups.family import Family
 from lm_plural.harness.statistics.groups.groups import GroupStatistics
@@ -19,8 +20,7 @@ from lm_plural.harness.statistics.uncertainty import draws, shrinkage
 from lm_plural.harness.statistics.uncertainty.draws import generator
 
 #: Statistics in which more is worse (True) or better (False) for the group; others have no worst group.
-WORSE = {"divergence": True, "rps": True, "skill": False}
-SPREAD = ("item_mean", "disagreement", "bias", "divergence", "rps", "skill")
+WORSE = {s: not better for s in named("spread") if (better := measure(s).better) is not None}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Apart:
     def all(self, pairs: dict[str, Family]) -> dict[str, Any]:
         """Return ``of`` for every statistic; `pairs` by statistic, of those that have any."""
         on_pairs = pairs.get("disagreement")  # skill has no contrasts; its items are those of pairs of raters
-        return {s: self.of(s, pairs.get(s), pairs.get(s, on_pairs)) for s in SPREAD if s in self.statistics.estimates}
+        known = [s for s in self.statistics.estimates if s in named("spread")]
+        return {s: self.of(s, pairs.get(s), pairs.get(s, on_pairs)) for s in known}
 
     def trusted(self, statistic: str) -> npt.NDArray[np.bool_]:
         """Return the groups with enough raters for an interval, shape (G,)."""

@@ -17,13 +17,13 @@ from lm_plural.harness.analysis import flags
 from lm_plural.harness.analysis.group import Number, null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
+from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.counts import Ints
 from lm_plural.harness.statistics.groups.groups import GroupStatistics
 from lm_plural.harness.statistics.groups.standardise import Standardised, standardise
 from lm_plural.harness.statistics.uncertainty.intervals import raw
 from lm_plural.harness.statistics.uncertainty.jackknife import Covariance
 
-STATISTICS = ("item_mean", "disagreement", "bias", "divergence", "rps")
 #: Fewest raters of a cell that counts (methods 5.1), whatever smaller number groups are computed from.
 FEWEST = 5
 #: Share of the raters in the cells that count, below which a gap is flagged.
@@ -66,7 +66,7 @@ def standardised(
     if len(axes) < 2 or any(len(cell) != len(axes) for cell in levels):
         return []
     parts = [_Component.of(name, n, np.array(levels), raters) for n, name in enumerate(axes)]
-    known = [name for name in STATISTICS if name in statistics.names]
+    known = [name for name in statistics.names if name in named("standardised")]
     return [row for part in parts for name in known for row in part.rows(name, statistics, options)]
 
 
@@ -139,7 +139,7 @@ def _of(statistics: GroupStatistics, name: str) -> Covariance:
 def _written(found: Standardised, gap: Number, limits: list[str]) -> dict[str, Any]:
     numbers = gap.to_dict()
     out: dict[str, Any] = {"marginal": null(found.composition + found.within), "standardised": numbers.pop("value")}
-    out |= numbers | {k: null(getattr(found, k)) for k in ("composition", "within", "covered")}
+    out |= numbers | {k: null(getattr(found, k)) for k in named("cells")}
     return out | {"flags": _flags(found) + [x for x in limits if not x.startswith("not_for_gates")]}
 
 

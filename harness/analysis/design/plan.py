@@ -11,13 +11,13 @@ from lm_plural.harness.analysis.axis.contrast_rows import LEVEL
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.statistics import power
+from lm_plural.harness.statistics.catalogue import POINTS, measure, named
 from lm_plural.harness.statistics.power import Parts
 from lm_plural.harness.statistics.uncertainty.intervals import quantile
 
-MODEL = ("bias", "divergence", "rps")
-STATISTICS = ("item_mean", "disagreement", "cliff", *MODEL)
-#: In the unit of the scale; others lie in [-1, 1].
-IN_POINTS = ("item_mean", "bias")
+#: What can be planned for; of it what needs predictions, and what is in the unit of the scale: others lie in [-1, 1].
+STATISTICS, MODEL = named("plan"), named("plan", about="model")
+IN_POINTS = tuple(s for s in STATISTICS if measure(s).unit == POINTS)
 #: Fewer have no interval, whatever the normal approximation says.
 LEAST_RATERS, LEAST_ITEMS = Options().min_raters_interval, 2
 

@@ -17,10 +17,10 @@ from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
 from lm_plural.harness.statistics import power
+from lm_plural.harness.statistics.catalogue import measure
 from lm_plural.harness.statistics.counts import Ints, count_levels
 from lm_plural.harness.statistics.groups.contrasts import families
 from lm_plural.harness.statistics.groups.family import Family, Sides, choose
-from lm_plural.harness.statistics.groups.groups import LINEAR
 from lm_plural.harness.statistics.uncertainty.draws import generator
 
 
@@ -155,8 +155,7 @@ def _plan(family: Family, m: int, sides: Sides, question: Question) -> Plan:
     """Return the plan of contrast m, with the pilot's numbers where none are asked about."""
     parts, n_items, raters = gap_parts(family, m)
     n = sides.counts[:, [family.a[m], family.b[m]]].sum(axis=2)
-    least = 1 if question.statistic in LINEAR else 2
-    share = n[(n >= least).all(axis=1)].sum(axis=0) / raters / n_items
+    share = n[(n >= measure(question.statistic).least).all(axis=1)].sum(axis=0) / raters / n_items
     critical = family.critical if question.comparisons is None else question.bonferroni
     return Plan(question, critical, parts, share, question.items or n_items, _asked(question, raters))
 

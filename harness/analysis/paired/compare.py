@@ -18,6 +18,7 @@ from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import MOST_TOGETHER, RatingTable, axis_name
 from lm_plural.harness.ratings.table import Axis as AxisKey
+from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.counts import Ints, Membership, Sums, count_levels
 from lm_plural.harness.statistics.groups.family import Kind, Sides, choose
 from lm_plural.harness.statistics.groups.groups import Weighting
@@ -65,7 +66,7 @@ def _aligned(
 
 
 #: Statistics whose gaps between groups may change; that in bias cannot (see ``statistics.paired_gaps``).
-WITH_GAPS = ("divergence", "rps")
+WITH_GAPS = named("gap changes")
 
 
 def compare_predictions(

@@ -22,6 +22,7 @@ from lm_plural.harness.analysis.paired.changes import PairedGroup, gap_row
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.table import MOST_TOGETHER, RatingTable
+from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.counts import Membership, Sums, count_levels
 from lm_plural.harness.statistics.groups.family import Sides, choose
 from lm_plural.harness.statistics.groups.groups import Weighting
@@ -30,7 +31,7 @@ from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.statistics.uncertainty.draws import generator
 
 #: Statistics given of both sets, beside their changes.
-VALUES = ("bias", "divergence", "rps")
+VALUES = named("changes", "contrasts")
 
 
 def compare_steered(

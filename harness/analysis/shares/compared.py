@@ -12,10 +12,11 @@ import polars as pl
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.shares import js_similarity, total_variation, w1_alignment
 
-#: Statistics, and whether more is better.
-HIGHER_IS_BETTER = {"js_similarity": True, "w1_alignment": True, "tv": False}
+#: Statistics, in the order they are shown.
+STATISTICS = named("shares")
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats
+from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.counts import Coded, Ints, Scaling, Sums
 from lm_plural.harness.statistics.groups.family import Family, Sides, family, support
-from lm_plural.harness.statistics.groups.groups import LINEAR, Weighting, parts_of
+from lm_plural.harness.statistics.groups.groups import Weighting, parts_of
 from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.statistics.measures.effects import cliff_tables
@@ -24,7 +25,7 @@ from lm_plural.harness.statistics.uncertainty.jackknife import kinds_of
 from lm_plural.harness.statistics.uncertainty.leave_one_out import Contribution
 
 #: Statistics with a ratio.
-POSITIVE = ("divergence", "disagreement")
+POSITIVE = named("ratio")
 
 
 def families(
@@ -60,7 +61,7 @@ def families(
     for name in (*parts, "cliff"):
         part = parts.get(name)  # of all sides once; of all contrasts it is large, so one statistic at a time
         part = Contribution(part.value[:, at], part.table[:, at]) if part else _cliff(sides.counts, scaling, a, b)
-        needs = 1 if name in LINEAR else 2
+        needs = measure(name).least
         out[name] = family(
             coded,
             sides,

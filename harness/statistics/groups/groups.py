@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array, eye_array, kron
 
 from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.statistics.catalogue import MEASURES
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
 from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.statistics.measures import agreement
@@ -24,13 +25,13 @@ from lm_plural.harness.statistics.uncertainty.jackknife import (
     sizes,
 )
 
-#: Statistics that are means over single ratings: one rater makes an item eligible. Others are of pairs and need two.
-LINEAR = ("item_mean", "bias", "cliff")
+#: Statistics of single ratings: one rater makes an item eligible. Others are of pairs and need two.
+SINGLE = frozenset(m.name for m in MEASURES if m.least == 1)
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """Weights of items, shape (I, G): `single` for linear statistics, `pair` for those of pairs of raters."""
+    """Weights of items, shape (I, G): `single` for statistics of single ratings, `pair` for those of pairs."""
 
     single: Floats
     pair: Floats
@@ -42,7 +43,7 @@ class Weighting:
 
     def by_name(self, name: str) -> Floats:
         """Return the weights a statistic is averaged with."""
-        return self.single if name in LINEAR else self.pair
+        return self.single if name in SINGLE else self.pair
 
 
 def parts_of(
@@ -97,7 +98,7 @@ class GroupStatistics:
         return self._columns(self.covariance.n_raters, name)
 
     def _columns(self, values: Floats, name: str) -> Floats:
-        base = "divergence" if name in ("skill", "equivalent_raters") else name
+        base = name if name in self.names else "divergence"  # skill and equivalent raters are over its items
         return np.asarray(values.reshape(self.value.shape)[self.names.index(base)])
 
     def base(self, name: str) -> Floats:
@@ -129,7 +130,7 @@ class GroupStatistics:
 
     def gradient(self, name: str) -> dict[str, Floats | float]:
         """Return the gradient of a reported statistic in the base statistics."""
-        if name not in ("skill", "equivalent_raters"):
+        if name in self.names:
             return {name: 1.0}
         c = self.base("divergence")
         if name == "skill":

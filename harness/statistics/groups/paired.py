@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats, ratio
+from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, Scaling, Sums
 from lm_plural.harness.statistics.groups.family import Sides, family, simultaneous, support
 from lm_plural.harness.statistics.groups.groups import GroupStatistics, Weighting, covariance_of, stack
@@ -107,8 +108,8 @@ def critical_one_sided(
     return float(np.quantile(largest, LEVEL, method="higher"))
 
 
-#: Changes of a group, in the order they are shown; more is worse for divergence and rps, better for the last two.
-STATISTICS = ("bias", "divergence", "rps", "skill", "log_equivalent_raters")
+#: Changes of a group, in the order they are shown.
+STATISTICS = named("changes")
 
 
 def group_changes(

@@ -6,31 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.arrays import Floats
+from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.measures import correlation, distances, rarefaction, reliability
 from lm_plural.harness.statistics.measures.agreement import weighted_mean
 
-_RISES = "rises as raters fall"
-_RAREFIED = "equal raters for all groups, yet higher for a divided group"
-_ATTENUATED = "attenuated by noise in item means"
 #: What a finite number of raters does to each of the measures of `secondary`.
-BIAS = {
-    "w1_plug_in": f"{_RISES}; upper bound in expectation",
-    "w1_cross_fit": "lower bound in expectation",
-    "w1_rarefied": _RAREFIED,
-    "tv": _RISES,
-    "tv_rarefied": _RAREFIED,
-    "js": _RISES,
-    "js_corrected": "still high below 15 raters",
-    "js_rarefied": _RAREFIED,
-    "l2": "none",
-    "cross_entropy": "none, but its level holds the group's own entropy",
-    "pearson": _ATTENUATED,
-    "spearman": _ATTENUATED,
-    "kendall": _ATTENUATED,
-    "qwk": "little, but it depends on the group's marginal",
-    "reliability": "of the raters at hand; rises with their number",
-    "pearson_disattenuated": "little; refused where reliability is below 0.4",
-}
+BIAS = {name: measure(name).few_raters for name in named("secondary")}
 
 
 def secondary(

@@ -20,8 +20,6 @@ from lm_plural.harness.statistics.measures.agreement import item_mean, weighted_
 from lm_plural.harness.statistics.measures.correlation import equal_weights
 from lm_plural.harness.statistics.uncertainty.leave_one_out import Contribution, generic
 
-STATISTICS = ("fpr", "fnr", "auc")
-
 
 def member_statistics(harm: Coded, members: Membership, inference: Inference = "items+raters") -> GroupStatistics:
     """Return ``fpr``, ``fnr`` and ``auc`` of one other member, of every group, over items that two of them rated.
@@ -50,7 +48,7 @@ def member_statistics(harm: Coded, members: Membership, inference: Inference = "
 
     fpr, fnr = error(1 - bad, -1), error(bad, 1)
     auc = Contribution(1 - (fpr.value + fnr.value) / 2, -(fpr.table + fnr.table) / 2)
-    parts = dict(zip(STATISTICS, (fpr, fnr, auc), strict=True))
+    parts = {"fpr": fpr, "fnr": fnr, "auc": auc}
     known = [weights * ~np.isnan(np.where(weights > 0, p.value, 0)).any(axis=0) for p in parts.values()]
     columns = stack(parts.values(), known, sums.n)
     covariance = covariance_of(harm, members, columns, counts, inference)
