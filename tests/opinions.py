@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.model.spec import ModelSpec
+from lm_plural.harness.result.read import read_content
 from lm_plural.harness.run.journal import Journal
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.plan import plan
@@ -168,5 +168,4 @@ class Opinions:
 
 def results_in(out: Path) -> dict[str, Any]:
     """Return the newest results below a folder."""
-    content: dict[str, Any] = json.loads(sorted(out.rglob("results_*.json"))[-1].read_text())
-    return content
+    return read_content(sorted(out.rglob("results_*.json"))[-1])

@@ -22,7 +22,7 @@ from lm_plural.harness.statistics.measures.alpha import METRICS, krippendorff_al
 from lm_plural.harness.statistics.measures.secondary import BIAS, secondary
 from lm_plural.harness.statistics.uncertainty.intervals import Estimates
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Value = dict[str, float | None]
 

@@ -1,10 +1,11 @@
-"""``lm-plural schema``: JSON Schema for editors."""
+"""``lm-plural schema``: JSON Schema for editors and readers of results."""
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-HELP = """Print the JSON Schema of task or recipe files, so that an editor completes and checks them.
+HELP = """Print the JSON Schema of task or recipe files, so that an editor completes and checks them, or of results.
 
   lm-plural schema task > task.schema.json
   # first line of a task file:  # yaml-language-server: $schema=task.schema.json"""
@@ -12,23 +13,36 @@ HELP = """Print the JSON Schema of task or recipe files, so that an editor compl
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("what", choices=["task", "dataset"])
+    parser.add_argument("what", choices=["task", "dataset", "results"])
 
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
     import json
 
+    schema = _results() if args.what == "results" else _document(args.what)
+    print(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))
+    return 0
+
+
+def _results() -> dict[str, Any]:
+    from pydantic import TypeAdapter
+
+    from lm_plural.harness.result.blocks import ResultsFile
+
+    return TypeAdapter(ResultsFile).json_schema()
+
+
+def _document(what: str) -> dict[str, Any]:
     from lm_plural.harness.data.recipe import Recipe
     from lm_plural.harness.documents import Strict
     from lm_plural.harness.task.schema import Task
 
-    model: type[Strict] = Task if args.what == "task" else Recipe
+    model: type[Strict] = Task if what == "task" else Recipe
     kinds = Recipe.KINDS if model is Recipe else ((),)
     schema = model.model_json_schema()
     schema["properties"]["include"] = {"type": "string", "description": "A file whose keys are taken over."}
     # What is missing may stand in the included file.
     always = schema.pop("required")
     schema["anyOf"] = [*({"required": [*always, *kind]} for kind in kinds), {"required": ["include"]}]
-    print(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))
-    return 0
+    return schema

@@ -14,6 +14,7 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.model.load import load_engine
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.result.predictions import predictions, save_predictions
 from lm_plural.harness.result.write import build_results, save_results
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
@@ -249,5 +250,7 @@ def _aggregate(
         if w.loaded.name in scorings
     }
     content = build_results(works, scores, spec, axes=settings.axes, options=settings.options)
+    for work in works:
+        save_predictions(folder, work.loaded.name, predictions(work, scores.get(work.loaded.name, ())))
     path, new = save_results(folder, content, started)
     return Outcome(folder.path, path, content, new)

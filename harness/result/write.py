@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lm_plural.harness.analysis.group import SCHEMA_VERSION
 from lm_plural.harness.analysis.options import MODEL_STATISTICS, WITHOUT_RATERS, Options
 from lm_plural.harness.analysis.shares.compared import STATISTICS as SHARES_STATISTICS
+from lm_plural.harness.errors import PluralError
 from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
+from lm_plural.harness.result.details import DETAILS, OWN, TIMES, cut, laid_out
 from lm_plural.harness.result.rate import rate_result
+from lm_plural.harness.result.read import read_content
 from lm_plural.harness.result.respond import respond_result
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
@@ -25,7 +30,7 @@ from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.task.load import LoadedTask
 
 #: Keys that differ between two runs of the same thing.
-TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
+VARYING = (*TIMES, DETAILS)
 #: Statistics of all raters that lm-eval shows.
 SHOWN = (*MODEL_STATISTICS, *SHARES_STATISTICS)
 
@@ -139,7 +144,7 @@ def better(metric: str, loaded: LoadedTask) -> bool | None:
 
 
 def save_results(folder: RunFolder, content: dict[str, Any], started: datetime) -> tuple[Path, bool]:
-    """Write ``results_<time>.json`` unless the latest one says the same.
+    """Write ``details_<time>.json``, then ``results_<time>.json``, unless the latest results say the same.
 
     Returns
     -------
@@ -150,22 +155,15 @@ def save_results(folder: RunFolder, content: dict[str, Any], started: datetime) 
     """
     body = json.loads(to_json(content))  # as it reads back: tuples as lists
     if latest := folder.results()[-1:]:
-        try:
-            known = json.loads(latest[0].read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            known = None
-        if isinstance(known, dict) and json.dumps({k: v for k, v in known.items() if k not in TIMES}) == json.dumps(
-            body
-        ):
-            return latest[0], False
+        with suppress(PluralError):  # what cannot be read says something else
+            if json.dumps(read_content(latest[0])) == json.dumps(body):
+                return latest[0], False
     now = datetime.now()
-    times = dict(
-        zip(
-            TIMES,
-            (now.timestamp(), started.timestamp(), now.timestamp(), (now - started).total_seconds()),
-            strict=True,
-        )
-    )
-    path = folder.path / f"results_{now.isoformat(timespec='microseconds').replace(':', '-')}.json"
-    write_atomic(path, to_json({**body, **times}))
+    time = now.isoformat(timespec="microseconds").replace(":", "-")
+    times = (now.timestamp(), started.timestamp(), now.timestamp(), (now - started).total_seconds())
+    path, beside = folder.path / f"results_{time}.json", folder.path / f"details_{time}.json"
+    kept, details = cut(body)
+    own = dict(zip(OWN, (SCHEMA_VERSION, beside.name, *times), strict=True))
+    write_atomic(beside, json.dumps(details, ensure_ascii=False, separators=(",", ":")) + "\n")
+    write_atomic(path, laid_out(kept | own) + "\n")
     return path, True

@@ -81,8 +81,10 @@ class RunFolder:
             lock.release()
 
     def _clear(self) -> None:
-        """Remove what a killed process was writing beside a file; nobody writes here now."""
-        for path in self.path.glob(".*.json.*.tmp"):
+        """Remove what a killed process was writing beside a file, and details of no results; nobody writes here now."""
+        results = {path.name.removeprefix("results_") for path in self.results()}
+        alone = [p for p in self.path.glob("details_*.json") if p.name.removeprefix("details_") not in results]
+        for path in [*self.path.glob(".*.json.*.tmp"), *self.path.glob(".*.parquet.*.tmp"), *alone]:
             with suppress(OSError):
                 path.unlink()
 

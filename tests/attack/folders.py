@@ -11,13 +11,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from lm_plural.harness.result.read import read_content
 from tests.attack import mutate
 from tests.attack.breaks import break_jsonl
 from tests.attack.door import Door, FaultError, Runner
 from tests.attack.replies import FEW, Server
 from tests.suite import Suite, default_task
 
-TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
 WRITTEN = re.compile(r"^(?:results written to|nothing new; the same results are in) (.*\.json)$", re.MULTILINE)
 
 
@@ -32,8 +32,7 @@ class Finished:
 
 
 def _results(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return {k: v for k, v in content.items() if k not in TIMES}
+    return read_content(path)
 
 
 def prepare(folder: Path, run: Runner) -> list[Finished]:
@@ -75,7 +74,7 @@ def essence(folder: Path) -> dict[str, Any]:
 def damage(rng: Random, folder: Path) -> None:
     """Damage one file of a run's folder."""
     journals = [*folder.glob("samples_*.jsonl"), *folder.glob("scores_*.jsonl")]
-    jsons = [folder / "run.json", *folder.glob("results_*.json")]
+    jsons = [folder / "run.json", *folder.glob("results_*.json"), *folder.glob("details_*.json")]
     path = rng.choice([*journals, *journals, *jsons])
     lines = path.is_file() and path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
     if not lines:

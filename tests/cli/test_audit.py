@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.result.read import read_content
 from tests.suite import Suite
 
 RUDE = ["you are a stupid idiot", "what the hell, damn it", "shut up, you moron", "this is shit"]
@@ -53,7 +53,7 @@ def audit(rated: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> A
         code = main([*command, "--draws", "200", *words])
         printed = capsys.readouterr()
         files = sorted(out.glob("*/results_*.json"))
-        return Done(code, printed.out, printed.err, json.loads(files[-1].read_text()) if files else None)
+        return Done(code, printed.out, printed.err, read_content(files[-1]) if files else None)
 
     return run
 
@@ -80,7 +80,7 @@ def test_the_file_says_what_was_measured_with_what(audit: Audit) -> None:
     assert content is not None
     assert content["scorer"] == {"name": "profanity", "options": {}}
     assert content["datasets"]["tiny"]["licence"] == "Apache-2.0"
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert (of_task["mode"], of_task["text"], of_task["dimension"]) == ("audit", "text", "harm")
     assert of_task["scorer"]["dimension"] == "toxicity"
     assert of_task["scorer"]["worse"] == "more"
@@ -155,7 +155,7 @@ def test_simulated_raters_are_called_so(capsys: pytest.CaptureFixture[str], tmp_
     out = capsys.readouterr().out
     assert "SIMULATED RATERS" in out
     (file,) = tmp_path.glob("*/results_*.json")
-    found = json.loads(file.read_text())["audited"]["plural_demo_toxicity"]
+    found = read_content(file)["audited"]["plural_demo_toxicity"]
     assert found["simulated_raters"] is True
     assert found["overall"]["auc"]["low"] < found["overall"]["auc"]["value"] < found["overall"]["auc"]["high"]
 
@@ -220,7 +220,7 @@ def test_on_real_ratings_of_five_countries_and_of_one(
     words = ["audit", "--scorer", "profanity", "--tasks", "popquorn_offensiveness,crehate_hate", "--thresholds", "0.5"]
     assert main([*words, "--axes", "gender", "--draws", "500", "-o", str(tmp_path)]) == 0
     (file,) = tmp_path.glob("*/results_*.json")
-    found = json.loads(file.read_text())["audited"]
+    found = read_content(file)["audited"]
     assert found["popquorn_offensiveness"]["overall"]["n_ratings"] == 13_036
     assert found["crehate_hate"]["overall"]["n_items"] == 1_580
     for task in found.values():

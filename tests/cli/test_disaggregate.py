@@ -119,7 +119,7 @@ def test_krippendorffs_example_from_file_to_file(bring: Bring):
 
 def test_out_json_says_what_was_measured(bring: Bring):
     block = read(bring(RATINGS, PREDICTIONS, "--direction", "higher", "--weights", "pairs", "--min_raters", "3"))
-    assert block["schema_version"] == 1
+    assert block["schema_version"] == 2
     assert block["scale"]["levels"] == list("12345")
     assert (block["scale"]["direction"], block["weights"], block["min_raters"]) == ("higher", "pairs", 3)
     assert (block["inference"], block["reference"], block["notes"]) == ("items+raters", "all", [])

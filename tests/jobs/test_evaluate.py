@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.result.read import read_content
 from tests.suite import Suite
 
 #: The demo's rate task without the limit on off-scale mass: random weights know no scale.
@@ -27,7 +28,7 @@ def folder_of(out: Path) -> Path:
 
 
 def results_of(out: Path) -> dict:
-    return json.loads(sorted(folder_of(out).glob("results_*.json"))[-1].read_text())
+    return read_content(sorted(folder_of(out).glob("results_*.json"))[-1])
 
 
 def lines_of(path: Path) -> list[dict]:

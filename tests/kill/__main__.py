@@ -29,6 +29,8 @@ FILES = {
     "samples_": "answers",
     "scores_": "scores",
     "results_": "results",
+    "details_": "results",
+    "predictions_": "results",
     "run.json": "run.json",
     "normal/": "cached ratings",
     "cache/data/": "fetched data",

@@ -128,7 +128,7 @@ def _wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
 
 #: Parts of names that are other ones in every run: times, process ids, random words, hashes of where something lies.
 VARYING = (
-    (r"results_\d{4}-[^/]*?\.json", "results_TIME.json"),
+    (r"(results|details)_\d{4}-[^/]*?\.json", r"\1_TIME.json"),
     (r"\.[0-9a-f]{6}-\d+\.tmp\b", ".PID.tmp"),
     (r"sha256/(\.?)[0-9a-f]+\.json", r"sha256/\1HASH.json"),
     (r"\b[0-9a-f]{16}-", "HASH-"),

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.result.read import read_content
 
 COMMON = {"tag": ["asked"], "dataset": "plural_demo", "dimension": "toxicity", "metadata": {"version": 2.0}}
 RATE = COMMON | {
@@ -74,7 +75,8 @@ def ours(tiny_model: Path, asked: Path, tmp_path_factory: pytest.TempPathFactory
     model = ["--model_args", f"pretrained={tiny_model},{PRECISION}", "--apply_chat_template", "false"]
     tasks = ["--tasks", "asked", "--include_path", asked, "--limit", LIMIT, "--seed", 1]
     assert main(["run", *model, *map(str, tasks), "-o", str(out)]) == 0
-    return results_in(out)
+    (path,) = out.glob("*/results_*.json")
+    return read_content(path)
 
 
 @pytest.fixture(scope="session")

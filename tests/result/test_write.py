@@ -17,10 +17,10 @@ from tests.suite import Suite
 @pytest.mark.parametrize("left", ["null", "[]", "5", "[" * 100_000, "\udcff"])
 def test_results_that_somebody_broke_are_written_anew(tmp_path: Path, left: str) -> None:
     folder, now = RunFolder(tmp_path), datetime.now()
-    path, _ = save_results(folder, {"results": {}}, now)
-    assert save_results(folder, {"results": {}}, now) == (path, False)
+    path, _ = save_results(folder, {"results": {}, "disaggregated": {}}, now)
+    assert save_results(folder, {"results": {}, "disaggregated": {}}, now) == (path, False)
     path.write_text(left, encoding="utf-8", errors="surrogateescape")
-    again, new = save_results(folder, {"results": {}}, now)
+    again, new = save_results(folder, {"results": {}, "disaggregated": {}}, now)
     assert new
     assert json.loads(again.read_text())["results"] == {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import resource
 import signal
@@ -13,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from lm_plural.harness.result.read import read_content
 
 RATE = Path(__file__).with_name("rate.yaml")
 
@@ -35,13 +36,13 @@ def finish(args: list[str]) -> None:
 
 
 def state(out: Path) -> dict[str, object]:
-    """Return what must be equal: journals byte by byte, results without their times."""
+    """Return what must be equal: journals and predictions byte by byte, results without their times."""
     (folder,) = out.iterdir()
     files: dict[str, object] = {p.name: p.read_bytes() for p in folder.glob("samples_*")}
     files |= {p.name: sorted(p.read_bytes().splitlines()) for p in folder.glob("scores_*")}
-    (results,) = folder.glob("results_*.json")
-    content = json.loads(results.read_text())
-    files["results"] = {k: v for k, v in content.items() if "time" not in k and k != "date"}
+    files |= {p.name: p.read_bytes() for p in folder.glob("predictions_*")}
+    (results,), (_,) = folder.glob("results_*.json"), folder.glob("details_*.json")
+    files["results"] = read_content(results)
     return files
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.result.read import read_content
 from tests.suite import Suite
 
 Make = Callable[..., Any]
@@ -37,8 +38,7 @@ def audited(suite: Suite, scorer: str, *words: str) -> dict[str, Any]:
     ]
     assert main([*command, "--text", "text", "--draws", "100", "-o", str(out), *words]) == 0
     (path,) = out.glob("*/results_*.json")
-    block: dict[str, Any] = json.loads(path.read_text())
-    return block
+    return read_content(path)
 
 
 WORDS = ("lovely day", "damn fool", "kind person", "what a day")
