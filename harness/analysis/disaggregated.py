@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import polars as pl
 from lm_plural.harness.analysis.group import Group, header
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.statistics.uncertainty.multiplicity import holm
 
@@ -122,6 +124,16 @@ class Disaggregated:
             "axes": {axis: a.to_dict() for axis, a in self.axes.items()},
             "families": self.families,
         }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the block as JSON.
+
+        Raises
+        ------
+        PluralError
+            If it cannot be written.
+        """
+        write_atomic(Path(path), to_json(self.to_dict()))
 
     def plot(self, kind: str = "forest", *, statistic: str | None = None, axis: str | None = None) -> Any:
         """Return an altair chart: ``forest`` of groups with intervals, or ``heat_map`` of distances between groups.

@@ -46,25 +46,6 @@ class Elsewhere(argparse.Action):
         raise argparse.ArgumentError(self, f"leave it out: {self.words}")
 
 
-def refuse_unknown(path: Path, columns: Iterable[str], needed: Iterable[str] = ()) -> None:
-    """Refuse columns named on the command line that a file does not have.
-
-    A file without the columns `needed` by themselves is another kind of file, which its reader says better.
-
-    Raises
-    ------
-    UsageError
-    """
-    from lm_plural.harness.data.files.frames import some
-    from lm_plural.harness.data.files.scan import columns_of
-    from lm_plural.harness.errors import at
-
-    header = columns_of(path)
-    for name in columns if set(header) >= set(needed) else ():
-        if name not in header:
-            raise UsageError(at(path, 1, f"no column {name!r}{did_you_mean(name, header)}; there are {some(header)}"))
-
-
 def add_tasks(parser: Any, text: str) -> None:
     """Add ``--tasks``."""
     parser.add_argument("--tasks", "-t", nargs="+", action=Words, default=None, metavar="TASK", help=text)
