@@ -8,6 +8,7 @@ from pathlib import Path
 from lm_plural.harness.cli.options import (
     Words,
     add_inference,
+    inference_of,
     out_file,
     out_folder,
     parse_axes,
@@ -106,11 +107,7 @@ def execute(args: argparse.Namespace) -> int:
         weights=args.weights,
         item_weights=args.item_weights,
         min_raters=args.min_raters,
-        inference=args.inference,
-        min_raters_interval=args.min_raters_interval,
-        draws=args.draws,
-        permutations=args.permutations,
-        strata=args.strata,
+        **inference_of(args),
         seed=args.seed,
         **{rule: getattr(args, rule) for rule in CHOICES},
     )

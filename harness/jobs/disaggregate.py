@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Literal, cast, get_args
 
 from lm_plural.harness.analysis.disaggregate import disaggregate as analyse
 from lm_plural.harness.analysis.disaggregated import Disaggregated
@@ -13,25 +13,26 @@ from lm_plural.harness.analysis.paired.compare import compare_predictions
 from lm_plural.harness.data.own_files import NAMES, read_predictions, read_ratings, read_weights
 from lm_plural.harness.data.source import Rows, Source
 from lm_plural.harness.errors import UsageError, argument, did_you_mean
-from lm_plural.harness.ratings.coarsen import Coarsening, to_three, to_two
+from lm_plural.harness.jobs.arguments import (
+    Axes,
+    Duplicates,
+    Levels,
+    Missing,
+    OffScale,
+    Profiles,
+    axes_of,
+    scale_of,
+)
+from lm_plural.harness.ratings.coarsen import Coarsening, Neutral, to_three, to_two
 from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Direction, Scale
 from lm_plural.harness.ratings.strategies import Strategy
-from lm_plural.harness.ratings.table import Axis, RatingTable
+from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.statistics.measures.agreement import Weights
 
 #: Fewer levels, and for two of them where the middle goes.
 Coarsen = Literal["3", "2:up", "2:down", "2:drop", "2:split"]
-#: What rules may say of troublesome rows (:class:`Rules`).
-Duplicates = Literal["error", "first", "drop"]
-OffScale = Literal["error", "drop"]
-Missing = Literal["drop", "error"]
-Profiles = Literal["error", "drop", "undeclared", "fill"]
-#: Levels, lowest first, or a whole scale.
-Levels = Scale | Sequence[str | float]
-#: Names of axes, a tuple for the cells of several; one name is an axis, too.
-Axes = str | Sequence[Axis]
 
 
 def disaggregate(
@@ -221,30 +222,6 @@ def compare(
     return compare_predictions(table, a, b, axes_of(axes), options)
 
 
-def scale_of(levels: Levels, direction: Direction | None = None) -> Scale:
-    """Return the scale of some levels, or the scale itself.
-
-    Raises
-    ------
-    UsageError
-        If they are one text, or `direction` is not that of the scale.
-    """
-    if isinstance(levels, Scale):
-        if direction not in (None, levels.direction):
-            raise UsageError(f"{argument('direction')} {direction}: the scale says {levels.direction}; expected one")
-        return levels
-    if isinstance(levels, str):
-        raise UsageError(f"{argument('scale')} {levels!r}: expected a list of levels, lowest first, like [1, 2, 3]")
-    if direction not in (None, "lower", "higher"):
-        raise UsageError(f"{argument('direction')} {direction!r}: expected lower or higher")
-    return Scale(tuple(map(str, levels)), direction or "lower")
-
-
-def axes_of(axes: Axes) -> list[Axis]:
-    """Return axes as names and tuples of names."""
-    return [axes] if isinstance(axes, str) else [a if isinstance(a, str) else tuple(a) for a in axes]
-
-
 def coarsening_of(text: str | None, scale: Scale) -> Coarsening | None:
     """Return the map ``3`` or ``2:NEUTRAL`` stands for.
 
@@ -256,15 +233,15 @@ def coarsening_of(text: str | None, scale: Scale) -> Coarsening | None:
     if text is None:
         return None
     levels, _, neutral = str(text).partition(":")
-    if levels == "2" and neutral in ("up", "down", "drop", "split"):
-        return to_two(scale, neutral)
+    if levels == "2" and neutral in get_args(Neutral):
+        return to_two(scale, cast(Neutral, neutral))
     if text in ("3", 3):
         return to_three(scale)
     raise UsageError(f"{argument('coarsen')} {text}: expected 3, 2:up, 2:down, 2:drop or 2:split")
 
 
 def read_table(
-    ratings: Rows,
+    ratings: Rows | Source,
     scale: Scale,
     axes: Axes,
     rules: Rules,
