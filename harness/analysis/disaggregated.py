@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.group import Group, header
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import UsageError, did_you_mean
@@ -44,10 +45,17 @@ class Disaggregated:
 
     Examples
     --------
-    >>> result = disaggregate(table, predictions, ["gender"])     # doctest: +SKIP
-    >>> result.overall.statistics["divergence"].value              # doctest: +SKIP
-    >>> result.by_group["gender"]["Woman"].statistics["bias"].low  # doctest: +SKIP
-    >>> result.difference("divergence", "gender")                  # doctest: +SKIP
+    >>> import polars as pl
+    >>> import lm_plural as lp
+    >>> ratings = pl.DataFrame(
+    ...     [(f"i{i}", f"r{j}", (i * j) % 5 + 1, "ab"[j % 2]) for i in range(6) for j in range(24)],
+    ...     schema=["item_id", "rater_id", "rating", "team"], orient="row",
+    ... )
+    >>> result = lp.disaggregate(ratings, scale=[1, 2, 3, 4, 5], axes=["team"])
+    >>> round(result.by_group["team"]["a"].statistics["item_mean"].value, 2)
+    2.62
+    >>> result.difference("item_mean", "team", to="b")["value"].round(2).to_list()
+    [0.0]
     """
 
     scale: Scale
@@ -55,6 +63,17 @@ class Disaggregated:
     axes: dict[str, AxisResult]
     options: Options
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return overview.text_of(self.to_dict(), self._head())
+
+    def _repr_html_(self) -> str:
+        return overview.html_of(self.to_dict(), self._head())
+
+    def _head(self) -> str:
+        o = self.overall
+        what = "predictions against" if "divergence" in o.statistics else "ratings only,"
+        return f"Disaggregated: {what} {o.n_raters:,} raters, {o.n_ratings:,} ratings of {o.n_items:,} items"
 
     @property
     def by_group(self) -> dict[str, dict[str, Group]]:

@@ -55,7 +55,7 @@ def arguments_of(pairs: Pairs, name: str) -> dict[str, Any]:
     UsageError
         For a text that is not ``name=value``.
     """
-    return parse_arguments([pairs], argument(name)) if isinstance(pairs, str) else dict(pairs)
+    return parse_arguments([pairs] * bool(pairs), argument(name)) if isinstance(pairs, str) else dict(pairs)
 
 
 def known_tasks(asked: Iterable[str], tasks: Sequence[str], name: str) -> None:

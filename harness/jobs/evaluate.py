@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
@@ -81,6 +83,39 @@ class Outcome:
     path: Path | None
     content: dict[str, Any] | None
     new: bool
+
+    def __repr__(self) -> str:
+        head, blocks = self._said()
+        where = f"in {_tail(self.path or self.folder, overview.WIDTH - 3)}"
+        if len(blocks) == 1:
+            ((name, block),) = blocks.items()
+            *lines, last = overview.text_of(block, f"{head} on {name}").split("\n")
+            return overview.fitted([*lines, *([last] if len(lines) < overview.MOST_LINES - 1 else []), where])
+        tasks = [overview.sentence_of(block, name) for name, block in blocks.items()]
+        simulated = sum(bool(block.get("simulated_raters")) for block in blocks.values())
+        tasks += [f"of these, tasks with simulated raters: {simulated}"] if simulated else []
+        room = overview.MOST_LINES - 2
+        if len(tasks) > room:
+            tasks = [*tasks[: room - 2], f"and {len(blocks) - room + 2} more tasks", tasks[-1]]
+        said = f"{head} on {len(blocks)} tasks: all raters; the group with the worst number" if blocks else head
+        return overview.fitted([said, *tasks, where])
+
+    def _repr_html_(self) -> str:
+        head, blocks = self._said()
+        shown = [overview.html_of(block, f"{head} on {name}") for name, block in blocks.items()]
+        return f"<div>{''.join(shown)}<p>in <code>{escape(str(self.path or self.folder))}</code></p></div>"
+
+    def _said(self) -> tuple[str, dict[str, Any]]:
+        """Return what was measured, and the blocks of its tasks."""
+        content = self.content or {}
+        if "audited" in content:
+            return f"Outcome: audit of {content['scorer']['name']}", content["audited"]
+        return f"Outcome: {content.get('model_name', 'answers only')}", content.get("disaggregated", {})
+
+
+def _tail(path: Path, width: int) -> str:
+    """Return a path cut at its beginning."""
+    return text if len(text := str(path)) <= width else "…" + text[1 - width :]
 
 
 def evaluate(
