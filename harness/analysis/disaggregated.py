@@ -53,9 +53,9 @@ class Disaggregated:
     ... )
     >>> result = lp.disaggregate(ratings, scale=[1, 2, 3, 4, 5], axes=["team"])
     >>> round(result.by_group["team"]["a"].statistics["item_mean"].value, 2)
-    2.62
+    2.25
     >>> result.difference("item_mean", "team", to="b")["value"].round(2).to_list()
-    [0.0]
+    [-0.14]
     """
 
     scale: Scale

@@ -128,7 +128,7 @@ def _axis(block: Block, axis: str) -> str:
     few = sum(any(f.startswith("few_raters") for f in v["flags"]) for v in groups.values())
     head = f"{axis}: {len(groups)} group{'s' * (len(groups) != 1)}{f' ({few} too small)' if few else ''}"
     if worst := worst_of(block, axis):
-        before = f"{head}; {measure.worse} "
+        before = f"{head}; {measure.worse}: "
         return _cut(before, worst[0], f" {interval(worst[1], measure.digits)}")
     rows = [(g, estimate_of(v, measure.name)) for g, v in groups.items()]
     known = sorted((e["value"], g) for g, e in rows if e["value"] is not None)

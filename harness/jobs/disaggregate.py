@@ -124,7 +124,7 @@ def disaggregate(
     >>> sorted(result.by_group["gender"])
     ['man', 'woman']
     >>> round(result.by_group["gender"]["woman"].statistics["bias"].value, 3)
-    0.056
+    0.611
     """
     whole = scale_of(scale, direction)
     rules = Rules(duplicates, off_scale, missing, profiles)
@@ -177,7 +177,13 @@ def compare(
     ----------
     ratings : path or frame
     first, second : path or frame
-        As the predictions of :func:`disaggregate`, like all other parameters.
+        As `predictions` of :func:`disaggregate`.
+    scale, axes, columns, direction, coarsen, weights, item_weights, min_raters, inference
+        As there.
+    min_raters_interval, draws, seed : int
+        As there.
+    duplicates, off_scale, missing, profiles : str
+        As there.
 
     Returns
     -------

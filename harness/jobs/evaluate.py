@@ -75,6 +75,10 @@ class Settings:
         return self.samples.get(task, self.limit)
 
 
+#: Characters of a model's name that are shown.
+MOST_NAME = 24
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Where the results are, what they say, and whether anything was new."""
@@ -86,7 +90,7 @@ class Outcome:
 
     def __repr__(self) -> str:
         head, blocks = self._said()
-        where = f"in {_tail(self.path or self.folder, overview.WIDTH - 3)}"
+        where = f"in {_tail(str(self.path or self.folder), overview.WIDTH - 3)}"
         if len(blocks) == 1:
             ((name, block),) = blocks.items()
             *lines, last = overview.text_of(block, f"{head} on {name}").split("\n")
@@ -97,7 +101,7 @@ class Outcome:
         room = overview.MOST_LINES - 2
         if len(tasks) > room:
             tasks = [*tasks[: room - 2], f"and {len(blocks) - room + 2} more tasks", tasks[-1]]
-        said = f"{head} on {len(blocks)} tasks: all raters; the group with the worst number" if blocks else head
+        said = f"{head} on {len(blocks)} tasks: all raters; worst group" if blocks else head
         return overview.fitted([said, *tasks, where])
 
     def _repr_html_(self) -> str:
@@ -110,12 +114,13 @@ class Outcome:
         content = self.content or {}
         if "audited" in content:
             return f"Outcome: audit of {content['scorer']['name']}", content["audited"]
-        return f"Outcome: {content.get('model_name', 'answers only')}", content.get("disaggregated", {})
+        name = _tail(content.get("model_name", "answers only"), MOST_NAME)
+        return f"Outcome: {name}", content.get("disaggregated", {})
 
 
-def _tail(path: Path, width: int) -> str:
-    """Return a path cut at its beginning."""
-    return text if len(text := str(path)) <= width else "…" + text[1 - width :]
+def _tail(text: str, width: int) -> str:
+    """Return a path or name cut at its beginning."""
+    return text if len(text) <= width else "…" + text[1 - width :]
 
 
 def evaluate(

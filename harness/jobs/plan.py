@@ -149,7 +149,7 @@ def plan(
     >>> import lm_plural as lp
     >>> lp.plan(0.25, rater_sd=0.55, residual_sd=1.0, item_sd=0.3)
     Planned: a gap of 0.25 in item_mean with power 80 %
-    one group - another: 88 raters a group with 100 items
+    one group - another: 102 raters a group with 100 items
     """
     sds = {"rater_sd": rater_sd, "residual_sd": residual_sd, "item_sd": item_sd}
     design = {"items": items, "raters": raters, "ratings_per_rater": ratings_per_rater, "comparisons": comparisons}
