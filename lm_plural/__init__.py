@@ -9,7 +9,7 @@ gender: 2 groups; highest: man 0.114 [.020,.258]
 Nothing is imported before it is used. A tour: docs/python.md.
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # typing's, without importing it
 
 if TYPE_CHECKING:
     from lm_plural.harness.analysis.disaggregated import Disaggregated as Disaggregated

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +116,6 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.jobs.evaluate import evaluate
     from lm_plural.harness.model.arguments import parse_arguments
 
-    started = datetime.now()
     if args.config:
         apply_config(args, args.parser, args.config)
     outcome = evaluate(
@@ -139,7 +137,6 @@ def execute(args: argparse.Namespace) -> int:
         trust_remote_code=args.trust_remote_code,
         include_path=args.include_path,
         output_path=args.output_path,
-        started=started,
     )
     report(outcome)
     return 0

@@ -63,7 +63,6 @@ def audit(
     trust_remote_code: bool = False,
     include_path: Sequence[str | os.PathLike[str]] = (),
     output_path: str | os.PathLike[str] = "outputs",
-    started: datetime | None = None,
 ) -> Outcome:
     """Measure how near a scorer is to what each group said of the same texts; the same call again scores nothing.
 
@@ -96,8 +95,6 @@ def audit(
         Folders with more tasks.
     output_path : path
         Files go to ``<output_path>/<scorer>-<hash of its options>/``.
-    started : datetime, optional
-        For the time in the results.
 
     Returns
     -------
@@ -119,7 +116,7 @@ def audit(
     >>> sorted(outcome.content["audited"]["plural_demo_toxicity"]["axes"]["gender"]["groups"])
     ['man', 'non_binary', 'undeclared', 'woman']
     """
-    started, names = started or datetime.now(), asked_tasks(tasks)
+    started, names = datetime.now(), asked_tasks(tasks)
     spec = ScorerSpec(name=scorer, options=dict(scorer_options or {}))
     check_options(spec.name, spec.options)
     loaded = checked_tasks(Index([Path(p) for p in include_path]), names)

@@ -147,7 +147,6 @@ def evaluate(
     trust_remote_code: bool = False,
     include_path: Sequence[str | os.PathLike[str]] = (),
     output_path: str | os.PathLike[str] = "outputs",
-    started: datetime | None = None,
 ) -> Outcome:
     """Evaluate a model on group-rated tasks; the same call again resumes or has nothing to do.
 
@@ -183,8 +182,6 @@ def evaluate(
         Folders with more tasks.
     output_path : path
         Files go to ``<output_path>/<model>/``.
-    started : datetime, optional
-        For the time in the results.
 
     Returns
     -------
@@ -208,7 +205,7 @@ def evaluate(
     >>> sorted(outcome.content["disaggregated"]["plural_demo_toxicity"]["axes"]["gender"]["groups"])
     ['man', 'non_binary', 'undeclared', 'woman']
     """
-    started = started or datetime.now()
+    started = datetime.now()
     names = asked_tasks(tasks)
     check_backend(model)
     loaded = checked_tasks(Index([Path(p) for p in include_path]), names)
@@ -261,7 +258,6 @@ def score(
     permutations: int = Options.permutations,
     strata: str | None = None,
     trust_remote_code: bool = False,
-    started: datetime | None = None,
 ) -> Outcome:
     """Score and aggregate again from the journal of a run; the model is not needed.
 
@@ -271,7 +267,7 @@ def score(
         Folder of a run.
     tasks : sequence of str, optional
         Of the run's tasks; default all.
-    axes, inference, min_raters_interval, draws, permutations, strata, trust_remote_code, started
+    axes, inference, min_raters_interval, draws, permutations, strata, trust_remote_code
         As of :func:`evaluate`.
 
     Raises
@@ -281,7 +277,7 @@ def score(
     UsageError
         For a task that is not in the run.
     """
-    started, folder = started or datetime.now(), RunFolder(Path(run))
+    started, folder = datetime.now(), RunFolder(Path(run))
     known = folder.read_run()
     names = [tasks] if isinstance(tasks, str) else tasks or ()
     for name in names:
