@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 
@@ -32,3 +34,21 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known words, or an empty string."""
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+
+
+_FLAGS = ContextVar("_FLAGS", default=False)
+
+
+@contextmanager
+def arguments_are_flags() -> Iterator[None]:
+    """Let errors call arguments as the command line does."""
+    token = _FLAGS.set(True)
+    try:
+        yield
+    finally:
+        _FLAGS.reset(token)
+
+
+def argument(name: str) -> str:
+    """Return what whoever asked calls an argument: ``gap``, or ``--gap`` on the command line."""
+    return f"--{name}" if _FLAGS.get() else name

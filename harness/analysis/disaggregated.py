@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import polars as pl
 
+from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.group import Group, header
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.statistics.uncertainty.multiplicity import holm
 
@@ -42,10 +45,17 @@ class Disaggregated:
 
     Examples
     --------
-    >>> result = disaggregate(table, predictions, ["gender"])     # doctest: +SKIP
-    >>> result.overall.statistics["divergence"].value              # doctest: +SKIP
-    >>> result.by_group["gender"]["Woman"].statistics["bias"].low  # doctest: +SKIP
-    >>> result.difference("divergence", "gender")                  # doctest: +SKIP
+    >>> import polars as pl
+    >>> import lm_plural as lp
+    >>> ratings = pl.DataFrame(
+    ...     [(f"i{i}", f"r{j}", (i * j) % 5 + 1, "ab"[j % 2]) for i in range(6) for j in range(24)],
+    ...     schema=["item_id", "rater_id", "rating", "team"], orient="row",
+    ... )
+    >>> result = lp.disaggregate(ratings, scale=[1, 2, 3, 4, 5], axes=["team"])
+    >>> round(result.by_group["team"]["a"].statistics["item_mean"].value, 2)
+    2.25
+    >>> result.difference("item_mean", "team", to="b")["value"].round(2).to_list()
+    [-0.14]
     """
 
     scale: Scale
@@ -53,6 +63,17 @@ class Disaggregated:
     axes: dict[str, AxisResult]
     options: Options
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return overview.text_of(self.to_dict(), self._head())
+
+    def _repr_html_(self) -> str:
+        return overview.html_of(self.to_dict(), self._head())
+
+    def _head(self) -> str:
+        o = self.overall
+        what = "predictions against" if "divergence" in o.statistics else "ratings only,"
+        return f"Disaggregated: {what} {o.n_raters:,} raters, {o.n_ratings:,} ratings of {o.n_items:,} items"
 
     @property
     def by_group(self) -> dict[str, dict[str, Group]]:
@@ -122,6 +143,16 @@ class Disaggregated:
             "axes": {axis: a.to_dict() for axis, a in self.axes.items()},
             "families": self.families,
         }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the block as JSON.
+
+        Raises
+        ------
+        PluralError
+            If it cannot be written.
+        """
+        write_atomic(Path(path), to_json(self.to_dict()))
 
     def plot(self, kind: str = "forest", *, statistic: str | None = None, axis: str | None = None) -> Any:
         """Return an altair chart: ``forest`` of groups with intervals, or ``heat_map`` of distances between groups.

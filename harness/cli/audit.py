@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lm_plural.harness.cli.checked import checked_tasks
 from lm_plural.harness.cli.options import (
     Words,
     add_axes,
@@ -21,13 +19,7 @@ from lm_plural.harness.cli.options import (
     parse_limit,
     parse_seed,
 )
-from lm_plural.harness.errors import UsageError, did_you_mean
-
-if TYPE_CHECKING:
-    from lm_plural.harness.result.audit import Question
-    from lm_plural.harness.task.load import LoadedTask
-    from lm_plural.harness.task.schema import ScorerSpec
-
+from lm_plural.harness.errors import UsageError
 
 HELP = """Measure how near a scorer is to what each group of raters said of the same texts, and for whom it works worse.
 
@@ -68,25 +60,28 @@ def execute(args: argparse.Namespace) -> int:
 
     quiet(None)
     from lm_plural.harness.jobs.audit import audit
+    from lm_plural.harness.model.arguments import parse_arguments
     from lm_plural.harness.report.audit import render_audit
-    from lm_plural.harness.scoring import check_options
-    from lm_plural.harness.task.index import Index
 
-    started = datetime.now()
-    if not args.tasks:
-        raise UsageError("no tasks: give --tasks (lm-plural ls tasks)")
-    spec = parse_scorer(args.scorer)
-    check_options(spec.name, spec.options)
-    tasks = checked_tasks(Index(args.include_path), args.tasks)
-    questions = _questions(args, tasks)
+    name, colon, options = args.scorer.partition(":")
     outcome = audit(
-        tasks,
-        spec,
-        questions,
-        args.output_path,
+        scorer=name,
+        scorer_options=parse_arguments([options], f"--scorer {name}") if colon else {},
+        tasks=args.tasks or (),
+        text=by_task(args.text, "--text"),
+        harmful=by_task(args.harmful, "--harmful"),
+        dimension=args.dimension,
+        worse=args.worse,
+        thresholds=_thresholds(args.thresholds) if args.thresholds else None,
+        axes=parse_axes(args.axes),
+        inference=args.inference,
+        min_raters_interval=args.min_raters_interval,
+        draws=args.draws,
+        seed=args.seed,
         limit=args.limit,
         trust_remote_code=args.trust_remote_code,
-        started=started,
+        include_path=args.include_path,
+        output_path=args.output_path,
     )
     assert outcome.content is not None
     print(render_audit(outcome.content))
@@ -94,75 +89,23 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def parse_scorer(text: str) -> ScorerSpec:
-    """Return a scorer and its options from ``NAME``, ``NAME:option=value,option=value`` or ``NAME:{JSON}``.
+def by_task(words: Sequence[str] | None, flag: str) -> dict[str, str]:
+    """Return what was said of tasks: ``VALUE`` of all others (``*``), ``TASK=VALUE`` of one.
 
     Raises
     ------
     UsageError
-        If the options are not ``key=value``.
-    """
-    from lm_plural.harness.model.arguments import parse_arguments
-    from lm_plural.harness.task.schema import ScorerSpec
-
-    name, colon, options = text.partition(":")
-    return ScorerSpec(name=name, options=parse_arguments([options], f"--scorer {name}") if colon else {})
-
-
-def by_task(words: Sequence[str] | None, tasks: Sequence[str], flag: str) -> dict[str, str]:
-    """Return what was said for each task: ``VALUE`` for all, ``TASK=VALUE`` for one.
-
-    Raises
-    ------
-    UsageError
-        For a task that is not among those asked for, or two values for all.
+        For two values for all.
     """
     own = dict(w.split("=", 1) for w in words or () if "=" in w)
     everyone = [w for w in words or () if "=" not in w]
-    for name in own:
-        if name not in tasks:
-            raise UsageError(f"{flag}: {name!r} is not among the tasks asked for{did_you_mean(name, tasks)}")
     if len(everyone) > 1:
         raise UsageError(f"{flag} {' '.join(everyone)}: expected one for all tasks, or TASK=... for each")
-    return dict.fromkeys(tasks, everyone[0]) | own if everyone else own
-
-
-def _questions(args: argparse.Namespace, tasks: Sequence[LoadedTask]) -> dict[str, Question]:
-    """Return what is asked on each task; what is wrong with it is said before anything is scored."""
-    from lm_plural.harness.analysis.audit.audit import GRID
-    from lm_plural.harness.analysis.options import Options
-    from lm_plural.harness.jobs.audit import text_field
-    from lm_plural.harness.ratings.harmful import Cut
-    from lm_plural.harness.result.audit import Question
-
-    names = [t.name for t in tasks]
-    texts, levels = by_task(args.text, names, "--text"), by_task(args.harmful, names, "--harmful")
-    options = Options(
-        inference=args.inference, min_raters_interval=args.min_raters_interval, draws=args.draws, seed=args.seed
-    )
-    axes, grid = parse_axes(args.axes), _thresholds(args.thresholds) if args.thresholds else GRID
-    out = {}
-    for task in tasks:
-        if task.by_shares:
-            raise UsageError(f"task {task.name!r} has shares of answers by group; an audit needs ratings of texts")
-        for axis in axes or ():
-            task.table.groups(axis)
-        try:
-            Cut.of(task.scale, levels.get(task.name))
-        except UsageError as e:
-            raise UsageError(f"--harmful, task {task.name!r}: {e}") from e
-        field = text_field(task, texts.get(task.name))
-        out[task.name] = Question(field, args.dimension, args.worse, levels.get(task.name), axes, grid, options)
-    return out
+    return {"*": everyone[0], **own} if everyone else own
 
 
 def _thresholds(words: Sequence[str]) -> list[float]:
-    out = []
-    for word in words:
-        try:
-            out.append(float(word))
-        except ValueError:
-            out.append(-1.0)
-        if not 0 <= out[-1] <= 1:
-            raise UsageError(f"--thresholds {word}: expected a number from 0 to 1")
-    return out
+    try:
+        return [float(word) for word in words]
+    except ValueError as e:
+        raise UsageError(f"--thresholds {' '.join(words)}: expected numbers from 0 to 1") from e

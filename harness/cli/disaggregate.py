@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lm_plural.harness.cli.options import (
     Words,
     add_inference,
-    inference_options,
+    inference_of,
     out_file,
     out_folder,
     parse_axes,
@@ -17,16 +16,7 @@ from lm_plural.harness.cli.options import (
     parse_count,
     parse_scale,
     parse_seed,
-    refuse_unknown,
-    single,
 )
-
-if TYPE_CHECKING:
-    from lm_plural.harness.ratings.coarsen import Coarsening
-    from lm_plural.harness.ratings.scale import Scale
-
-#: What the columns of a file of ratings are read as.
-NAMES = ("item_id", "rater_id", "rating", "weight")
 
 HELP = """Compare predictions of your own with groups of raters; without predictions, describe the groups.
 
@@ -95,42 +85,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
-    from dataclasses import replace
-
-    from lm_plural.harness.analysis.disaggregate import disaggregate
-    from lm_plural.harness.data.own_files import read_predictions, read_ratings, read_weights
-    from lm_plural.harness.files import to_json, write_atomic
+    from lm_plural.harness.data.own_files import NAMES
+    from lm_plural.harness.jobs.disaggregate import disaggregate
     from lm_plural.harness.pictures.shared import plots_extra
-    from lm_plural.harness.ratings.rules import CHOICES, Rules
-    from lm_plural.harness.ratings.scale import Scale
+    from lm_plural.harness.ratings.rules import CHOICES
     from lm_plural.harness.report.table import render_block, render_legend
 
     if args.plots:  # what is not installed is said before the work
         with plots_extra():
             import altair  # noqa: F401
             import vl_convert  # noqa: F401
-    scale = Scale(parse_scale(args.scale), args.direction)
-    axes = parse_axes(args.axes) or []
-    rules = Rules(**{rule: getattr(args, rule) for rule in CHOICES})
-    columns = parse_columns(args.columns, NAMES)
-    strata = [args.strata] if args.strata else []
-    own = [name for name in NAMES[:3] if name not in columns]
-    refuse_unknown(args.ratings, [*columns.values(), *single(axes), *strata], own)
-    table = read_ratings(args.ratings, scale, [*axes, *strata], rules, columns)
-    predictions = read_predictions(args.predictions, scale) if args.predictions else None
-    options = replace(
-        inference_options(args),
-        min_raters=args.min_raters,
-        weights=args.weights,
+    result = disaggregate(
+        args.ratings,
+        scale=parse_scale(args.scale),
+        axes=parse_axes(args.axes) or [],
+        predictions=args.predictions,
+        columns=parse_columns(args.columns, NAMES),
+        direction=args.direction,
         reference=args.reference,
-        coarsening=_coarsening(args.coarsen, scale),
-        item_weights=read_weights(args.item_weights) if args.item_weights else None,
+        coarsen=args.coarsen,
+        weights=args.weights,
+        item_weights=args.item_weights,
+        min_raters=args.min_raters,
+        **inference_of(args),
         seed=args.seed,
+        **{rule: getattr(args, rule) for rule in CHOICES},
     )
-    result = disaggregate(table, predictions, axes, options)
     block = result.to_dict()
     if args.output_path:  # before printing: a reader of the table who has seen enough must not cost the file
-        write_atomic(args.output_path, to_json(block))
+        result.save(args.output_path)
     pictures = result.save_plots(args.plots, f".{args.plot_format}") if args.plots else []
     print(render_block(str(args.ratings), block), render_legend("rate"), sep="\n\n")
     if pictures:
@@ -138,19 +121,3 @@ def execute(args: argparse.Namespace) -> int:
     if args.output_path:
         print(f"\nresults written to {args.output_path}")
     return 0
-
-
-def _coarsening(text: str | None, scale: Scale) -> Coarsening | None:
-    if text is None:
-        return None
-    from pydantic import ValidationError
-
-    from lm_plural.harness.errors import UsageError
-    from lm_plural.harness.result.rate import coarsening
-    from lm_plural.harness.task.schema import Coarsen
-
-    levels, _, neutral = text.partition(":")
-    try:
-        return coarsening(Coarsen.model_validate({"levels": int(levels), "neutral": neutral or None}), scale)
-    except (ValidationError, ValueError) as e:
-        raise UsageError(f"--coarsen {text}: expected 3, 2:up, 2:down, 2:drop or 2:split") from e

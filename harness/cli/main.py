@@ -22,7 +22,7 @@ from typing import Any, NoReturn, TextIO
 from lm_plural import __version__
 from lm_plural.harness.cli.config import given
 from lm_plural.harness.cli.terminal import doors
-from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, arguments_are_flags, did_you_mean
 from lm_plural.harness.redact import forget, remember
 
 VERBS = {
@@ -211,7 +211,7 @@ def _execute(name: str, words: Sequence[str]) -> int:
     came: list[int] = []
     try:
         args, module = parse(name, words)
-        with _stoppable(came), _mirror(getattr(args, "mirror", None)):
+        with _stoppable(came), _mirror(getattr(args, "mirror", None)), arguments_are_flags():
             return int(module.execute(args))
     except BaseException as e:
         # a library in the middle of its import may turn the interrupt into an error of its own

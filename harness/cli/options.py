@@ -5,16 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
-
-if TYPE_CHECKING:
-    from lm_plural.harness.analysis.options import Options
-
 
 #: More draws than anyone waits for, or memory holds.
 MOST = 1_000_000
@@ -44,25 +40,6 @@ class Elsewhere(argparse.Action):
     def __call__(self, *_: object) -> None:
         """Refuse the flag."""
         raise argparse.ArgumentError(self, f"leave it out: {self.words}")
-
-
-def refuse_unknown(path: Path, columns: Iterable[str], needed: Iterable[str] = ()) -> None:
-    """Refuse columns named on the command line that a file does not have.
-
-    A file without the columns `needed` by themselves is another kind of file, which its reader says better.
-
-    Raises
-    ------
-    UsageError
-    """
-    from lm_plural.harness.data.files.frames import some
-    from lm_plural.harness.data.files.scan import columns_of
-    from lm_plural.harness.errors import at
-
-    header = columns_of(path)
-    for name in columns if set(header) >= set(needed) else ():
-        if name not in header:
-            raise UsageError(at(path, 1, f"no column {name!r}{did_you_mean(name, header)}; there are {some(header)}"))
 
 
 def add_tasks(parser: Any, text: str) -> None:
@@ -102,17 +79,9 @@ def add_inference(parser: Any) -> None:
     parser.add_argument("--strata", metavar="AXIS", help="permute raters within the groups of this axis only")
 
 
-def inference_options(args: argparse.Namespace) -> Options:
-    """Return what ``add_inference`` read."""
-    from lm_plural.harness.analysis.options import Options
-
-    return Options(
-        inference=args.inference,
-        min_raters_interval=args.min_raters_interval,
-        draws=args.draws,
-        permutations=args.permutations,
-        strata=args.strata,
-    )
+def inference_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what ``add_inference`` read, by the names of arguments of jobs."""
+    return {k: getattr(args, k) for k in ("inference", "min_raters_interval", "draws", "permutations", "strata")}
 
 
 def add_include_path(parser: Any) -> None:
@@ -146,11 +115,6 @@ def parse_axes(words: Sequence[str] | None) -> list[str | tuple[str, ...]] | Non
             raise UsageError(f"--axes {word}: cells need two or more different axes, like gender*race")
         axes.setdefault(frozenset(axis), axis if len(axis) > 1 else axis[0])
     return list(axes.values())
-
-
-def single(axes: Iterable[str | tuple[str, ...]]) -> list[str]:
-    """Return the axes that cells are made of."""
-    return [name for axis in axes for name in ([axis] if isinstance(axis, str) else axis)]
 
 
 def parse_scale(text: str) -> tuple[str, ...]:
@@ -287,20 +251,18 @@ def parse_seed(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{e}, nor four of them") from e
 
 
-def parse_samples(text: str | None, tasks: Sequence[str], limit: object) -> dict[str, list[int]]:
+def parse_samples(text: str | None) -> dict[str, list[int]]:
     """Return the places of items by task.
 
     Raises
     ------
     UsageError
-        If it is not such a JSON object, names another task, or a limit is given, too.
+        If it is not such a JSON object.
     """
     import json
 
     if text is None:
         return {}
-    if limit is not None:
-        raise UsageError("--samples and --limit cannot both be given")
     try:
         samples = json.loads(text)
     except (ValueError, RecursionError):
@@ -309,7 +271,4 @@ def parse_samples(text: str | None, tasks: Sequence[str], limit: object) -> dict
         raise UsageError(f'--samples {text:.60}: expected a JSON object of lists, {{"task": [0, 5]}}')
     if any(type(n) is not int or n < 0 for places in samples.values() for n in places):
         raise UsageError(f"--samples {text:.60}: expected whole numbers from 0 on, the places of items")
-    for name in samples:
-        if name not in tasks:
-            raise UsageError(f"--samples: {name!r} is not among the tasks asked for{did_you_mean(name, tasks)}")
     return dict(samples)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.checked import checked_tasks
 from lm_plural.harness.cli.config import apply_config
 from lm_plural.harness.cli.options import (
     Elsewhere,
@@ -16,7 +14,7 @@ from lm_plural.harness.cli.options import (
     add_inference,
     add_tasks,
     add_trust,
-    inference_options,
+    inference_of,
     out_folder,
     parse_axes,
     parse_batch_size,
@@ -26,7 +24,6 @@ from lm_plural.harness.cli.options import (
     parse_samples,
     parse_seed,
 )
-from lm_plural.harness.errors import UsageError
 
 if TYPE_CHECKING:
     from lm_plural.harness.jobs.evaluate import Outcome
@@ -113,46 +110,35 @@ def _add_running(group: Any) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
-    from lm_plural.harness.model.load import check_backend, quiet
+    from lm_plural.harness.model.load import quiet
 
     quiet(args.verbosity)
-    from lm_plural.harness.jobs.evaluate import Settings, evaluate
+    from lm_plural.harness.jobs.evaluate import evaluate
     from lm_plural.harness.model.arguments import parse_arguments
-    from lm_plural.harness.model.needs import check_arguments
-    from lm_plural.harness.model.spec import ModelSpec
-    from lm_plural.harness.task.index import Index
 
-    started = datetime.now()
     if args.config:
         apply_config(args, args.parser, args.config)
-    if not args.tasks:
-        raise UsageError("no tasks: give --tasks (lm-plural ls tasks)")
-    check_backend(args.model)
-    index = Index(args.include_path)
-    tasks = checked_tasks(index, args.tasks)
-    model_args = parse_arguments(args.model_args, "--model_args")
-    spec = ModelSpec(
-        backend=args.model,
-        args=model_args,
-        chat_template=args.apply_chat_template,
-        system_instruction=args.system_instruction,
+    outcome = evaluate(
+        tasks=args.tasks or (),
+        model=args.model,
+        model_args=parse_arguments(args.model_args, "--model_args"),
         gen_kwargs=parse_arguments(args.gen_kwargs, "--gen_kwargs"),
+        apply_chat_template=args.apply_chat_template,
+        system_instruction=args.system_instruction,
         seed=args.seed,
-    )
-    check_arguments(spec)
-    settings = Settings(
         limit=args.limit,
-        samples=parse_samples(args.samples, [t.name for t in tasks], args.limit),
+        samples=parse_samples(args.samples),
+        axes=parse_axes(args.axes),
+        **inference_of(args),
         batch_size=args.batch_size,
         max_batch_size=args.max_batch_size,
         device=args.device,
-        axes=parse_axes(args.axes),
         predict_only=args.predict_only,
         trust_remote_code=args.trust_remote_code,
-        include_path=tuple(map(str, args.include_path)),
-        options=inference_options(args),
+        include_path=args.include_path,
+        output_path=args.output_path,
     )
-    report(evaluate(tasks, spec, args.output_path, settings, started))
+    report(outcome)
     return 0
 
 

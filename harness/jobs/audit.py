@@ -1,23 +1,33 @@
-"""The audit: scorers on the texts that people judged, against each group of those people; ``lm-plural audit``."""
+"""The audit: scorers on the texts that people judged, against each group of those people."""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.analysis.audit.audit import GRID
+from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.errors import UsageError, argument, did_you_mean
 from lm_plural.harness.hashing import digest
+from lm_plural.harness.jobs.arguments import Axes, axes_of, known_tasks
+from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_tasks, stored_task
 from lm_plural.harness.jobs.evaluate import Outcome
+from lm_plural.harness.ratings.harmful import Cut
+from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
-from lm_plural.harness.result.audit import Question, audit_task, build_audit
+from lm_plural.harness.result.audit import Question, Worse, audit_task, build_audit
 from lm_plural.harness.result.write import save_results
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.score import Pair, Scoring
-from lm_plural.harness.scoring import Sample
+from lm_plural.harness.scoring import Sample, check_options
+from lm_plural.harness.statistics.inference import Inference
+from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import names, render
@@ -28,48 +38,150 @@ BATCH = 256
 PROMPT = "prompt"
 
 
+#: Says what is meant of all tasks that are not named.
+OTHERS = "*"
+#: One for all tasks, or by task.
+ByTask = str | Mapping[str, str]
+
+
 def audit(
-    tasks: Sequence[LoadedTask],
-    spec: ScorerSpec,
-    questions: Mapping[str, Question],
-    output_path: Path,
     *,
-    limit: Limit = None,
+    scorer: str,
+    tasks: str | Sequence[str],
+    scorer_options: Mapping[str, Any] | None = None,
+    text: ByTask = "",
+    harmful: ByTask = "",
+    dimension: str | None = None,
+    worse: Worse | None = None,
+    thresholds: Sequence[float] | None = None,
+    axes: Axes | None = None,
+    inference: Inference = Options.inference,
+    min_raters_interval: int = Options.min_raters_interval,
+    draws: int = Options.draws,
+    seed: int = Options.seed,
+    limit: float | None = None,
     trust_remote_code: bool = False,
-    started: datetime | None = None,
+    include_path: Sequence[str | os.PathLike[str]] = (),
+    output_path: str | os.PathLike[str] = "outputs",
 ) -> Outcome:
-    """Audit a scorer on tasks; the same call again scores nothing anew.
+    """Measure how near a scorer is to what each group said of the same texts; the same call again scores nothing.
 
     Parameters
     ----------
-    tasks : sequence of LoadedTask
-    spec : ScorerSpec
-    questions : mapping
-        What is asked of the scorer on each task, by its name.
-    output_path : Path
-        Files go to ``<output_path>/<scorer>-<hash of its options>/``.
-    limit : int, float or None
+    scorer : str
+        Registered name (``lm-plural ls scorers``).
+    tasks : sequence of str
+        Names, tags, globs or YAML files.
+    scorer_options : mapping, optional
+    text : str or mapping
+        Field of the items that raters judged, if it is not clear; by task, ``"*"`` for all others.
+    harmful : str or mapping
+        This level and worse count as harmful, by default worse than the middle; by task, ``"*"`` for all others.
+    dimension : str, optional
+        Of the scorer, if it has several.
+    worse : {"more", "less"}, optional
+        Which end of it is harmful, by default more, or of the task's own dimension the scale's worse end.
+    thresholds : sequence of float, optional
+        Of a score from 0 to 1, beside 0.5; by default 0.1 to 0.9.
+    axes : sequence, optional
+        Instead of the tasks' own; a tuple for the cells of several.
+    inference, min_raters_interval, draws, seed
+        As of :func:`~lm_plural.harness.jobs.disaggregate.disaggregate`.
+    limit : int or float, optional
         First texts of each task: a count, or a share below 1.
     trust_remote_code : bool
         Whether the scorer may run code of its own.
-    started : datetime, optional
-        For the time in the results.
+    include_path : sequence of path
+        Folders with more tasks.
+    output_path : path
+        Files go to ``<output_path>/<scorer>-<hash of its options>/``.
+
+    Returns
+    -------
+    Outcome
 
     Raises
     ------
     PluralError
         If the scorer cannot be made or fails; what was scored before stays.
+    UsageError
+        For an argument or task that cannot be.
+
+    Examples
+    --------
+    >>> import lm_plural as lp
+    >>> outcome = lp.audit(
+    ...     scorer="profanity", tasks=["plural_demo_toxicity"], text="response", axes=["gender"], draws=200
+    ... )
+    >>> sorted(outcome.content["audited"]["plural_demo_toxicity"]["axes"]["gender"]["groups"])
+    ['man', 'non_binary', 'undeclared', 'woman']
     """
-    folder = RunFolder(output_path / _slug(spec))
+    started, names = datetime.now(), asked_tasks(tasks)
+    spec = ScorerSpec(name=scorer, options=dict(scorer_options or {}))
+    check_options(spec.name, spec.options)
+    loaded = checked_tasks(Index([Path(p) for p in include_path]), names)
+    options = Options(inference=inference, min_raters_interval=min_raters_interval, draws=draws, seed=seed)
+    grid = GRID if thresholds is None else thresholds
+    for threshold in grid:
+        if not 0 <= threshold <= 1:
+            raise UsageError(f"{argument('thresholds')} {threshold:g}: expected a number from 0 to 1")
+    names = [t.name for t in loaded]
+    texts, levels = _by_task(text, names, "text"), _by_task(harmful, names, "harmful")
+    keys = None if axes is None else axes_of(axes)
+    questions = {}
+    for task in loaded:
+        _check(task, keys, levels.get(task.name))
+        field = text_field(task, texts.get(task.name))
+        questions[task.name] = Question(field, dimension, worse, levels.get(task.name), keys, grid, options)
+    folder, limit = RunFolder(Path(output_path) / _slug(spec)), checked_limit(limit)
     with folder.locked():
         blocks = {}
-        for task in tasks:
+        for task in loaded:
             pairs = text_pairs(task, questions[task.name].field, limit)
             records = score_texts(task, spec, pairs, folder, trust_remote_code=trust_remote_code)
             blocks[task.name] = audit_task(task, records, questions[task.name])
-        content = build_audit(spec, tasks, blocks)
-        path, new = save_results(folder, content, started or datetime.now())
+        stored = {
+            t.name: stored_task(t, include_path, limit) | {"question": _stored(questions[t.name])} for t in loaded
+        }
+        _remember(folder, spec, stored)
+        content = build_audit(spec, loaded, blocks)
+        path, new = save_results(folder, content, started)
     return Outcome(folder.path, path, content, new)
+
+
+def _by_task(said: ByTask, tasks: Sequence[str], name: str) -> dict[str, str]:
+    """Return what was said for each task."""
+    if isinstance(said, str):
+        return dict.fromkeys(tasks, said) if said else {}
+    own = {task: value for task, value in said.items() if task != OTHERS}
+    known_tasks(own, tasks, name)
+    return (dict.fromkeys(tasks, said[OTHERS]) if OTHERS in said else {}) | own
+
+
+def _check(task: LoadedTask, axes: Sequence[Axis] | None, harmful: str | None) -> None:
+    """Refuse (UsageError) what is wrong with a question before anything is scored."""
+    if task.by_shares:
+        raise UsageError(f"task {task.name!r} has shares of answers by group; an audit needs ratings of texts")
+    for axis in axes or ():
+        task.table.groups(axis)
+    try:
+        Cut.of(task.scale, harmful)
+    except UsageError as e:
+        raise UsageError(f"{argument('harmful')}, task {task.name!r}: {e}") from e
+
+
+def _stored(question: Question) -> dict[str, Any]:
+    """Return a question as JSON types."""
+    o = question.options
+    options = {k: getattr(o, k) for k in ("inference", "min_raters_interval", "draws", "seed")}
+    return {**vars(question), "grid": list(question.grid), "options": options}
+
+
+def _remember(folder: RunFolder, spec: ScorerSpec, tasks: Mapping[str, Any]) -> None:
+    """Write ``run.json``; tasks of earlier commands with the same scorer stay in it."""
+    known = folder.read_audit()["tasks"] if (folder.path / "run.json").exists() else {}
+    scorer = {"scorer": spec.name, "options": redacted(spec.model_dump(mode="json"))["options"]}
+    folder.write_run({"schema_version": 1, "kind": "audit", **scorer, "tasks": {**known, **tasks}})
 
 
 def _slug(spec: ScorerSpec) -> str:

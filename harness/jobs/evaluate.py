@@ -1,17 +1,25 @@
-"""The main job: generate, score, aggregate; ``lm-plural run`` and ``lm-plural score`` are thin covers of it."""
+"""The main job: generate, score, aggregate; and everything after generation again."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.options import Options
-from lm_plural.harness.errors import PluralError
-from lm_plural.harness.model.load import load_engine
+from lm_plural.harness.documents import load_yaml
+from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
+from lm_plural.harness.files import is_file
+from lm_plural.harness.jobs.arguments import Axes, Pairs, arguments_of, axes_of, known_tasks
+from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_tasks, stored_task
+from lm_plural.harness.model.load import check_backend, load_engine
+from lm_plural.harness.model.needs import check_arguments
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.predictions import predictions, save_predictions
@@ -21,7 +29,9 @@ from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Asking, Work, ask_all
 from lm_plural.harness.run.plan import plan
 from lm_plural.harness.run.score import Pair, Scoring, reference_pairs, response_pairs
-from lm_plural.harness.task.load import Limit, LoadedTask
+from lm_plural.harness.statistics.inference import Inference
+from lm_plural.harness.task.index import Index
+from lm_plural.harness.task.load import Limit, LoadedTask, load_task
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,10 @@ class Settings:
         return self.samples.get(task, self.limit)
 
 
+#: Characters of a model's name that are shown.
+MOST_NAME = 24
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Where the results are, what they say, and whether anything was new."""
@@ -75,8 +89,225 @@ class Outcome:
     content: dict[str, Any] | None
     new: bool
 
+    def __repr__(self) -> str:
+        head, blocks = self._said()
+        where = f"in {_tail(str(self.path or self.folder), overview.WIDTH - 3)}"
+        if len(blocks) == 1:
+            ((name, block),) = blocks.items()
+            *lines, last = overview.text_of(block, f"{head} on {name}").split("\n")
+            return overview.fitted([*lines, *([last] if len(lines) < overview.MOST_LINES - 1 else []), where])
+        tasks = [overview.sentence_of(block, name) for name, block in blocks.items()]
+        simulated = sum(bool(block.get("simulated_raters")) for block in blocks.values())
+        tasks += [f"of these, tasks with simulated raters: {simulated}"] if simulated else []
+        room = overview.MOST_LINES - 2
+        if len(tasks) > room:
+            tasks = [*tasks[: room - 2], f"and {len(blocks) - room + 2} more tasks", tasks[-1]]
+        said = f"{head} on {len(blocks)} tasks: all raters; worst group" if blocks else head
+        return overview.fitted([said, *tasks, where])
+
+    def _repr_html_(self) -> str:
+        head, blocks = self._said()
+        shown = [overview.html_of(block, f"{head} on {name}") for name, block in blocks.items()]
+        return f"<div>{''.join(shown)}<p>in <code>{escape(str(self.path or self.folder))}</code></p></div>"
+
+    def _said(self) -> tuple[str, dict[str, Any]]:
+        """Return what was measured, and the blocks of its tasks."""
+        content = self.content or {}
+        if "audited" in content:
+            return f"Outcome: audit of {content['scorer']['name']}", content["audited"]
+        name = _tail(content.get("model_name", "answers only"), MOST_NAME)
+        return f"Outcome: {name}", content.get("disaggregated", {})
+
+
+def _tail(text: str, width: int) -> str:
+    """Return a path or name cut at its beginning."""
+    return text if len(text) <= width else "…" + text[1 - width :]
+
 
 def evaluate(
+    *,
+    tasks: str | Sequence[str],
+    model: str = "hf",
+    model_args: Pairs = "",
+    gen_kwargs: Pairs = "",
+    apply_chat_template: bool | None = None,
+    system_instruction: str | None = None,
+    seed: int = ModelSpec.seed,
+    limit: float | None = None,
+    samples: Mapping[str, Sequence[int]] | None = None,
+    axes: Axes | None = None,
+    inference: Inference = Options.inference,
+    min_raters_interval: int = Options.min_raters_interval,
+    draws: int = Options.draws,
+    permutations: int = Options.permutations,
+    strata: str | None = None,
+    batch_size: int | None = None,
+    max_batch_size: int = Settings.max_batch_size,
+    device: str | None = None,
+    predict_only: bool = False,
+    trust_remote_code: bool = False,
+    include_path: Sequence[str | os.PathLike[str]] = (),
+    output_path: str | os.PathLike[str] = "outputs",
+) -> Outcome:
+    """Evaluate a model on group-rated tasks; the same call again resumes or has nothing to do.
+
+    Parameters
+    ----------
+    tasks : sequence of str
+        Names, tags, globs or YAML files (``lm-plural ls tasks``).
+    model : str
+        Backend of lm-eval: ``hf``, ``vllm``, ``local-chat-completions``, ...
+    model_args, gen_kwargs : mapping or str
+        Arguments of the model and of generation: ``{"pretrained": "org/name"}`` or ``"pretrained=org/name"``.
+    apply_chat_template : bool, optional
+        By default for respond tasks of models that have one.
+    system_instruction : str, optional
+    seed : int
+        Of sampled responses.
+    limit : int or float, optional
+        First items of each task: a count, or a share below 1.
+    samples : mapping, optional
+        Places of the items to ask, by task; not with `limit`.
+    axes : sequence, optional
+        Instead of the tasks' own; a tuple for the cells of several.
+    inference, min_raters_interval, draws, permutations, strata
+        As of :func:`~lm_plural.harness.jobs.disaggregate.disaggregate`.
+    batch_size : int, optional
+        By default found out, up to `max_batch_size`.
+    device : str, optional
+    predict_only : bool
+        Answers only, neither scores nor results.
+    trust_remote_code : bool
+        Whether models and scorers may run code of their own.
+    include_path : sequence of path
+        Folders with more tasks.
+    output_path : path
+        Files go to ``<output_path>/<model>/``.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    PluralError
+        For anything outside the program that fails; every answer so far stays in the journal.
+    UsageError
+        For an argument or task that cannot be.
+
+    Examples
+    --------
+    lm-eval's dummy model answers at random.
+
+    >>> import lm_plural as lp
+    >>> outcome = lp.evaluate(
+    ...     model="dummy", tasks=["plural_demo_toxicity"], limit=12, axes=["gender"], draws=200, permutations=200
+    ... )
+    >>> sorted(outcome.content["disaggregated"]["plural_demo_toxicity"]["axes"]["gender"]["groups"])
+    ['man', 'non_binary', 'undeclared', 'woman']
+    """
+    started = datetime.now()
+    names = asked_tasks(tasks)
+    check_backend(model)
+    loaded = checked_tasks(Index([Path(p) for p in include_path]), names)
+    spec = ModelSpec(
+        backend=model,
+        args=arguments_of(model_args, "model_args"),
+        chat_template=apply_chat_template,
+        system_instruction=system_instruction,
+        gen_kwargs=arguments_of(gen_kwargs, "gen_kwargs"),
+        seed=seed,
+    )
+    check_arguments(spec)
+    settings = Settings(
+        limit=checked_limit(limit),
+        samples=_places(samples or {}, [t.name for t in loaded], limit),
+        batch_size=batch_size,
+        max_batch_size=max_batch_size,
+        device=device,
+        axes=None if axes is None else axes_of(axes),
+        predict_only=predict_only,
+        trust_remote_code=trust_remote_code,
+        include_path=tuple(map(str, include_path)),
+        options=Options(
+            inference=inference,
+            min_raters_interval=min_raters_interval,
+            draws=draws,
+            permutations=permutations,
+            strata=strata,
+        ),
+    )
+    return evaluate_tasks(loaded, spec, Path(output_path), settings, started)
+
+
+def _places(samples: Mapping[str, Sequence[int]], tasks: Sequence[str], limit: object) -> Mapping[str, Sequence[int]]:
+    """Return the places of the items to ask, once they go together with what else is asked."""
+    if samples and limit is not None:
+        raise UsageError(f"{argument('samples')} and {argument('limit')} cannot both be given")
+    known_tasks(samples, tasks, "samples")
+    return samples
+
+
+def score(
+    run: str | os.PathLike[str],
+    *,
+    tasks: str | Sequence[str] | None = None,
+    axes: Axes | None = None,
+    inference: Inference = Options.inference,
+    min_raters_interval: int = Options.min_raters_interval,
+    draws: int = Options.draws,
+    permutations: int = Options.permutations,
+    strata: str | None = None,
+    trust_remote_code: bool = False,
+) -> Outcome:
+    """Score and aggregate again from the journal of a run; the model is not needed.
+
+    Parameters
+    ----------
+    run : path
+        Folder of a run.
+    tasks : sequence of str, optional
+        Of the run's tasks; default all.
+    axes, inference, min_raters_interval, draws, permutations, strata, trust_remote_code
+        As of :func:`evaluate`.
+
+    Raises
+    ------
+    PluralError
+        If there is no finished run of a model, or a task's file is no longer there.
+    UsageError
+        For a task that is not in the run.
+    """
+    started, folder = datetime.now(), RunFolder(Path(run))
+    known = folder.read_run()
+    names = [tasks] if isinstance(tasks, str) else tasks or ()
+    for name in names:
+        if name not in known["tasks"]:
+            raise UsageError(f"{folder.path}: no task {name!r} in this run{did_you_mean(name, known['tasks'])}")
+    chosen = {n: known["tasks"][n] for n in names or known["tasks"]}
+    loaded = [_stored_task(folder.path, name, t) for name, t in chosen.items()]
+    options = Options(
+        inference=inference,
+        min_raters_interval=min_raters_interval,
+        draws=draws,
+        permutations=permutations,
+        strata=strata,
+    )
+    settings = Settings(
+        axes=None if axes is None else axes_of(axes), options=options, trust_remote_code=trust_remote_code
+    )
+    return rescore(loaded, folder, ModelSpec.stored(known), settings, started)
+
+
+def _stored_task(run: Path, name: str, stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
+    """Return a task as it is now, and the items it ran on; raises PluralError if its file is no longer there."""
+    if not is_file(path := Path(stored["path"])):
+        raise PluralError(f"{run / 'run.json'}: task {name!r}: its file {str(path)!r} is not there any more")
+    index = Index([Path(p) for p in stored["include_path"]])
+    return load_task(load_yaml(path), index), stored["limit"]
+
+
+def evaluate_tasks(
     tasks: Sequence[LoadedTask],
     spec: ModelSpec,
     output_path: Path,
@@ -177,14 +408,8 @@ def _remember(folder: RunFolder, works: Sequence[Work], spec: ModelSpec, setting
     """Write ``run.json``; tasks of earlier commands with the same model stay in it."""
     known = folder.read_run()["tasks"] if (folder.path / "run.json").exists() else {}
     tasks = {
-        w.loaded.name: {
-            "path": str(w.loaded.document.path.resolve()),
-            "hash": w.loaded.hash,
-            "data_hash": w.loaded.dataset.data_hash,
-            "include_path": [str(Path(p).resolve()) for p in settings.include_path],
-            "limit": settings.limit_of(w.loaded.name),
-            "simulated_raters": w.loaded.dataset.recipe.simulated,
-        }
+        w.loaded.name: stored_task(w.loaded, settings.include_path, settings.limit_of(w.loaded.name))
+        | {"simulated_raters": w.loaded.dataset.recipe.simulated}
         for w in works
     }
     folder.write_run(

@@ -6,9 +6,8 @@ import math
 import textwrap
 from typing import Any
 
-from lm_plural.harness.analysis.design.plan import IN_POINTS, LEAST_ITEMS, LEAST_RATERS, Question
+from lm_plural.harness.analysis.design.plan import IN_POINTS, LEAST_ITEMS, Question
 from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, grid, short
-from lm_plural.harness.statistics.catalogue import measure
 
 
 def render_plan(question: Question, plan: dict[str, Any]) -> str:
@@ -87,43 +86,6 @@ def _pairs(question: Question, gaps: list[dict[str, Any]]) -> str:
         rows.append([f"({hidden} more)"])
     header = ["pair", "raters", "items", "detects", "raters needed", "items needed", "at least"]
     return grid(rows, header)
-
-
-def assumptions(question: Question, plan: dict[str, Any]) -> list[str]:
-    """Return what the numbers rest on."""
-    m, pilot = plan["comparisons"], plan["axis"] is not None
-    several = f" for {m} comparisons by {plan['critical_from']}" if m > 1 else ""
-    of_pilot = ", at the pilot's degrees of freedom" if plan["critical_from"] == "max-T" else ""
-    found = [
-        f"two-sided test at 5 %, critical value {plan['critical']:.2f}{several}{of_pilot}; for other items and raters",
-        "normal approximation: optimistic below about 10 raters a group; "
-        f"no answer is below {LEAST_RATERS}, with fewer there is no interval",
-        f"{_load(question, plan['gaps'][0])}; {_counted(question)}",
-    ]
-    if not pilot:
-        return [*found, "raters and items spread as stated"]
-    known = f", known to about +-{100 * plan['precision']:.0f} % (one standard error)"
-    return [
-        *found,
-        f"raters and items spread as in the pilot: its variance is an estimate{known}",
-        "designs unlike the pilot's are extrapolations",
-    ]
-
-
-def _counted(question: Question) -> str:
-    single = measure(question.statistic).least == 1
-    least = "raters of both groups rate" if single else "two raters of each group rate"
-    return f"items counted are those that {least}: the more raters, the more of them"
-
-
-def _load(question: Question, gap: dict[str, Any]) -> str:
-    """Return how many items a rater is taken to rate."""
-    if most := question.ratings_per_rater:
-        return f"every rater rates {most:,} items, or all if there are fewer"
-    share = max(gap["ratings_per_rater"]) / gap["items"]
-    if share > 0.995:
-        return "every rater rates every item"
-    return f"every rater rates the same share of the items as in the pilot ({100 * share:.2g} %)"
 
 
 def _gap(question: Question, gap: float) -> str:

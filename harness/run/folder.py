@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
@@ -46,6 +46,12 @@ class _Task(_Part):
 class _Run(_Part):
     identity: _Identity
     model_args: dict[str, Any]
+    tasks: dict[str, _Task]
+
+
+class _Audit(_Part):
+    kind: Literal["audit"]
+    scorer: str
     tasks: dict[str, _Task]
 
 
@@ -105,17 +111,29 @@ class RunFolder:
         write_atomic(self.path / "run.json", to_json(content))
 
     def read_run(self) -> dict[str, Any]:
-        """Read ``run.json``.
+        """Read ``run.json`` of a model.
 
         Raises
         ------
         PluralError
-            If there is none, it does not parse, or what is read of it is missing or of another type.
+            If there is none, it is that of an audit, it does not parse, or what is read of it is missing or of another
+            type.
         """
+        return self._read(_Run)
+
+    def read_audit(self) -> dict[str, Any]:
+        """Read ``run.json`` of an audit; raises as :meth:`read_run`."""
+        return self._read(_Audit)
+
+    def _read(self, kind: type[_Run | _Audit]) -> dict[str, Any]:
         path = self.path / "run.json"
         try:
             content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            _Run.model_validate(content)
+            if kind is _Run and isinstance(content, dict) and content.get("kind") == "audit":
+                scorer = _Audit.model_validate(content).scorer
+                does = "the same lm-plural audit again aggregates its scores anew"
+                raise PluralError(f"{path}: an audit of scorer {scorer!r}, not a run of a model; {does}")
+            kind.model_validate(content)
         except FileNotFoundError as e:
             raise PluralError(f"{path}: no run here; expected the folder of a run, <output_path>/<model>/") from e
         except OSError as e:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import lm_plural as lp
+from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.jobs.audit import score_texts, text_field, text_pairs
+from lm_plural.harness.jobs.evaluate import Outcome
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.task.schema import ScorerSpec
+from lm_plural.scorers.classifiers.profanity import profanity
 from tests.suite import Suite
 
 SPEC = ScorerSpec(name="profanity")
@@ -70,3 +77,112 @@ def test_a_scorer_that_cannot_be_made_is_an_error(suite: Suite, tmp_path: Path) 
     with pytest.raises(PluralError, match=r"none\.ckpt"):
         score_texts(loaded, spec, text_pairs(loaded, "text"), RunFolder(tmp_path / "out"))
     assert not (tmp_path / "out" / "scores_tiny_rate.jsonl").exists()
+
+
+def audited(suite: Suite, out: Path, *tasks: str, **more: Any) -> Outcome:
+    suite.write()
+    given = {"dimension": "toxicity", "draws": 200, "include_path": [suite.root], "output_path": out} | more
+    return lp.audit(scorer="profanity", tasks=tasks or ["tiny_rate"], **given)
+
+
+def test_the_folder_of_an_audit_says_what_was_asked(rated: Suite, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"harmful": "3", "thresholds": [0.2], "axes": [("gender", "race")], "limit": 8, "seed": 7}
+    outcome = audited(rated, tmp_path, **asked)
+    run = json.loads((outcome.folder / "run.json").read_text())
+    loaded = rated.load()
+    assert run == {
+        "schema_version": 1,
+        "kind": "audit",
+        "scorer": "profanity",
+        "options": {},
+        "tasks": {
+            "tiny_rate": {
+                "path": str(loaded.document.path.resolve()),
+                "hash": loaded.hash,
+                "data_hash": loaded.dataset.data_hash,
+                "include_path": [str(rated.root.resolve())],
+                "limit": 8,
+                "question": {
+                    "field": "text",
+                    "dimension": "toxicity",
+                    "worse": None,
+                    "harmful": "3",
+                    "axes": [["gender", "race"]],
+                    "grid": [0.2],
+                    "options": {"inference": "items+raters", "min_raters_interval": 10, "draws": 200, "seed": 7},
+                },
+            }
+        },
+    }
+
+
+def test_the_same_audit_again_leaves_the_same_bytes_and_another_task_stays(rated: Suite, tmp_path: Path) -> None:
+    first = audited(rated, tmp_path)
+    before = {p.name: p.read_bytes() for p in first.folder.iterdir()}
+    again = audited(rated, tmp_path)
+    assert (first.new, again.new) == (True, False)
+    assert {p.name: p.read_bytes() for p in first.folder.iterdir()} == before
+    rated.task["task"] = "tiny_other"
+    audited(rated, tmp_path, "tiny_other", text={"*": "text"}, harmful={"tiny_other": "3"})
+    tasks = json.loads((first.folder / "run.json").read_text())["tasks"]
+    assert {name: t["question"]["harmful"] for name, t in tasks.items()} == {"tiny_rate": None, "tiny_other": "3"}
+
+
+def test_options_that_are_secret_are_starred_out(rated: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def factory(api_key: str = "", level: int = 1) -> object:  # noqa: ARG001
+        return profanity()
+
+    entry = SimpleNamespace(name="profanity", value="here", load=lambda: factory)
+    monkeypatch.setattr("lm_plural.harness.scoring.entry_points", lambda **_: [entry])
+    outcome = audited(rated, tmp_path, scorer_options={"api_key": "sk-very-secret-word", "level": 2})
+    text = (outcome.folder / "run.json").read_text()
+    assert json.loads(text)["options"] == {"api_key": "***", "level": 2}
+    assert "secret-word" not in text
+
+
+def test_an_audit_is_not_a_run_to_score(rated: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = audited(rated, tmp_path).folder
+    capsys.readouterr()
+    assert main(["score", str(folder)]) == 1
+    out, err = capsys.readouterr()
+    assert err == (
+        f"lm-plural score: error: {folder / 'run.json'}: an audit of scorer 'profanity', not a run of a model; "
+        "the same lm-plural audit again aggregates its scores anew\n"
+    )
+    assert out == ""
+    with pytest.raises(PluralError, match="an audit of scorer 'profanity'"):
+        lp.score(folder)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"tasks": []}, r"^no tasks: give tasks \("),
+        (
+            {"text": {"tiny_rat": "text"}},
+            "^text: 'tiny_rat' is not among the tasks asked for; did you mean",
+        ),
+        ({"harmful": "9"}, "^harmful, task 'tiny_rate': '9' is not on the scale"),
+        ({"thresholds": [2]}, "^thresholds 2: expected a number from 0 to 1"),
+        ({"limit": 0}, "^limit 0: expected a positive count or a share below 1"),
+        ({"axes": ["gendr"]}, "no axis 'gendr'; did you mean 'gender'"),
+    ],
+)
+def test_what_cannot_be_audited_names_the_argument(
+    rated: Suite, tmp_path: Path, more: dict[str, Any], message: str
+) -> None:
+    rated.write()
+    given = {"tasks": "tiny_rate", "include_path": [rated.root], "output_path": tmp_path / "out"} | more
+    with pytest.raises(lp.UsageError, match=message):
+        lp.audit(scorer="profanity", **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_outcome_says_where_it_is_and_who_is_worst_off(rated: Suite, tmp_path: Path) -> None:
+    outcome = audited(rated, tmp_path)
+    lines = repr(outcome).splitlines()
+    assert lines[0] == "Outcome: audit of profanity on tiny_rate"
+    assert lines[2].startswith("gender: 2 groups; lowest: man 0.")
+    assert lines[-1].endswith(str(outcome.path)[-40:])
+    assert max(map(len, lines)) <= 80
+    assert "(lowest here)" in outcome._repr_html_()

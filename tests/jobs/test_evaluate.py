@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import lm_plural as lp
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.result.read import read_content
 from tests.suite import Suite
@@ -354,3 +355,38 @@ def test_two_files_of_one_task_name_are_refused(tmp_path: Path, capsys: pytest.C
     twin.write_text(f"include: {RATE}\n")
     assert main(["run", "--model", "dummy", "-t", str(RATE), str(twin), "-o", str(tmp_path / "out")]) == 2
     assert "task 'rate' is also asked for from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_the_function_finds_the_run_of_the_command_line(finished: Path, tiny_model: Path, as_text: bool) -> None:
+    args = f"pretrained={tiny_model},dtype=float32" if as_text else {"pretrained": str(tiny_model), "dtype": "float32"}
+    outcome = lp.evaluate(model_args=args, tasks=[str(RATE), RESPOND], limit=6, batch_size=4, output_path=finished)
+    assert (outcome.folder, outcome.new) == (folder_of(finished), False)
+    assert lp.score(outcome.folder).new is False
+    lines = repr(outcome).splitlines()
+    assert lines[0].startswith("Outcome: ")
+    assert lines[0].endswith("on 2 tasks: all raters; worst group")
+    assert lines[1].startswith("rate: divergence 0.")
+    assert lines[-2] == "of these, tasks with simulated raters: 2"
+    assert max(map(len, lines)) <= 80
+    assert outcome._repr_html_().count("SIMULATED RATERS") == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"tasks": ()}, r"^no tasks: give tasks \("),
+        ({"model": "hff"}, "^unknown model backend 'hff'"),
+        ({"model_args": "pretrained"}, "^model_args: 'pretrained' is not key=value"),
+        ({"limit": -1}, "^limit -1: expected a positive count or a share below 1"),
+        ({"samples": {RESPOND: [0]}, "limit": 2}, "^samples and limit cannot both be given"),
+        (
+            {"samples": {"plural_demo_respnd": [0]}},
+            "^samples: 'plural_demo_respnd' is not among the tasks asked",
+        ),
+        ({"axes": ["gendr"]}, "no axis 'gendr'"),
+    ],
+)
+def test_what_cannot_be_run_names_the_argument(tmp_path: Path, more: dict, message: str) -> None:
+    with pytest.raises(lp.UsageError, match=message):
+        lp.evaluate(**{"tasks": [RESPOND], "model": "dummy", "output_path": tmp_path} | more)

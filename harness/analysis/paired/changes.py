@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lm_plural.harness.analysis import flags
+from lm_plural.harness.analysis import flags, overview
 from lm_plural.harness.analysis.disaggregated import frame_of
 from lm_plural.harness.analysis.group import Number, header, null
 from lm_plural.harness.analysis.options import Options
@@ -153,6 +153,15 @@ class Paired:
     axes: dict[str, PairedAxis]
     options: Options
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return overview.text_of(self.to_dict(), self._head())
+
+    def _repr_html_(self) -> str:
+        return overview.html_of(self.to_dict(), self._head())
+
+    def _head(self) -> str:
+        return f"Paired: change, first less second, {self.overall.n_raters:,} raters of {self.n_items:,} items"
 
     @property
     def by_group(self) -> dict[str, dict[str, PairedGroup]]:

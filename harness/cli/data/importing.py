@@ -13,7 +13,6 @@ from lm_plural.harness.cli.options import (
     out_folder,
     parse_columns,
     parse_scale,
-    refuse_unknown,
 )
 from lm_plural.harness.cli.terminal import visible
 from lm_plural.harness.errors import PluralError, UsageError
@@ -123,8 +122,9 @@ def _open(file: Path, named: list[str]) -> pl.LazyFrame:
 
     from lm_plural.harness.data.files.frames import MARKS, text_in
     from lm_plural.harness.data.files.scan import reading, scan
+    from lm_plural.harness.data.source import Source
 
-    refuse_unknown(file, named)
+    Source.of(file, "file").refuse_unknown(named)
     with reading(file):
         frame = scan(file)
         text_in(frame, named)

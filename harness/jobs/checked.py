@@ -4,14 +4,39 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
-from lm_plural.harness.errors import PluralError
+from lm_plural.harness.documents import InvalidFileError
+from lm_plural.harness.errors import PluralError, UsageError, argument
+from lm_plural.harness.task.check import Report, check_task
+from lm_plural.harness.task.index import Index
+from lm_plural.harness.task.load import Limit, LoadedTask
 
-if TYPE_CHECKING:
-    from lm_plural.harness.task.check import Report
-    from lm_plural.harness.task.index import Index
-    from lm_plural.harness.task.load import LoadedTask
+
+def asked_tasks(tasks: str | Sequence[str]) -> list[str]:
+    """Return the names asked for; none is a UsageError."""
+    if names := [tasks] if isinstance(tasks, str) else [str(t) for t in tasks]:
+        return names
+    raise UsageError(f"no tasks: give {argument('tasks')} (lm-plural ls tasks)")
+
+
+def checked_limit(limit: float | None) -> float | None:
+    """Return a limit that is a count, or a share below 1; another is a UsageError."""
+    if limit is not None and not (0 < limit < 1 or (limit >= 1 and limit == int(limit))):
+        raise UsageError(f"{argument('limit')} {limit}: expected a positive count or a share below 1")
+    return limit
+
+
+def stored_task(loaded: LoadedTask, include_path: Sequence[object], limit: Limit) -> dict[str, Any]:
+    """Return what ``run.json`` says of a task, so that it is found again as it was."""
+    return {
+        "path": str(loaded.document.path.resolve()),
+        "hash": loaded.hash,
+        "data_hash": loaded.dataset.data_hash,
+        "include_path": [str(Path(str(p)).resolve()) for p in include_path],
+        "limit": limit,
+    }
 
 
 def checked_tasks(index: Index, names: Sequence[str]) -> list[LoadedTask]:
@@ -27,9 +52,6 @@ def checked_tasks(index: Index, names: Sequence[str]) -> list[LoadedTask]:
     InvalidFileError
         With every other finding.
     """
-    from lm_plural.harness.documents import InvalidFileError
-    from lm_plural.harness.task.check import check_task
-
     reports = [check_task(document, index) for document in index.select(names)]
     missing = [r for r in reports if r.data_missing]
     needed = [r for r in missing if r.loaded and {r.loaded.name, str(r.loaded.document.path)} & set(names)]

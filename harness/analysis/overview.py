@@ -1,0 +1,179 @@
+"""What a block of results says at a glance: a few lines of text, or a small table of HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any, NamedTuple
+
+from lm_plural.harness.ratings.table import SIMULATED
+
+Block = Mapping[str, Any]
+#: Lines of a text, columns of one, and groups of an axis in a table.
+MOST_LINES, WIDTH, MOST_GROUPS = 10, 80, 12
+
+
+class Measure(NamedTuple):
+    """The measure a block is read by first, and which end of it is the worse one for a group."""
+
+    name: str
+    worse: str | None
+    digits: int = 3
+
+
+#: The first that a block has.
+FIRST = (
+    Measure("auc", "lowest"),
+    Measure("divergence", "highest"),
+    Measure("js_similarity", "lowest"),
+    Measure("item_mean", None, 2),
+)
+EXPOSURE = Measure("exposure", "highest")
+#: Shown beside it, with digits.
+BESIDE = {"bias": 2, "skill": 2}
+
+
+def text_of(block: Block, head: str) -> str:
+    """Return at most 10 lines: `head`, all raters, and each axis with its groups and the one that is worst off."""
+    lines = [head, *([SIMULATED] if block.get("simulated_raters") else []), _overall(block)]
+    axes = [_axis(block, axis) for axis in block["axes"]]
+    room = MOST_LINES - len(lines)
+    if len(axes) > room:
+        axes = [*axes[: room - 1], f"and {len(axes) - room + 1} more axes"]
+    return fitted([*lines, *axes])
+
+
+def fitted(lines: list[str]) -> str:
+    """Return lines as one text, each cut to the width."""
+    return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
+
+
+def sentence_of(block: Block, task: str) -> str:
+    """Return a line: the number over all raters, and the group worst off of all axes with its interval."""
+    found = [(row, axis) for axis in block["axes"] if (row := worst_of(block, axis))]
+    measure, estimate = _measured(block)
+    text = f"{task}: {measure.name} {_number(estimate['value'], measure.digits)}"
+    if found:
+        (name, worst), _ = _end(found, measure_of(block))
+        text = _cut(f"{text}; ", name, f" {interval(worst, measure.digits)}")
+    return text
+
+
+def _end(found: list[tuple[tuple[str, Block], str]], measure: Measure) -> tuple[tuple[str, Block], str]:
+    return (min if measure.worse == "lowest" else max)(found, key=lambda row: row[0][1]["value"])
+
+
+def measure_of(block: Block) -> Measure:
+    """Return the measure a block is read by."""
+    if "statistics" in block["overall"]:
+        return EXPOSURE
+    return next((m for m in FIRST if m.name in block["overall"]), FIRST[-1])
+
+
+def estimate_of(group: Block, name: str) -> Block:
+    """Return an estimate of a group; of responses that of the first scorer. Without one, its value is None."""
+    found: Mapping[str, Any] = group
+    if "statistics" in group:
+        found = next(iter(group["statistics"].values()), {})
+    return found.get(name) or {"value": None, "low": None, "high": None}
+
+
+def worst_of(block: Block, axis: str) -> tuple[str, Block] | None:
+    """Return the group at the worse end of an axis and its estimate: among those with an interval, if there are any."""
+    measure = measure_of(block)
+    if measure.worse is None:
+        return None
+    rows = [(g, estimate_of(v, measure.name)) for g, v in block["axes"][axis]["groups"].items()]
+    rows = [(g, e) for g, e in rows if e["value"] is not None]
+    rows = [(g, e) for g, e in rows if e["low"] is not None] or rows
+    return _end([(row, axis) for row in rows], measure)[0] if rows else None
+
+
+def interval(estimate: Block, digits: int) -> str:
+    """Return ``0.050 [.030,.080]``, ``-`` for what was refused; without an interval there are no brackets."""
+    value, low, high = (_number(estimate[k], digits) for k in ("value", "low", "high"))
+    if low == high == "-":
+        return value
+    ends = (end.replace("0.", ".", 1) if end.lstrip("-").startswith("0.") else end for end in (low, high))
+    return f"{value} [{','.join(ends)}]"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def _cut(before: str, name: str, after: str) -> str:
+    """Return a line in which a name that is too long is cut."""
+    room = max(WIDTH - len(before) - len(after), 8)
+    return before + (name if len(name) <= room else name[: room - 1] + "…") + after
+
+
+def _measured(block: Block) -> tuple[Measure, Block]:
+    """Return what is known of all raters: of responses, which no group weights there, the mean score."""
+    overall, measure = block["overall"], measure_of(block)
+    measure = measure._replace(name="mean") if measure is EXPOSURE else measure
+    return measure, estimate_of(overall, measure.name)
+
+
+def _overall(block: Block) -> str:
+    (measure, estimate), overall = _measured(block), block["overall"]
+    parts = [f"{measure.name} {interval(estimate, measure.digits)}"]
+    parts += [f"{n} {_number(overall[n]['value'], digits)}" for n, digits in BESIDE.items() if n in overall]
+    return f"all: {', '.join(parts)}"
+
+
+def _axis(block: Block, axis: str) -> str:
+    content, measure = block["axes"][axis], measure_of(block)
+    groups = content["groups"]
+    few = sum(any(f.startswith("few_raters") for f in v["flags"]) for v in groups.values())
+    head = f"{axis}: {len(groups)} group{'s' * (len(groups) != 1)}{f' ({few} too small)' if few else ''}"
+    if worst := worst_of(block, axis):
+        before = f"{head}; {measure.worse}: "
+        return _cut(before, worst[0], f" {interval(worst[1], measure.digits)}")
+    rows = [(g, estimate_of(v, measure.name)) for g, v in groups.items()]
+    known = sorted((e["value"], g) for g, e in rows if e["value"] is not None)
+    if len(known) < 2:
+        return head
+    (low, least), (high, most) = known[0], known[-1]
+    ends = f"{_number(low, measure.digits)} ({least}) to {_number(high, measure.digits)} ({most})"
+    return f"{head}; {measure.name} {ends}"
+
+
+def html_of(block: Block, head: str) -> str:
+    """Return a table that stands alone: the groups, of each axis the one worst off in bold and said to be so."""
+    measure = measure_of(block)
+    beside = {n: digits for n, digits in BESIDE.items() if n in block["overall"]}
+    names = ["group", "raters", measure.name, *beside]
+    rows = [_row("all", block["overall"], measure, beside)]
+    for axis in block["axes"]:
+        rows += [f'<tr><th colspan="{len(names)}" scope="rowgroup" style="text-align:left">{escape(axis)}</th></tr>']
+        rows += _rows(block, axis, measure, beside)
+    header = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    simulated = f"<p><strong>{escape(SIMULATED)}</strong></p>" if block.get("simulated_raters") else ""
+    caption = f'<caption style="text-align:left">{escape(head)}; in brackets: 95 % interval</caption>'
+    return (
+        f"<div>{simulated}<table>{caption}<thead><tr>{header}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _rows(block: Block, axis: str, measure: Measure, beside: Mapping[str, int]) -> Iterator[str]:
+    groups, worst = block["axes"][axis]["groups"], worst_of(block, axis)
+    order = sorted(groups.items(), key=lambda gv: -(gv[1].get("n_raters") or 0))
+    for name, group in order[:MOST_GROUPS]:
+        last = worst is not None and name == worst[0] and len(groups) > 1
+        yield _row(name, group, measure, beside, mark=f"{measure.worse} here" if last else "")
+    if (hidden := len(order) - MOST_GROUPS) > 0:
+        yield f'<tr><td colspan="{3 + len(beside)}">({hidden} more)</td></tr>'
+
+
+def _row(name: str, group: Block, measure: Measure, beside: Mapping[str, int], mark: str = "") -> str:
+    first = estimate_of(group, measure.name)
+    cells = [interval(first, measure.digits), *(interval(estimate_of(group, n), d) for n, d in beside.items())]
+    if first["value"] is None and group["flags"]:
+        cells[0] += f" ({group['flags'][0].split(':')[0]})"
+    if mark:
+        cells[0] += f" ({mark})"
+    bold = ' style="font-weight:bold"' * bool(mark)
+    raters = group.get("n_raters")
+    shown = [f"{raters:,}" if raters is not None else "", *cells]
+    return f'<tr{bold}><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(c)}</td>" for c in shown)}</tr>'
