@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.checked import checked_tasks
 from lm_plural.harness.cli.options import (
     Words,
     add_axes,
     add_include_path,
     add_intervals,
+    add_tables,
     add_tasks,
     add_trust,
     out_folder,
@@ -21,9 +21,11 @@ from lm_plural.harness.cli.options import (
     parse_limit,
     parse_seed,
 )
+from lm_plural.harness.cli.validate import checked_tasks
 from lm_plural.harness.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from lm_plural.harness.jobs.evaluate import Outcome
     from lm_plural.harness.result.audit import Question
     from lm_plural.harness.task.load import LoadedTask
     from lm_plural.harness.task.schema import ScorerSpec
@@ -58,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_axes(parser)
     add_intervals(parser, "texts")
     add("--seed", type=parse_seed, default=0, metavar="N", help="of draws (default 0)")
+    add_tables(parser)
     where = "results and scores go to DIR/<scorer>/ (default outputs)"
     add("--output_path", "-o", type=out_folder, default=Path("outputs"), metavar="DIR", help=where)
 
@@ -68,7 +71,6 @@ def execute(args: argparse.Namespace) -> int:
 
     quiet(None)
     from lm_plural.harness.jobs.audit import audit
-    from lm_plural.harness.report.audit import render_audit
     from lm_plural.harness.scoring import check_options
     from lm_plural.harness.task.index import Index
 
@@ -88,10 +90,25 @@ def execute(args: argparse.Namespace) -> int:
         trust_remote_code=args.trust_remote_code,
         started=started,
     )
-    assert outcome.content is not None
-    print(render_audit(outcome.content))
-    print(f"\n{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}")
+    report(outcome, tables=args.tables)
     return 0
+
+
+def report(outcome: Outcome, *, tables: bool) -> None:
+    """Print what was learnt, on one screen or in every table, and where the files are."""
+    assert outcome.content is not None
+    assert outcome.path is not None
+    where = f"{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}"
+    if tables:
+        from lm_plural.harness.report.audit import render_audit
+
+        print(render_audit(outcome.content))
+        print(f"\n{where}")
+    else:
+        from lm_plural.harness.report.summary import summary, where_tables
+
+        title = f"scorer {outcome.content['scorer']['name']} against each group of raters"
+        print(summary(title, outcome.content["audited"], [where, where_tables(outcome.folder)]))
 
 
 def parse_scorer(text: str) -> ScorerSpec:

@@ -7,7 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.options import add_axes, add_inference, add_tasks, add_trust, inference_options, parse_axes
+from lm_plural.harness.cli.options import (
+    add_axes,
+    add_inference,
+    add_tables,
+    add_tasks,
+    add_trust,
+    inference_options,
+    parse_axes,
+)
 
 if TYPE_CHECKING:
     from lm_plural.harness.task.load import Limit, LoadedTask
@@ -26,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tasks(parser, "of the run's tasks (default all)")
     add_axes(parser)
     add_inference(parser)
+    add_tables(parser)
     add_trust(parser)
 
 
@@ -48,7 +57,7 @@ def execute(args: argparse.Namespace) -> int:
     settings = Settings(
         axes=parse_axes(args.axes), options=inference_options(args), trust_remote_code=args.trust_remote_code
     )
-    report(rescore(tasks, folder, ModelSpec.stored(run), settings, started))
+    report(rescore(tasks, folder, ModelSpec.stored(run), settings, started), tables=args.tables)
     return 0
 
 

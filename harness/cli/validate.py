@@ -1,16 +1,21 @@
-"""``lm-plural validate``: check tasks before a model is asked."""
+"""``lm-plural validate``: check tasks before a model is asked; other verbs check theirs here, too."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lm_plural.harness.cli.options import Words, add_include_path
+from lm_plural.harness.errors import PluralError
 
 if TYPE_CHECKING:
     from lm_plural.harness.documents import Document
+    from lm_plural.harness.task.check import Report
+    from lm_plural.harness.task.index import Index
+    from lm_plural.harness.task.load import LoadedTask
 
 HELP = """Check task files, their recipes and data; every finding is file:line: message, exit code 2 if there is one.
 
@@ -64,14 +69,86 @@ def execute(args: argparse.Namespace) -> int:
                 findings += e.findings
     reports = [check_task(document, index) for document in documents.values()]
     if not names:  # of all tasks, those whose data are not at hand cannot be checked, which is no fault of theirs
-        for report in (r for r in reports if r.data_missing):
-            print(f"lm-plural validate: note: not checked: {report.findings[0]}", file=sys.stderr)
+        missing: dict[str, list[str]] = {}
+        for report in (r for r in reports if r.data_missing and r.loaded):
+            missing.setdefault(report.findings[0], []).append(_name(report))
+        for finding, tasks in missing.items():
+            print(f"lm-plural validate: note: not checked: {', '.join(tasks)}: {finding}", file=sys.stderr)
         reports = [r for r in reports if not r.data_missing]
     findings = list(dict.fromkeys([*findings, *(f for report in reports for f in report.findings)]))
     for finding in findings:
         print(finding)
-    for note in (note for report in reports for note in report.notes):
+    for note in _notes(reports):
         print(f"lm-plural validate: note: {note}", file=sys.stderr)
     valid = sum(not report.findings for report in reports)
     print(f"{valid} valid, {len(reports) - valid + unreadable} invalid tasks, {len(findings)} findings")
     return 2 if findings or unknown else 0
+
+
+def _name(report: Report) -> str:
+    return report.loaded.name if report.loaded else ""
+
+
+def _notes(reports: Sequence[Report]) -> list[str]:
+    """Return what is to be known of tasks, a line for each data set, and for each what runs code."""
+    by_dataset: dict[str, dict[str, list[str]]] = {}
+    code = []
+    for report in (r for r in reports if r.loaded):
+        notes = by_dataset.setdefault(report.loaded.dataset.recipe.dataset if report.loaded else "", {})
+        for note in report.notes:
+            task, _, text = note.partition(": ")
+            if task == _name(report):
+                notes.setdefault(text, []).append(task)
+            else:
+                code.append(note)
+    return [*(_joined(notes) for notes in by_dataset.values() if notes), *code]
+
+
+def _joined(notes: dict[str, list[str]]) -> str:
+    """Return the notes of a data set as one line: its tasks and what is said of all, what is said of some."""
+    tasks = list(dict.fromkeys(task for names in notes.values() for task in names))
+    said = [text if len(names) == len(tasks) else f"{text} ({', '.join(names)})" for text, names in notes.items()]
+    return f"{', '.join(tasks)}: {'; '.join(said)}"
+
+
+def checked_tasks(index: Index, names: Sequence[str]) -> list[LoadedTask]:
+    """Return valid tasks: what can be known to be wrong is said before a model or scorer is loaded.
+
+    Of tasks that a tag or pattern stands for, those whose data are not at hand are left out, with a line that says so;
+    a task asked for by its name is not.
+
+    Raises
+    ------
+    PluralError
+        If a data file is not at hand, or not the one its recipe describes.
+    InvalidFileError
+        With every other finding.
+    """
+    from lm_plural.harness.documents import InvalidFileError
+    from lm_plural.harness.task.check import check_task
+
+    reports = [check_task(document, index) for document in index.select(names)]
+    missing = [r for r in reports if r.data_missing]
+    needed = [r for r in missing if r.loaded and {r.loaded.name, str(r.loaded.document.path)} & set(names)]
+    if missing and (needed or len(missing) == len(reports)):
+        raise PluralError(_not_at_hand(needed or missing))
+    if missing:
+        left = ", ".join(_datasets(missing))
+        print(f"{len(missing)} tasks left out, data not at hand (lm-plural data ls): {left}", file=sys.stderr)
+    reports = [r for r in reports if not r.data_missing]
+    if findings := [f for r in reports for f in r.findings]:
+        raise (
+            PluralError(findings[0]) if all(r.data_wrong for r in reports if r.findings) else InvalidFileError(findings)
+        )
+    return [r.loaded for r in reports if r.loaded]
+
+
+def _datasets(reports: Sequence[Report]) -> list[str]:
+    return list(dict.fromkeys(r.loaded.dataset.recipe.dataset for r in reports if r.loaded))
+
+
+def _not_at_hand(reports: Sequence[Report]) -> str:
+    """Return one line for all data sets that are missing: the first in full, the others by name."""
+    names = _datasets(reports)
+    more = f" (also not at hand: {', '.join(names[1:])})" if names[1:] else ""
+    return reports[0].findings[0] + more

@@ -75,15 +75,15 @@ def wrapped(text: str, width: int, *, hang: int = 0) -> list[str]:
 
     Spaces at its beginning are kept.
     """
-    indent = " " * (len(text) - len(text.lstrip(" ")))
-    text = printable(text)
     bare = plain(text)
-    padded = "".join(c + _SECOND * (_columns_of(c) == 2) for c in bare)
+    indent = " " * (len(bare) - len(bare.lstrip(" ")))
+    shown = printable(bare)
+    padded = "".join(c + _SECOND * (_columns_of(c) == 2) for c in shown)
     # a line may end in the first half of a wide character
-    room = max(width - (padded != bare), 2 + hang + len(indent))
-    lines = textwrap.wrap(padded, room, initial_indent=indent, subsequent_indent=" " * hang)
-    lines = [line.replace(_SECOND, "") for line in lines] or [""]
-    return lines if text == bare else [re.sub(r"^( *)(.*)$", lambda m: m[1] + bold(m[2]), line) for line in lines]
+    room = max(width - (padded != shown), 2 + hang + len(indent))
+    found = textwrap.wrap(padded, room, initial_indent=indent, subsequent_indent=" " * hang)
+    lines = [line.replace(_SECOND, "") for line in found] or [""]
+    return lines if text == bare else [re.sub(r"^( *)(.+)$", lambda m: m[1] + bold(m[2]), line) for line in lines]
 
 
 def paragraphs(lines: Iterable[str], *, hang: int = 0, width: int | None = None) -> str:
@@ -91,7 +91,7 @@ def paragraphs(lines: Iterable[str], *, hang: int = 0, width: int | None = None)
     return "\n".join(line for x in lines for line in wrapped(x, width or page_width(), hang=hang))
 
 
-def grid(rows: Sequence[Row], header: Row, *, width: int | None = None) -> str:
+def grid(rows: Sequence[Row], header: Row, *, width: int | None = None, rule: bool = True) -> str:
     """Return a table, the first column to the left and the others to the right, that fits the page.
 
     Where it would be wider, cells are broken into lines.
@@ -102,8 +102,8 @@ def grid(rows: Sequence[Row], header: Row, *, width: int | None = None) -> str:
     cells = [[wrapped(c, w) if columns(c) > w else [c] for c, w in zip(r, widths, strict=True)] for r in table]
     widths = [max(columns(line) for row in cells for line in row[k]) for k in range(n)]
     lines = [_lines(row, widths) for row in cells]
-    rule = "  ".join("-" * w for w in widths)
-    return "\n".join([*lines[0], rule, *(line for row in lines[1:] for line in row)])
+    ruled = ["  ".join("-" * w for w in widths)] if rule else []
+    return "\n".join([*lines[0], *ruled, *(line for row in lines[1:] for line in row)])
 
 
 def _widths(table: Sequence[Row], page: int) -> list[int]:
