@@ -26,8 +26,8 @@ LINES, WIDTH = 24, 80
 MOST_FOUND, MOST_UNTOLD = 3, 4
 #: How long a reason for a refusal may be.
 HALF_A_LINE = 60
-#: Notes that tell of something refused, and flags of all raters that tell of something else.
-REFUSED = re.compile(r"\brefused\b|\bnot compared\b")
+#: Notes that tell of something refused, notes that must be known beside any number, and flags that tell of neither.
+REFUSED, KNOWN = re.compile(r"\brefused\b|\bnot compared\b"), re.compile(r"\bstands in for\b")
 GROUPS_REFUSED = "comparison with the groups refused, "
 NO_REFUSAL = ("not_for_gates", "approximate", "no_raters", "no_variation", "weak_signal", "equivalent_raters_open")
 #: Why a group has no interval: how many raters it has, as far as they count for the statistic, and how many it takes.
@@ -130,7 +130,7 @@ class Size(NamedTuple):
 def _sizes(n: int) -> Iterator[Size]:
     """Yield sizes, the largest first."""
     yield from (Size(n, n, gaps, details) for details in (True, False) for gaps in range(MOST_FOUND, 0, -1))
-    yield from (Size(n, told, 1, details=False) for told in range(n - 1, 0, -1))
+    yield from (Size(n, told, 1, details=False) for told in range(n - 1, -1, -1))
     yield from (Size(rows, rows // 3, 1, details=False) for rows in range(n - 1, -1, -1))
 
 
@@ -189,7 +189,8 @@ def _found(shown: Sequence[Told], size: Size, *, alone: bool) -> Iterator[str]:
         texts = texts if alone else [f"{t.name}, {texts[0]}", *(f"  {text}" for text in texts[1:])]
         yield from (bold_line(line) for text in texts for line in _wrapped(text, 4))
     if rest := found[size.told :]:
-        yield from _wrapped(f"differences clear of chance in {_counts({t.name: len(t.gaps) for t in rest})}, too")
+        what = f"{'more ' if size.told else ''}differences clear of chance"
+        yield from _wrapped(f"{what}: {_counts({t.name: len(t.gaps) for t in rest})}")
     yield from (line for t in shown for text in t.more for line in _wrapped(text if alone else f"{t.name}, {text}", 4))
     for compared, text in NOTHING.items():
         if names := [t.name for t in shown if not t.gaps and t.compared == compared]:
@@ -228,11 +229,17 @@ def _refused(told: Sequence[Told], *, details: bool) -> Iterator[str]:
         for reason in t.refused:
             by_reason.setdefault(reason, []).append(t.name)
     if by_reason and not details:
-        yield f"refused: {len(by_reason)} {'reason' if len(by_reason) == 1 else 'reasons'}, see the tables"
+        n = sum(bool(t.refused) for t in told)
+        yield f"something refused or to be known of {n} {'task' if n == 1 else 'tasks'}, see the tables"
         return
     for reason, names in by_reason.items():
         where = f" ({_names(names, 2)})" if len(told) > 1 else ""
-        yield from _wrapped(f"refused: {textwrap.shorten(reason, HALF_A_LINE, placeholder=' ...')}{where}")
+        yield from _wrapped(f"{'note' if KNOWN.search(reason) else 'refused'}: {_half(reason)}{where}")
+
+
+def _half(reason: str) -> str:
+    """Return a reason in half a line: what a flag is called is not needed."""
+    return textwrap.shorten(re.sub(r"^[a-z_]+: ", "", reason), HALF_A_LINE, placeholder=" ...")
 
 
 def _told(name: str, block: dict[str, Any]) -> Told:
@@ -241,22 +248,31 @@ def _told(name: str, block: dict[str, Any]) -> Told:
     for axis, content in block["axes"].items():
         rows = [r for r in content.get("contrasts", ()) if r["p_adjusted"] is not None]
         compared |= bool(rows)
+        if len({r[side] for r in rows if r["kind"] == "pairs" for side in "ab"}) == 2:  # all others are the other one
+            rows = [r for r in rows if r["kind"] == "pairs"]
         for row in (r for r in rows if r["p_adjusted"] <= CLEAR):
             if gap := kind.gap(row, axis, block):
                 gaps.append(gap)
-    refusing = [n.removeprefix(GROUPS_REFUSED) for n in block["notes"] if REFUSED.search(n)]
+    notes = [n.removeprefix(GROUPS_REFUSED) for n in block["notes"] if REFUSED.search(n) or KNOWN.search(n)]
     flags = [f for f in block["overall"].get("flags", ()) if not f.startswith(NO_REFUSAL)]
     return Told(
         name,
         kind,
-        kind.row(block),
+        _row(block, kind),
         sorted(gaps, key=lambda g: (g.rank, -g.least)),
         compared,
         list(_few(block, kind.main)),
-        [*refusing, *flags],
+        [*notes, *flags],
         bool(block.get("simulated_raters")),
         [_steered(block["steered"])] if "steered" in block else [],
     )
+
+
+def _row(block: dict[str, Any], kind: Kind) -> Row:
+    """Return the numbers over all raters, marked where these are so few that intervals are approximate."""
+    raters, *numbers = kind.row(block)
+    about = any(f.startswith("approximate") for f in block["overall"].get("flags", ()))
+    return [raters, *(f"~{n}" if about else n for n in numbers)]
 
 
 def _few(block: dict[str, Any], main: str) -> Iterator[Untold]:

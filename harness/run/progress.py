@@ -1,4 +1,4 @@
-"""Signs of life while a model answers: a bar on a terminal, elsewhere lines on standard error, one a minute at least."""
+"""Signs of life while a model answers: a bar on a terminal, elsewhere lines on standard error, each minute at least."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         if sys.stderr and sys.stderr.isatty():
-            self._bar = tqdm(total=self._total, initial=self._done, unit="req", dynamic_ncols=True)
+            self._bar = tqdm(total=self._total, initial=self._done, unit="req", disable=False, dynamic_ncols=True)
         else:
             self._beats.start()
         return self
@@ -114,7 +114,7 @@ def _duration(seconds: float) -> str:
 def about(records: Sequence[Record], *, rated: bool) -> str:
     """Return what is known of a task's answers before anything is computed from them.
 
-    Of ratings, the mean probability that is on no level (as labels were put to the model); of texts, how many are empty.
+    Of ratings, the mean probability that is on no level; of texts, how many are empty.
     """
     if not records:
         return ""
