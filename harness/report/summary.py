@@ -160,7 +160,7 @@ def _screen(title: str, prefix: str, told: Sequence[Told], size: Size) -> Iterat
         some = sum(bool(t.gaps) for t in hidden)
         what = f"{some} of them with differences clear of chance" if some else "nothing clear of chance"
         yield f"and {len(hidden)} {'tasks' if len(hidden) > 1 else 'task'} more, {what}"
-    yield ""
+    yield from [""] if size.details else []
     yield from _found(shown, size, alone=len(told) == 1)
     yield from _untold(told, details=size.details)
     yield from _refused(told, details=size.details)
