@@ -26,8 +26,8 @@ from lm_plural.harness.cli.options import (
     parse_samples,
     parse_seed,
 )
-from lm_plural.harness.cli.validate import checked_tasks
 from lm_plural.harness.errors import UsageError
+from lm_plural.harness.jobs.checked import checked_tasks
 
 if TYPE_CHECKING:
     from lm_plural.harness.jobs.evaluate import Outcome
