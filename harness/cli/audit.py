@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.cli.options import (
     Words,
     add_axes,
     add_include_path,
     add_intervals,
+    add_tables,
     add_tasks,
     add_trust,
     out_folder,
@@ -20,6 +21,10 @@ from lm_plural.harness.cli.options import (
     parse_seed,
 )
 from lm_plural.harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from lm_plural.harness.jobs.evaluate import Outcome
+
 
 HELP = """Measure how near a scorer is to what each group of raters said of the same texts, and for whom it works worse.
 
@@ -50,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_axes(parser)
     add_intervals(parser, "texts")
     add("--seed", type=parse_seed, default=0, metavar="N", help="of draws (default 0)")
+    add_tables(parser)
     where = "results and scores go to DIR/<scorer>/ (default outputs)"
     add("--output_path", "-o", type=out_folder, default=Path("outputs"), metavar="DIR", help=where)
 
@@ -61,7 +67,6 @@ def execute(args: argparse.Namespace) -> int:
     quiet(None)
     from lm_plural.harness.jobs.audit import audit
     from lm_plural.harness.model.arguments import parse_arguments
-    from lm_plural.harness.report.audit import render_audit
 
     name, colon, options = args.scorer.partition(":")
     outcome = audit(
@@ -83,10 +88,25 @@ def execute(args: argparse.Namespace) -> int:
         include_path=args.include_path,
         output_path=args.output_path,
     )
-    assert outcome.content is not None
-    print(render_audit(outcome.content))
-    print(f"\n{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}")
+    report(outcome, tables=args.tables)
     return 0
+
+
+def report(outcome: Outcome, *, tables: bool) -> None:
+    """Print what was learnt, on one screen or in every table, and where the files are."""
+    assert outcome.content is not None
+    assert outcome.path is not None
+    where = f"{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}"
+    if tables:
+        from lm_plural.harness.report.audit import render_audit
+
+        print(render_audit(outcome.content))
+        print(f"\n{where}")
+    else:
+        from lm_plural.harness.report.summary import summary, where_tables
+
+        title = f"scorer {outcome.content['scorer']['name']} against each group of raters"
+        print(summary(title, outcome.content["audited"], [where, where_tables(outcome.folder)]))
 
 
 def by_task(words: Sequence[str] | None, flag: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from lm_plural.harness.cli.options import (
     Words,
     add_inference,
+    add_tables,
     inference_of,
     out_file,
     out_folder,
@@ -69,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--item_weights", type=Path, metavar="FILE", help="CSV, JSONL or Parquet with item_id and weight")
     add_inference(parser)
     add("--seed", type=parse_seed, default=0, metavar="N", help="of draws and permutations (default 0)")
+    add_tables(parser)
     add("--plots", type=out_folder, metavar="DIR", help="folder for pictures (needs the extra plots)")
     pictures = "format of the pictures (default svg)"
     add("--plot_format", choices=["svg", "png", "html"], default="svg", help=pictures)
@@ -89,7 +91,6 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.jobs.disaggregate import disaggregate
     from lm_plural.harness.pictures.shared import plots_extra
     from lm_plural.harness.ratings.rules import CHOICES
-    from lm_plural.harness.report.table import render_block, render_legend
 
     if args.plots:  # what is not installed is said before the work
         with plots_extra():
@@ -115,9 +116,15 @@ def execute(args: argparse.Namespace) -> int:
     if args.output_path:  # before printing: a reader of the table who has seen enough must not cost the file
         result.save(args.output_path)
     pictures = result.save_plots(args.plots, f".{args.plot_format}") if args.plots else []
-    print(render_block(str(args.ratings), block), render_legend("rate"), sep="\n\n")
-    if pictures:
-        print(f"\n{len(pictures)} pictures in {args.plots}")
-    if args.output_path:
-        print(f"\nresults written to {args.output_path}")
+    files = [f"{len(pictures)} pictures in {args.plots}"] if pictures else []
+    files += [f"results written to {args.output_path}"] if args.output_path else []
+    if args.tables:
+        from lm_plural.harness.report.table import render_block, render_legend
+
+        print(render_block(str(args.ratings), block), render_legend("rate"), *files, sep="\n\n")
+    else:
+        from lm_plural.harness.report.summary import summary, where_tables
+
+        what = "predictions against each group of raters" if args.predictions else "groups of raters against each other"
+        print(summary(what, {args.ratings.name: block}, [*files, where_tables(args.output_path)]))
     return 0

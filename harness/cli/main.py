@@ -29,6 +29,7 @@ VERBS = {
     "run": "evaluate a model: generate, score, aggregate",
     "score": "score and aggregate again from a run's journal",
     "disaggregate": "compare your own predictions with groups of raters, no model needed",
+    "show": "print every table of results",
     "audit": "measure a scorer against each group's ratings of the same texts",
     "plan": "raters and items that a gap needs, from a pilot or stated components",
     "ls": "list tasks, scorers, axes, datasets, models",

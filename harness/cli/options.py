@@ -53,6 +53,12 @@ def add_trust(parser: Any) -> None:
     parser.add_argument("--trust_remote_code", action="store_true", help=text)
 
 
+def add_tables(parser: Any) -> None:
+    """Add ``--tables``."""
+    text = "print every table instead of one screen (later: lm-plural show)"
+    parser.add_argument("--tables", action="store_true", help=text)
+
+
 def add_axes(parser: Any) -> None:
     """Add ``--axes``."""
     text = "axes instead of the tasks'; gender*race for cells"

@@ -12,6 +12,7 @@ from lm_plural.harness.cli.options import (
     add_axes,
     add_include_path,
     add_inference,
+    add_tables,
     add_tasks,
     add_trust,
     inference_of,
@@ -103,6 +104,7 @@ def _add_running(group: Any) -> None:
     where = "results go to DIR/<model>/ (default outputs)"
     add("--output_path", "-o", type=out_folder, default=Path("outputs"), metavar="DIR", help=where)
     add("--predict_only", "-x", action="store_true", help="answers only, no scores or results")
+    add_tables(group)
     add("--log_samples", "-s", action="store_true", help="accepted for lm-eval's sake: answers are always kept")
     levels = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
     add("--verbosity", "-v", type=str.upper, choices=levels, help="let lm-eval and transformers log from there on")
@@ -138,16 +140,23 @@ def execute(args: argparse.Namespace) -> int:
         include_path=args.include_path,
         output_path=args.output_path,
     )
-    report(outcome)
+    report(outcome, tables=args.tables)
     return 0
 
 
-def report(outcome: Outcome) -> None:
-    """Print the tables and where the files are."""
-    from lm_plural.harness.report.table import render_results
-
-    if outcome.content is not None:
-        print(render_results(outcome.content))
-        print(f"\n{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}")
-    else:
+def report(outcome: Outcome, *, tables: bool) -> None:
+    """Print what was learnt, on one screen or in every table, and where the files are."""
+    if outcome.content is None or outcome.path is None:
         print(f"answers are in {outcome.folder}")
+        return
+    where = f"{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}"
+    if tables:
+        from lm_plural.harness.report.table import render_results
+
+        print(render_results(outcome.content))
+        print(f"\n{where}")
+    else:
+        from lm_plural.harness.report.summary import summary, where_tables
+
+        title = f"{outcome.content['model_name']} against each group of raters"
+        print(summary(title, outcome.content["disaggregated"], [where, where_tables(outcome.folder)]))

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lm_plural.harness.cli.options import add_axes, add_inference, add_tasks, add_trust, inference_of, parse_axes
+from lm_plural.harness.cli.options import (
+    add_axes,
+    add_inference,
+    add_tables,
+    add_tasks,
+    add_trust,
+    inference_of,
+    parse_axes,
+)
 
 HELP = """Score and aggregate again from the journal of a run; the model is not needed.
 
@@ -21,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tasks(parser, "of the run's tasks (default all)")
     add_axes(parser)
     add_inference(parser)
+    add_tables(parser)
     add_trust(parser)
 
 
@@ -36,5 +45,5 @@ def execute(args: argparse.Namespace) -> int:
         **inference_of(args),
         trust_remote_code=args.trust_remote_code,
     )
-    report(outcome)
+    report(outcome, tables=args.tables)
     return 0

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO, cast
 
 from lm_plural.harness.redact import message, starred
-
-#: Control characters but tab and newline, line separators, and what turns the direction of writing (bidi).
-UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def visible(text: str) -> str:
-    r"""Return a text with its control characters written out, as ``\u001b``: what JSON writes, too."""
-    return UNSAFE.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
+from lm_plural.harness.report.layout import BOLD, visible
 
 
 class Door:
@@ -38,8 +31,14 @@ class Door:
     def write(self, text: str) -> int:
         """Write a text as people may see it."""
         start = "\r" if self._bars and text.startswith("\r") else ""
-        self._stream.write(start + visible(self._clean(text[len(start) :])))
+        self._stream.write(start + self._shown(self._clean(text[len(start) :])))
         return len(text)
+
+    def _shown(self, text: str) -> str:
+        """Return a text with bold as this stream knows it, and everything else that is no text written out."""
+        on, off = ("\x1b[1m", "\x1b[0m") if _knows_bold(self._stream) else ("", "")
+        pieces = BOLD.split(text)  # what is outside, what is bold, what is outside, ...
+        return "".join(f"{on}{visible(p)}{off}" if n % 2 else visible(p) for n, p in enumerate(pieces))
 
     def writelines(self, lines: list[str]) -> None:
         """Write several."""
@@ -48,6 +47,16 @@ class Door:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _knows_bold(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal that shows bold and whose owner wants it (no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):  # closed, or not quite a stream
+        return False
 
 
 @contextlib.contextmanager

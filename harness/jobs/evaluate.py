@@ -28,6 +28,7 @@ from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Asking, Work, ask_all
 from lm_plural.harness.run.plan import plan
+from lm_plural.harness.run.progress import Progress
 from lm_plural.harness.run.score import Pair, Scoring, reference_pairs, response_pairs
 from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.task.index import Index
@@ -341,21 +342,24 @@ def evaluate_tasks(
         _remember(folder, works, spec, settings)
         scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack)
         if any(work.missing for work in works):
-            sizes = folder.sizes()
-            engine = load_engine(
-                spec,
-                batch_size=settings.batch_size,
-                device=settings.device,
-                trust_remote_code=settings.trust_remote_code,
-            )
-            how = Asking(
-                engine,
-                settings.batch_size,
-                settings.max_batch_size,
-                sizes,
-                lambda work, records: _score_batch(scorings, work, records),
-            )
-            ask_all(works, how)
+            sizes, total = folder.sizes(), sum(len(work.requests) for work in works)
+            with Progress(total, total - sum(len(work.missing) for work in works)) as progress:
+                progress.wait_for("loading the model")
+                engine = load_engine(
+                    spec,
+                    batch_size=settings.batch_size,
+                    device=settings.device,
+                    trust_remote_code=settings.trust_remote_code,
+                )
+                how = Asking(
+                    engine,
+                    settings.batch_size,
+                    settings.max_batch_size,
+                    sizes,
+                    lambda work, records: _score_batch(scorings, work, records),
+                    progress,
+                )
+                ask_all(works, how)
         if settings.predict_only:
             return Outcome(folder.path, None, None, new=True)
         return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from lm_plural.harness.ratings.table import SIMULATED
-from lm_plural.harness.report.cells import WIDTH, Row, grid, interval, number, p_value, short, shown
+from lm_plural.harness.report.cells import interval, number, p_value, shown
+from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 from lm_plural.harness.statistics.catalogue import measure, named
 
 #: Errors in the order of tables, and thresholds in words.
@@ -24,21 +24,18 @@ MOST_SHORT, MOST = 4, 3
 def render_short(block: dict[str, Any]) -> Iterator[str]:
     """Yield who is served worse than whom, if anybody could be compared."""
     if axes := _compared_axes(block):
-        yield _filled(_short(block["scorer"]["name"], axes))
+        yield paragraphs(_short(block["scorer"]["name"], axes), hang=6)
 
 
 def render_gaps(block: dict[str, Any]) -> Iterator[str]:
     """Yield the differences of each axis."""
     for axis, content in _compared_axes(block).items():
-        yield _filled([f"[{axis}]", *(f"  note: {n}" for n in content["notes"]), *_clear(content), *_unclear(content)])
+        notes = (f"  note: {n}" for n in content["notes"])
+        yield paragraphs([f"[{axis}]", *notes, *_clear(content), *_unclear(content)], hang=6)
 
 
 def _compared_axes(block: dict[str, Any]) -> dict[str, Any]:
     return {axis: content for axis, content in block["axes"].items() if content["contrasts"]}
-
-
-def _filled(lines: list[str]) -> str:
-    return "\n".join(textwrap.fill(x, WIDTH, subsequent_indent="      ") for x in lines)
 
 
 def _short(scorer: str, axes: dict[str, Any]) -> list[str]:
@@ -71,7 +68,7 @@ def _clear(content: dict[str, Any]) -> Iterator[str]:
         for w in sorted(found, key=lambda w: w["p_adjusted"])[:MOST]:
             low, high = (number(w[k], 3) for k in ("low", "high"))
             gap = f"{number(w['gap'], 3)} [{low},{high}], p {p_value(w['p_adjusted'])}"
-            yield f"  {words}: {_compared(w['group'], w['than'])}, {gap}"
+            yield bold(f"  {words}: {_compared(w['group'], w['than'])}, {gap}")
         if len(found) > MOST:
             yield f"  {words}: and {len(found) - MOST} more"
 
@@ -108,11 +105,11 @@ def render_audit(content: dict[str, Any]) -> str:
     """Return all tasks of an audit as text."""
     datasets = content["datasets"]
     parts = [_task(name, block, datasets[block["dataset"]]) for name, block in content["audited"].items()]
-    return "\n\n".join([*parts, textwrap.fill(LEGEND, WIDTH)])
+    return "\n\n".join([*parts, paragraphs([LEGEND])])
 
 
 def _task(name: str, block: dict[str, Any], dataset: dict[str, Any]) -> str:
-    head = "\n".join(textwrap.fill(line, WIDTH) for line in _head(name, block, dataset))
+    head = paragraphs(_head(name, block, dataset))
     grids = [_grid(block, ORDER, _order), _grid(block, _errors_header(block), _errors)]
     return "\n\n".join([head, *render_short(block), *grids, *render_gaps(block)])
 
@@ -155,7 +152,7 @@ def _order(name: str, group: dict[str, Any]) -> Row:
     share, ranks = group["harmful_share"]["value"], group["ranks"]
     r, ceiling = number(ranks["pearson"]["value"], 2), number(ranks["ceiling"]["value"], 2)
     return [
-        short(name, 24),
+        name,
         "?" if group["n_raters"] is None else str(group["n_raters"]),
         "-" if share is None else f"{share:.0%}",
         interval(group["auc"], 2),
@@ -172,7 +169,7 @@ def _errors_header(block: dict[str, Any]) -> Row:
 
 def _errors(name: str, group: dict[str, Any]) -> Row:
     own, matched, one = group["rates"]["0.5"], group["rates"]["matched"], group["one_member"]
-    row = [short(name, 24), number(own["fnr"]["value"], 2), number(own["fpr"]["value"], 2)]
+    row = [name, number(own["fnr"]["value"], 2), number(own["fpr"]["value"], 2)]
     for m in ERRORS:
         row += [interval(matched[m.name], m.digits), number(one[m.name]["value"], m.digits)]
     return row

@@ -1,4 +1,4 @@
-"""Cells, rows and grids of tables on a terminal."""
+"""Cells and rows of tables on a terminal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import tabulate
+from lm_plural.harness.report.layout import Row
 
-WIDTH = 100
-tabulate.MIN_PADDING = 0  # its only way to say it: columns as narrow as their content
 #: Groups of one axis shown; the file has them all.
 MOST_GROUPS = 12
-
-Row = list[str]
 
 
 def shown(groups: Iterable[tuple[str, Any]], row: Callable[[str, Any], Row]) -> list[Row]:
@@ -25,11 +21,6 @@ def shown(groups: Iterable[tuple[str, Any]], row: Callable[[str, Any], Row]) -> 
         few = len(groups) - len(enough)
         rows.append([f"({hidden} more, {few} too small)" if few else f"({hidden} more)"])
     return rows
-
-
-def short(name: str, width: int = 26) -> str:
-    """Return a name cut to a width."""
-    return name if len(name) <= width else name[: width - 1] + "…"
 
 
 def number(value: float | None, digits: int, *, signed: bool = False) -> str:
@@ -55,11 +46,3 @@ def interval(estimate: dict[str, Any], digits: int, *, signed: bool = False) -> 
     ends = ("" if estimate[k] is None else number(estimate[k], digits, signed=signed) for k in ("low", "high"))
     short_ends = ",".join(re.sub(r"^([+-]?)0[.]", r"\1.", end) for end in ends)
     return f"{value} [{short_ends}]"
-
-
-def grid(rows: list[Row], header: Row) -> str:
-    """Return a table, the first column to the left and the others to the right."""
-    width = len(header)
-    rows = [r + [""] * (width - len(r)) for r in rows]
-    align = ["left"] + ["right"] * (width - 1)
-    return tabulate.tabulate(rows, header, tablefmt="simple", colalign=align, disable_numparse=True)

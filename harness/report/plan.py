@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import Any
 
 from lm_plural.harness.analysis.design.plan import IN_POINTS, LEAST_ITEMS, Question
-from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, grid, short
+from lm_plural.harness.report.cells import MOST_GROUPS
+from lm_plural.harness.report.layout import grid, paragraphs
 
 
 def render_plan(question: Question, plan: dict[str, Any]) -> str:
     """Return a plan as text."""
     told = [*plan["assumptions"], *(f"note: {note}" for note in plan["notes"])]
     parts = [
-        "\n".join(textwrap.fill(line, WIDTH) for line in sentences(question, plan)),
+        paragraphs(sentences(question, plan)),
         _designs(question, plan["grid"]),
         *([_pairs(question, plan["gaps"])] if len(plan["gaps"]) > 1 else []),
-        "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in told),
+        paragraphs(told, hang=2),
     ]
     return "\n\n".join(parts)
 
@@ -74,7 +74,7 @@ def _designs(question: Question, designs: dict[str, Any]) -> str:
 def _pairs(question: Question, gaps: list[dict[str, Any]]) -> str:
     rows = [
         [
-            f"{short(gap['a'], 18)} - {short(gap['b'], 18)}",
+            f"{gap['a']} - {gap['b']}",
             f"{gap['raters'][0]:,} {gap['raters'][1]:,}",
             f"{gap['items']:,}",
             _gap(question, gap["detectable"]),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short, shown
+from lm_plural.harness.report.cells import MOST_GROUPS, interval, number, p_value, shown
+from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 from lm_plural.harness.statistics.catalogue import Measure, measure, named
 from lm_plural.harness.statistics.inference import CLEAR
 
@@ -20,14 +20,10 @@ def render_asked(block: dict[str, Any]) -> list[str]:
     return found + ([_steered(block["steered"])] if "steered" in block else [])
 
 
-def _fill(lines: Sequence[str]) -> str:
-    return "\n".join(textwrap.fill(x, WIDTH, subsequent_indent="      ") for x in lines)
-
-
 def _wordings(found: dict[str, Any]) -> str:
     every, refused = found["n_wordings"], len(found["flags"])
     if refused == every:
-        return _fill([f"none of {every} wordings of the question is answered on the scale"])
+        return paragraphs([f"none of {every} wordings of the question is answered on the scale"])
     which = f"{every - refused} of {every} wordings" if refused else f"{every} wordings"
     ends = [
         f"{m.heading} {' to '.join(number(of[end], m.digits, signed=m.signed) for end in ('min', 'max'))}"
@@ -43,7 +39,7 @@ def _wordings(found: dict[str, Any]) -> str:
         names = "; ".join(f"{g['a']} - {_other(g)}{_under(g)}" for g in turns[:MOST_TURNS])
         more = f"; and {len(turns) - MOST_TURNS} more" if turns[MOST_TURNS:] else ""
         lines.append(f"  {len(turns)} of {len(gaps)} clear differences in divergence turn round: {names}{more}")
-    return _fill(lines)
+    return paragraphs(lines, hang=6)
 
 
 def _other(row: dict[str, Any]) -> str:
@@ -59,7 +55,8 @@ def _steered(found: dict[str, Any]) -> str:
     groups = sorted(found["groups"].items(), key=lambda gv: -gv[1]["n_raters"])
     lines = [f"[{found['axis']}] asked to answer as a member of a group, the model gets"]
     lines += [f"  as {name}: {_moved(group)}" for name, group in groups[:MOST_GROUPS]]
-    return _fill(lines + ([f"  ({len(groups) - MOST_GROUPS} more)"] if groups[MOST_GROUPS:] else []))
+    more = [f"  ({len(groups) - MOST_GROUPS} more)"] if groups[MOST_GROUPS:] else []
+    return paragraphs(lines + more, hang=6)
 
 
 def _moved(group: dict[str, Any]) -> str:
@@ -135,7 +132,7 @@ def _rows(columns: Sequence[Measure], cohesion: dict[str, Any]) -> Callable[[str
 
 
 def _row(name: str, group: dict[str, Any], columns: Sequence[Measure], cohesion: dict[str, Any] | None) -> Row:
-    row = [short(name, 25), "?" if group["n_raters"] is None else str(group["n_raters"]), number(group["mean"], 2)]
+    row = [name, "?" if group["n_raters"] is None else str(group["n_raters"]), number(group["mean"], 2)]
     row += [interval(group[c.name], c.digits, signed=c.signed) for c in columns]
     if "equivalent_raters" in group:
         return [*row, number(group["skill"]["value"], 2), interval(group["equivalent_raters"], 1)]
@@ -160,7 +157,7 @@ def _between(axis: str, content: dict[str, Any], statistics: Sequence[str]) -> s
             lines.append(_nothing(rows, content["mdg"][statistic]))
         if not rows:
             lines.append("    no comparison has an interval; the reasons stand in the results file")
-    return "\n".join(textwrap.fill(x, WIDTH, subsequent_indent="      ") for x in lines)
+    return paragraphs(lines, hang=6)
 
 
 def _spread(statistic: str, found: dict[str, Any] | None) -> str:
@@ -182,7 +179,7 @@ def _difference(row: dict[str, Any]) -> str:
     low, high = (number(row[k], 3, signed=True) for k in ("low_simultaneous", "high_simultaneous"))
     other = "all others" if row["kind"] == "rest" else row["b"]
     p = p_value(row["p_adjusted"])
-    return f"    {row['a']} - {other}: {number(row['value'], 3, signed=True)} [{low},{high}], p {p}"
+    return bold(f"    {row['a']} - {other}: {number(row['value'], 3, signed=True)} [{low},{high}], p {p}")
 
 
 def _nothing(rows: Sequence[dict[str, Any]], mdg: Sequence[dict[str, Any]]) -> str:

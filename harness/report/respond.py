@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from lm_plural.harness.report.cells import Row, grid, interval, number, short, shown
+from lm_plural.harness.report.cells import interval, number, shown
+from lm_plural.harness.report.layout import Row, grid
 from lm_plural.harness.statistics.catalogue import MEASURES, measure
 
 RESPOND_LEGEND = """\
@@ -36,7 +37,7 @@ def render_respond(block: dict[str, Any]) -> str:
 
 def _respond_row(name: str, group: dict[str, Any], key: str, columns: Iterable[str]) -> Row:
     stats = group["statistics"][key]
-    row = [short(name), str(group["n_raters"]), str(group["n_items"]), number(group["concern"]["value"], 2)]
+    row = [name, str(group["n_raters"]), str(group["n_items"]), number(group["concern"]["value"], 2)]
     cells = {c: stats.get(c) for c in columns}
     with_interval = cells.pop("exposure", None)
     found = {c: number((v or {}).get("value"), 3) for c, v in cells.items()}

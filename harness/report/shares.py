@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
-from lm_plural.harness.report.cells import MOST_GROUPS, WIDTH, Row, grid, interval, number, p_value, short
+from lm_plural.harness.report.cells import MOST_GROUPS, interval, number, p_value
+from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.inference import CLEAR
 
@@ -51,7 +51,7 @@ def _groups(groups: dict[str, Any], columns: list[str]) -> list[Row]:
 
 def _row(name: str, group: dict[str, Any], columns: list[str]) -> Row:
     beside = (number(group["beside"][other]["js_similarity"], 3) for other in ("uniform", "other_groups"))
-    return [short(name, 30), str(group["n_items"]), *(interval(group[s], 3) for s in columns), *beside]
+    return [name, str(group["n_items"]), *(interval(group[s], 3) for s in columns), *beside]
 
 
 def _between(axis: str, content: dict[str, Any]) -> str:
@@ -60,10 +60,10 @@ def _between(axis: str, content: dict[str, Any]) -> str:
         return f"[{axis}] differences: no comparison has an interval; the reasons stand in the results file"
     clear = sorted((r for r in rows if r["p_adjusted"] <= CLEAR), key=lambda r: -abs(r["value"]))
     lines = [f"[{axis}] differences in JS similarity, other questions: {len(clear)} of {len(rows)} clear of chance"]
-    lines += [f"    {_difference(r)}" for r in clear[:MOST_CONTRASTS]]
+    lines += [bold(f"    {_difference(r)}") for r in clear[:MOST_CONTRASTS]]
     if clear[MOST_CONTRASTS:]:
         lines.append(f"    and {len(clear) - MOST_CONTRASTS} more")
-    return _fill(lines)
+    return paragraphs(lines, hang=6)
 
 
 def _difference(row: dict[str, Any]) -> str:
@@ -81,14 +81,16 @@ def _wordings(found: dict[str, Any]) -> str:
         if group["js_similarity"]["max"] is not None
     ]
     span = f"JS similarity of a group moves by up to {max(spans):.3f}" if spans else "nothing to compare"
-    return _fill([f"over {found['n_wordings']} wordings of the question: {span}", *(f"  {f}" for f in found["flags"])])
+    return paragraphs(
+        [f"over {found['n_wordings']} wordings of the question: {span}", *(f"  {f}" for f in found["flags"])], hang=6
+    )
 
 
 def _steered(found: dict[str, Any]) -> str:
     lines = [f"[{found['axis']}] asked to answer as a member of a group, the model's JS similarity to it changes by"]
     lines += [f"  as {name}: {_moved(group)}" for name, group in list(found["groups"].items())[:MOST_GROUPS]]
     more = len(found["groups"]) - MOST_GROUPS
-    return _fill([*lines, f"  ({more} more)"] if more > 0 else lines)
+    return paragraphs([*lines, f"  ({more} more)"] if more > 0 else lines, hang=6)
 
 
 def _moved(group: dict[str, Any]) -> str:
@@ -99,7 +101,3 @@ def _moved(group: dict[str, Any]) -> str:
         return f"{number(change['value'], 3, signed=True)}, without an interval"
     ends = {"value": change["value"], "low": change["low_simultaneous"], "high": change["high_simultaneous"]}
     return f"{interval(ends, 3, signed=True)}, p {p_value(change['p_adjusted'])}"
-
-
-def _fill(lines: list[str]) -> str:
-    return "\n".join(textwrap.fill(x, WIDTH, subsequent_indent="      ") for x in lines)

@@ -1,12 +1,11 @@
-"""Results on a terminal, at most 100 columns wide."""
+"""Results on a terminal, as wide as it is."""
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from lm_plural.harness.ratings.table import SIMULATED
-from lm_plural.harness.report.cells import WIDTH
+from lm_plural.harness.report.layout import paragraphs
 from lm_plural.harness.report.rate import RATE_LEGEND, render_rate
 from lm_plural.harness.report.respond import RESPOND_LEGEND, render_respond
 from lm_plural.harness.report.shares import SHARES_LEGEND, render_shares
@@ -28,7 +27,7 @@ LEGENDS = {"rate": RATE_LEGEND, "respond": RESPOND_LEGEND, "shares": SHARES_LEGE
 
 def render_legend(kind: str) -> str:
     """Return what the columns of a kind of table mean."""
-    return textwrap.fill(LEGENDS[kind], WIDTH)
+    return paragraphs([LEGENDS[kind]])
 
 
 def render_block(name: str, block: dict[str, Any], warning: str | None = None) -> str:
@@ -41,7 +40,7 @@ def render_block(name: str, block: dict[str, Any], warning: str | None = None) -
     if block["inference"] != "none":
         head.append(f"intervals: 95 %, for other {block['inference'].replace('+', ' and ')}")
     head += [f"note: {note}" for note in block["notes"]]
-    return "\n".join(textwrap.fill(line, WIDTH) for line in head) + "\n\n" + _body(block)
+    return paragraphs(head) + "\n\n" + _body(block)
 
 
 def _body(block: dict[str, Any]) -> str:

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tqdm import tqdm
-
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.model.engine import WINDOW, BatchedEngine, Engine
@@ -19,6 +17,7 @@ from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.answer import fits, logprob_answer, text_answer
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.run.plan import Request, gen_kwargs
+from lm_plural.harness.run.progress import Progress, about
 from lm_plural.harness.run.sizes import Sizes
 from lm_plural.harness.task import elicit
 from lm_plural.harness.task.load import Limit, LoadedTask
@@ -108,6 +107,7 @@ class Asking:
         The sizes each task of a local model began with.
     on_batch : callable
         Told of each batch's records after they are on disk.
+    progress : Progress
     """
 
     engine: Engine
@@ -115,30 +115,29 @@ class Asking:
     most: int
     sizes: Sizes = field(default_factory=Sizes)
     on_batch: Callable[[Work, list[Record]], None] = lambda _w, _r: None
+    progress: Progress = field(default_factory=Progress)
 
 
 def ask_all(works: Sequence[Work], how: Asking) -> None:
     """Answer everything that is missing."""
-    total = sum(len(w.requests) for w in works)
-    done = total - sum(len(w.missing) for w in works)
-    with tqdm(total=total, initial=done, unit="req", disable=None, dynamic_ncols=True) as bar:
-        for work in works:
-            bar.set_description(work.loaded.name)
-            if missing := work.missing:
-                if isinstance(how.engine, BatchedEngine):
-                    _ask_in_batches(work, missing, how.engine, how, bar)
-                else:
-                    _ask_in_windows(work, missing, how, bar)
+    for work in works:
+        missing = work.missing
+        how.progress.begin(work.loaded.name, len(work.requests), len(work.requests) - len(missing))
+        if missing and isinstance(how.engine, BatchedEngine):
+            _ask_in_batches(work, missing, how.engine, how)
+        elif missing:
+            _ask_in_windows(work, missing, how)
+        how.progress.end(len(missing), about(work.answers(), rated=work.loaded.task.mode == "rate"))
 
 
-def _ask_in_windows(work: Work, missing: Sequence[Request], how: Asking, bar: Any) -> None:
+def _ask_in_windows(work: Work, missing: Sequence[Request], how: Asking) -> None:
     """Hand what is missing to a backend that batches by itself."""
     texts = work.loaded.scale_of(missing[0].doc).size if work.loaded.task.mode == "rate" else 1
     for window in windows(missing, texts):
-        _ask(work, window, [_context(work.loaded, r, how.engine) for r in window], how, bar)
+        _ask(work, window, [_context(work.loaded, r, how.engine) for r in window], how)
 
 
-def _ask_in_batches(work: Work, missing: Sequence[Request], engine: BatchedEngine, how: Asking, bar: Any) -> None:
+def _ask_in_batches(work: Work, missing: Sequence[Request], engine: BatchedEngine, how: Asking) -> None:
     """Cut an engine's batches; one is computed whole even if part of it was answered: other padding, other numbers."""
     name = work.loaded.name
     contexts = {r.key: _context(work.loaded, r, engine) for r in work.requests}
@@ -151,17 +150,17 @@ def _ask_in_batches(work: Work, missing: Sequence[Request], engine: BatchedEngin
     absent = {r.key for r in missing}
     for batch in batches(work.requests, lengths, size.batch):
         if any(r.key in absent for r in batch):
-            _ask(work, batch, [contexts[r.key] for r in batch], how, bar)
+            _ask(work, batch, [contexts[r.key] for r in batch], how)
 
 
-def _ask(work: Work, batch: Sequence[Request], contexts: Sequence[Any], how: Asking, bar: Any) -> None:
+def _ask(work: Work, batch: Sequence[Request], contexts: Sequence[Any], how: Asking) -> None:
     """Ask a batch and save its answers, those of a server one by one as they come."""
 
     def save(records: list[Record]) -> None:
         if new := [r for r in records if r["key"] not in work.journal.records]:
             work.journal.append(new)
             how.on_batch(work, new)
-            bar.update(len(new))
+            how.progress.update(len(new))
 
     loaded, engine, kwargs = work.loaded, how.engine, gen_kwargs(work.loaded, how.engine.spec)
     labels = [elicit.continuations(loaded.task, loaded.scale_of(r.doc), r.variant) for r in batch if r.variant]

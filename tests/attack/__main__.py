@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.attack.door import FAULTS
 from tests.attack.doors import DOORS
 from tests.attack.pool import LIMIT, MEMORY, Result, run_all
-from tests.report import write_section
+from tests.sections import write_section
 
 KEPT = Path("outputs/attack")
 VERSIONS = ("lm-plural", "polars", "pyarrow", "lm_eval", "numpy")

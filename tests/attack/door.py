@@ -14,6 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Literal
 
+from tests.stderr import told
+
 Kind = Literal["accepted", "refused", "traceback", "hang", "difference", "valid refused"]
 KINDS: tuple[Kind, ...] = ("accepted", "refused", "traceback", "hang", "difference", "valid refused")
 FAULTS = KINDS[2:]
@@ -154,7 +156,7 @@ def _wrong(answer: Answer, names: str) -> str | None:
 
 def _lines(answer: Answer) -> str | None:
     """Return what is wrong with the lines on standard error: one, if the input is refused."""
-    lines = answer.err.splitlines()
+    lines = told(answer.err)
     if answer.code and (len(lines) != 1 or not lines[0].startswith("lm-plural")):
         return f"{len(lines)} lines of error; expected one: {' | '.join(lines)[:200]}"
     return None

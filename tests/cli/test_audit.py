@@ -90,7 +90,7 @@ def test_the_file_says_what_was_measured_with_what(audit: Audit) -> None:
 
 
 def test_the_table_says_for_whom_it_works_worse_and_what_was_used(audit: Audit) -> None:
-    out = audit().out
+    out = audit("--tables").out
     lines = out.splitlines()
     assert lines[0] == "tiny_rate: audit of profanity"
     for said in (

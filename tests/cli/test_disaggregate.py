@@ -126,7 +126,7 @@ def test_out_json_says_what_was_measured(bring: Bring):
 
 
 def test_the_table_shows_every_group_and_where_the_file_is(bring: Bring):
-    out = bring(RATINGS, PREDICTIONS).out
+    out = bring(RATINGS, PREDICTIONS, "--tables").out
     legend = [line.split()[0] for line in render_legend("rate").splitlines()]
     assert [line.split()[0] for line in out.splitlines() if line[:1].strip()] == [
         "r.csv", "intervals:", "group", "----------", "all", "[gender]", "man", "woman", "[gender]",
@@ -304,7 +304,7 @@ def test_an_even_scale_cannot_be_coarsened_to_three(bring: Bring):
 
 def test_ratings_and_predictions_without_a_counterpart_are_notes_with_their_number(bring: Bring):
     some = "\n".join(PREDICTIONS.splitlines()[:3]) + "\nzz,1,0,0,0,0\n"
-    done = bring(RATINGS, some)
+    done = bring(RATINGS, some, "--tables")
     assert read(done)["notes"] == [
         "1 predicted items without a rating left out",
         "4 rated items without a prediction not compared",
@@ -459,7 +459,7 @@ def test_ids_and_groups_in_any_script_come_back_unchanged(bring: Bring):
 
 def test_forty_groups_are_all_in_the_file_and_the_table_says_how_many_more(bring: Bring):
     rows = [f"i{i},r{j},{(i + j) % 5 + 1},g{j % 40:02}\n" for i in range(3) for j in range(240)]
-    done = bring(HEADER + "".join(rows), P_HEADER + "i0,.2,.2,.2,.2,.2\n")
+    done = bring(HEADER + "".join(rows), P_HEADER + "i0,.2,.2,.2,.2,.2\n", "--tables")
     assert len(read(done)["axes"]["gender"]["groups"]) == 40
     assert "(28 more)" in done.out
 

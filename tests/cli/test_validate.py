@@ -99,6 +99,16 @@ def test_items_without_a_rating_are_told_on_stderr(suite: Suite, capsys: Capture
     )
 
 
+def test_notes_are_a_line_for_each_data_set_that_names_its_tasks(suite: Suite, capsys: Capture) -> None:
+    suite.items.append({"item_id": "i5", "prompt_id": "p", "text": "x", "lang": "en"})
+    again = suite.write().folder / "again.yaml"
+    again.write_text(suite.task_path.read_text().replace("tiny_rate", "tiny_again"))
+    assert suite.validate("tiny_rate", "tiny_again") == 0
+    assert capsys.readouterr().err == (
+        "lm-plural validate: note: tiny_rate, tiny_again: 1 of 5 items left out: no rating on harm\n"
+    )
+
+
 def broken(**files: str) -> Callable[[Suite], object]:
     """Break a file's text after the recipe was written, its checksum mended."""
 

@@ -11,6 +11,7 @@ import pytest
 import lm_plural as lp
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.result.read import read_content
+from tests.stderr import told
 from tests.suite import Suite
 
 #: The demo's rate task without the limit on off-scale mass: random weights know no scale.
@@ -113,7 +114,7 @@ def test_same_command_again_has_nothing_to_do(
 def test_table_fits_100_columns_and_says_simulated(
     finished: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(tiny_model, finished, "--tasks", RATE, RESPOND, "--limit", "6")
+    run(tiny_model, finished, "--tasks", RATE, RESPOND, "--limit", "6", "--tables")
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines()[:-1])) <= 100
     assert out.count("SIMULATED RATERS") == 2
@@ -301,7 +302,7 @@ def test_a_scorer_that_breaks_its_word_is_one_line_and_poisons_nothing(command, 
     done = moody_run(command, moody, out, MOODY=mood)
     assert done.returncode == 1
     assert words in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert len(told(done.stderr)) == 1, done.stderr
     assert moody_run(command, moody, out, MOODY="0.5").returncode == 0
     assert moody_mean(out) == pytest.approx(0.5)
 

@@ -22,7 +22,7 @@ from tests.kill.compare import FAULTS
 from tests.kill.process import build_shim
 from tests.kill.scenarios import Scenario, scenarios
 from tests.kill.trial import Prepared, Trial
-from tests.report import write_section
+from tests.sections import write_section
 
 #: Files that signals fell on, by a part of their names: the first that fits counts.
 FILES = {

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stderr import told
+
 
 def free_port() -> int:
     with socket.socket() as s:
@@ -62,7 +64,7 @@ def journal(out: Path) -> list[dict]:
 def test_respond_task_through_a_real_chat_server(
     command: Callable, served: str, tiny_model: Path, tmp_path: Path
 ) -> None:
-    done = api_run(command, served, str(tiny_model), tmp_path)
+    done = api_run(command, served, str(tiny_model), tmp_path, "--tables")
     assert done.returncode == 0, done.stderr
     lines = journal(tmp_path)
     assert len(lines) == 3 * 2
@@ -83,7 +85,7 @@ def test_a_rate_task_says_that_chat_servers_give_no_log_likelihoods(
 def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert len(told(done.stderr)) == 1, done.stderr
     for word in words:
         assert word in done.stderr
 
@@ -181,7 +183,7 @@ def test_a_server_that_is_not_there_is_one_line(command: Callable, tmp_path: Pat
 
 def test_an_empty_answer_is_unscored_not_zero(faulty: FaultyServer, command: Callable, tmp_path: Path) -> None:
     faulty.fault, faulty.good = "null", 4
-    done = api_run(command, url_of(faulty), "m", tmp_path)
+    done = api_run(command, url_of(faulty), "m", tmp_path, "--tables")
     assert done.returncode == 0, done.stderr
     assert "6 responses, 2 unscored" in done.stdout
     (results,) = tmp_path.glob("*/results_*.json")

@@ -12,6 +12,7 @@ from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.model.load import check_backend, load_engine
 from lm_plural.harness.model.spec import ModelSpec
+from tests.stderr import told
 
 REQUEST = [("The answer is (", ["1", "2", "3"])]
 
@@ -96,7 +97,7 @@ def test_bad_input_is_one_line_with_the_right_code(
             base += [flag, value]
     done = command(*base, "-o", tmp_path)
     assert done.returncode == code, done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert len(told(done.stderr)) == 1, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -114,7 +115,7 @@ def test_a_model_that_needs_what_is_not_installed_says_so(command, tmp_path: Pat
         tmp_path,
     )
     assert done.returncode == 1
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert len(told(done.stderr)) == 1, done.stderr
     assert "vllm" in done.stderr
 
 

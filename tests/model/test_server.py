@@ -113,7 +113,7 @@ def test_replaced_characters_are_counted_in_the_results(
     suite.respond().write()
     replies = iter([r'"\ud83d"', r'"\ud83d\ud83d"', '"fine"', '"fine"'])
     server.answer = lambda _payload: (200, chat(next(replies)))
-    assert ask(suite, server, tmp_path, num_concurrent=1) == 0
+    assert ask(suite, server, tmp_path, "--tables", num_concurrent=1) == 0
     assert "note: 2 of 4 responses had 3 characters that are no Unicode" in capsys.readouterr().out
 
 

@@ -265,7 +265,7 @@ def test_a_dummy_run_its_files_and_its_scores_again(
     opinions: Opinions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    assert opinions.run(out) == 0
+    assert opinions.run(out, "--tables") == 0
     printed = capsys.readouterr().out
     assert "note: only shares of answers by group are known, no raters" in printed
     assert "[low,high]: 95 % interval for other questions, not for other people" in printed

@@ -57,7 +57,7 @@ def test_results_hold_both_blocks_and_the_table_says_them(
     block = results_of(whole)["disaggregated"]["asked"]
     assert block["paraphrases"]["n_wordings"] == 2
     assert set(block["steered"]["groups"]) == {"man", "non_binary", "woman"}
-    ask(tiny_model, whole, PLAIN + WORDS + STEER)
+    ask(tiny_model, whole, PLAIN + WORDS + STEER, "--tables")
     out = capsys.readouterr().out
     assert "nothing new" in out
     assert "over 2 wordings of the question: divergence" in out

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.result.read import read_content
+from tests.stderr import told
 
 RATE = Path(__file__).with_name("rate.yaml")
 
@@ -83,7 +84,7 @@ def test_ctrl_c_and_termination_are_one_line_and_the_same_command_goes_on(
     process.send_signal(which)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert err.count("\n") == 1
+    assert len(told(err)) == 1
     assert "goes on where it stopped" in err
     finish(arguments(tiny_model, tmp_path))
     assert state(tmp_path) == uninterrupted
@@ -94,7 +95,7 @@ def one_line_error(process: subprocess.Popen[str], code: int, *words: str) -> No
     assert process.returncode == code, err
     assert "Traceback" not in err
     lines = [line for line in err.splitlines() if line.startswith("lm-plural run: error: ")]
-    assert len(lines) == 1 == len(err.strip().splitlines()), err
+    assert len(lines) == 1 == len(told(err)), err
     for word in words:
         assert word in lines[0]
 

@@ -143,7 +143,7 @@ def test_the_whole_dialogue_is_asked_about(tmp_path: Path) -> None:
 def test_a_run_on_the_authors_file_has_its_groups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with_invented("dices_350", INVENTED, tmp_path)
     command = ["run", "--model", "dummy", "-t", "dices_350_safety", "--include_path", str(tmp_path)]
-    assert main([*command, "-o", str(tmp_path / "out"), "--inference", "none"]) == 0
+    assert main([*command, "-o", str(tmp_path / "out"), "--inference", "none", "--tables"]) == 0
     out = capsys.readouterr().out
     assert "[race]" in out
     assert "stands in for" not in out

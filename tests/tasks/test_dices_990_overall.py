@@ -56,7 +56,10 @@ def test_every_answer_has_an_id_of_its_own() -> None:
 
 @pytest.mark.usefixtures("real")
 def test_the_run_from_the_copy_counts_no_raters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--model", "dummy", "-t", "dices_990_safety", "--limit", "20", "-o", str(tmp_path)]) == 0
+    assert (
+        main(["run", "--model", "dummy", "-t", "dices_990_safety", "--limit", "20", "-o", str(tmp_path), "--tables"])
+        == 0
+    )
     out = " ".join(capsys.readouterr().out.split())
     assert "'dices_990_overall' stands in for 'dices_990'" in out
     assert "intervals: 95 %, for other items note" in out

@@ -188,7 +188,7 @@ def test_the_raters_are_said_to_be_simulated_where_the_data_are_described(
 def test_every_table_of_results_says_that_the_raters_are_simulated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["run", "--model", "dummy", "-t", "plural_demo", "--limit", "2", "-o", str(tmp_path)]) == 0
+    assert main(["run", "--model", "dummy", "-t", "plural_demo", "--limit", "2", "-o", str(tmp_path), "--tables"]) == 0
     out = capsys.readouterr().out
     tables = re.split(r"^(plural_demo_\w+) \(", out, flags=re.MULTILINE)[1:]
     assert tables[::2] == TASKS

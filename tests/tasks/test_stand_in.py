@@ -39,7 +39,10 @@ def safety(folder: Path, **keys: object) -> LoadedTask:
 
 @pytest.mark.usefixtures("copied")
 def test_the_run_from_the_copy_says_so_and_gives_all_raters(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--model", "dummy", "-t", "dices_350_safety", "--limit", "20", "-o", str(tmp_path)]) == 0
+    assert (
+        main(["run", "--model", "dummy", "-t", "dices_350_safety", "--limit", "20", "-o", str(tmp_path), "--tables"])
+        == 0
+    )
     out = " ".join(capsys.readouterr().out.split())
     note = "data set 'dices_350_overall' stands in for 'dices_350', whose files are not at hand: it has no gender, race"
     assert note in out

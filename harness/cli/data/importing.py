@@ -14,9 +14,9 @@ from lm_plural.harness.cli.options import (
     parse_columns,
     parse_scale,
 )
-from lm_plural.harness.cli.terminal import visible
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.rules import CHOICES
+from lm_plural.harness.report.layout import visible
 
 if TYPE_CHECKING:
     import polars as pl

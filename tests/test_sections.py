@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report import write_section
+from tests.sections import write_section
 
 
 def test_only_the_section_is_written(tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""``lm-plural show``: every table of results."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+
+HELP = """Print every table of results.
+
+  lm-plural show outputs/smollm2-demo-1a2b3c4d
+  lm-plural show outputs/smollm2-demo-1a2b3c4d --task plural_demo_toxicity --axis gender
+  lm-plural show out.json                  # what disaggregate wrote"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add = parser.add_argument
+    add("results", type=Path, metavar="RESULTS", help="results file, or folder of a run (its newest results)")
+    add("--task", metavar="TASK", help="this one only")
+    add("--axis", metavar="AXIS", help="this one only")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Run."""
+    from lm_plural.harness.report.audit import render_audit
+    from lm_plural.harness.report.table import render_block, render_legend, render_results
+
+    content = _newest_results(args.results)
+    if "axes" in content:  # of disaggregate: one block and no task
+        if args.task:
+            raise UsageError(f"--task {args.task}: {args.results} has no tasks")
+        block = _one_axis(str(args.results), content, args.axis)
+        print(render_block(str(args.results), block), render_legend("rate"), sep="\n\n")
+        return 0
+    key, render = ("audited", render_audit) if "audited" in content else ("disaggregated", render_results)
+    blocks = content[key]
+    if args.task and args.task not in blocks:
+        hint = did_you_mean(args.task, blocks)
+        raise UsageError(f"--task {args.task}: not in {args.results}{hint}; there are {', '.join(blocks)}")
+    chosen = {name: blocks[name] for name in ([args.task] if args.task else blocks)}
+    if args.axis:  # tasks differ in their axes
+        having = {name: block for name, block in chosen.items() if args.axis in block["axes"]}
+        chosen = {name: _one_axis(name, block, args.axis) for name, block in (having or chosen).items()}
+    print(render(content | {key: chosen}))
+    return 0
+
+
+def _one_axis(name: str, block: dict[str, Any], axis: str | None) -> dict[str, Any]:
+    """Return a block with one of its axes, or as it is."""
+    if axis is None:
+        return block
+    if axis not in block["axes"]:
+        hint = did_you_mean(axis, block["axes"])
+        raise UsageError(f"--axis {axis}: not in {name}{hint}; there are {', '.join(block['axes']) or 'none'}")
+    return block | {"axes": {axis: block["axes"][axis]}}
+
+
+def _newest_results(path: Path) -> dict[str, Any]:
+    """Return the content of a results file, or of the newest one of a run's folder.
+
+    Raises
+    ------
+    PluralError
+        If there is none, or it is not what lm-plural writes.
+    """
+    import json
+
+    from lm_plural.harness.run.folder import RunFolder
+
+    if path.is_dir():
+        if not (found := RunFolder(path).results()):
+            raise PluralError(f"{path}: no results_*.json; expected a results file or the folder of a run")
+        path = found[-1]
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise PluralError(e) from e
+    except (ValueError, RecursionError) as e:
+        raise PluralError(f"{path}: {e}; expected a results file of lm-plural") from e
+    if not isinstance(content, dict) or not {"disaggregated", "audited", "axes"} & content.keys():
+        raise PluralError(f"{path}: no results of lm-plural; expected a file that run, audit or disaggregate wrote")
+    return content

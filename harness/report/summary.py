@@ -1,0 +1,457 @@
+"""One screen that says what was learnt: at most 24 lines of 80 columns, whatever was run.
+
+A table of the tasks, differences between groups that are clear of chance (the largest first), what could not be told
+and was refused, where the files are. Where that is too long, fewer differences of each task are told, then those of
+fewer tasks, then fewer tasks stand in the table; those with a difference stay longest.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lm_plural.harness.ratings.table import SIMULATED
+from lm_plural.harness.report.cells import interval, number
+from lm_plural.harness.report.layout import Row, bold, columns, grid, wrapped
+from lm_plural.harness.statistics.inference import CLEAR
+
+#: The screen.
+LINES, WIDTH = 24, 80
+#: Differences of one task that are named, and groups without an interval.
+MOST_FOUND, MOST_UNTOLD = 3, 4
+#: How long a reason for a refusal may be.
+HALF_A_LINE = 60
+#: Notes that tell of something refused, notes that must be known beside any number, and flags that tell of neither.
+REFUSED, KNOWN = re.compile(r"\brefused\b|\bnot compared\b"), re.compile(r"\bstands in for\b")
+GROUPS_REFUSED = "comparison with the groups refused, "
+NO_REFUSAL = ("not_for_gates", "approximate", "no_raters", "no_variation", "weak_signal", "equivalent_raters_open")
+#: Why a group has no interval: how many raters it has, as far as they count for the statistic, and how many it takes.
+FEW = re.compile(r"(?:few_raters|no_interval): (\d+)(?: raters)? of at least (\d+)(?: \((.*)\))?$")
+
+
+#: What is said of tasks without a difference, by whether any two groups could be compared.
+NOTHING = {True: "no difference between groups is clear of chance", False: "no two groups could be compared"}
+
+
+class Gap(NamedTuple):
+    """A difference that is clear of chance."""
+
+    rank: int
+    least: float
+    text: str
+
+
+class Untold(NamedTuple):
+    """A group of which nothing can be said for want of raters."""
+
+    group: str
+    raters: int
+    needed: int
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one task has to say.
+
+    Attributes
+    ----------
+    row : list of str
+        Its numbers over all raters.
+    gaps : list of Gap
+        The largest first.
+    compared : bool
+        Whether any two groups could be.
+    more : list of str
+        Whole sentences.
+    """
+
+    name: str
+    kind: Kind
+    row: Row
+    gaps: list[Gap]
+    compared: bool
+    untold: list[Untold]
+    refused: list[str]
+    simulated: bool
+    more: list[str] = field(default_factory=list)
+
+
+class Kind(NamedTuple):
+    """A kind of result: headings of its numbers, what they mean, its main statistic, and how to read it."""
+
+    heads: tuple[str, ...]
+    legend: str
+    main: str
+    row: Callable[[dict[str, Any]], Row]
+    gap: Callable[[dict[str, Any], str, dict[str, Any]], Gap | None]
+
+
+def summary(title: str, blocks: Mapping[str, dict[str, Any]], files: Sequence[str] = ()) -> str:
+    """Return the screen.
+
+    Parameters
+    ----------
+    title : str
+        What was held against the raters.
+    blocks : mapping
+        Of a results file, by task.
+    files : sequence of str
+        Last lines, as they are: a path is never broken.
+    """
+    told = [_told(name, block) for name, block in _shortened(blocks).items()]
+    prefix = next(iter(blocks)).removesuffix(told[0].name) if told else ""
+    last = sum(max(1, -(-columns(line) // WIDTH)) for line in files)
+    for size in _sizes(len(told)):
+        lines = list(_screen(title, prefix, told, size))
+        if len(lines) + last <= LINES:
+            break
+    return "\n".join([*lines[: max(LINES - last, 1)], *files])
+
+
+def where_tables(path: Path | None) -> str:
+    """Return the line that says how to see everything."""
+    return f"all tables: --tables{f', or lm-plural show {path}' if path else ''}"
+
+
+class Size(NamedTuple):
+    """How much is said: tasks in the table, tasks whose differences are told, of each how many, and whether details."""
+
+    rows: int
+    told: int
+    gaps: int
+    details: bool
+
+
+def _sizes(n: int) -> Iterator[Size]:
+    """Yield sizes, the largest first."""
+    yield from (Size(n, n, gaps, details) for details in (True, False) for gaps in range(MOST_FOUND, 0, -1))
+    yield from (Size(n, told, 1, details=False) for told in range(n - 1, -1, -1))
+    yield from (Size(rows, rows // 3, 1, details=False) for rows in range(n - 1, -1, -1))
+
+
+def _shortened(blocks: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return blocks under their tasks' names without what all names begin with."""
+    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*blocks, strict=False))
+    prefix = "".join(letters[0] for letters in same) if len(blocks) > 1 else ""
+    prefix = prefix[: prefix.rfind("_") + 1]
+    return {name.removeprefix(prefix) or name: block for name, block in blocks.items()}
+
+
+def _screen(title: str, prefix: str, told: Sequence[Told], size: Size) -> Iterator[str]:
+    """Yield the lines but the last ones."""
+    order = sorted(range(len(told)), key=lambda n: _worst(told[n]))  # those with something to say stay longest
+    shown, hidden = ([told[n] for n in sorted(part)] for part in (order[: size.rows], order[size.rows :]))
+    yield from _wrapped(title)
+    if told and all(t.simulated for t in told):
+        yield SIMULATED
+    elif simulated := [t.name for t in told if t.simulated]:
+        yield from _wrapped(f"{_names(simulated)}: {SIMULATED}")
+    yield ""
+    for kind in dict.fromkeys(t.kind for t in shown):
+        rows = [[t.name, *t.row] for t in shown if t.kind == kind]
+        yield from grid(rows, [f"{prefix}..." if prefix else "", *kind.heads], width=WIDTH, rule=False).split("\n")
+        yield from _wrapped(kind.legend) if kind.legend else ()
+    if hidden:
+        some = sum(bool(t.gaps) for t in hidden)
+        what = f"{some} of them with differences clear of chance" if some else "nothing clear of chance"
+        yield f"and {len(hidden)} {'tasks' if len(hidden) > 1 else 'task'} more, {what}"
+    yield from [""] if size.details else []
+    yield from _found(shown, size, alone=len(told) == 1)
+    yield from _untold(told, details=size.details)
+    yield from _refused(told, details=size.details)
+
+
+def _worst(told: Told) -> tuple[bool, int, float]:
+    """Return what puts tasks in order, the one with the largest difference first."""
+    return not told.gaps, *((told.gaps[0].rank, -told.gaps[0].least) if told.gaps else (0, 0.0))
+
+
+def _wrapped(text: str, hang: int = 2) -> list[str]:
+    return wrapped(text, WIDTH, hang=hang)
+
+
+def _names(names: Sequence[str], most: int = MOST_UNTOLD) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _found(shown: Sequence[Told], size: Size, *, alone: bool) -> Iterator[str]:
+    """Yield what is clear of chance, task by task, and once who has nothing."""
+    found = sorted((t for t in shown if t.gaps), key=_worst)
+    for t in found[: size.told]:
+        more = len(t.gaps) - size.gaps
+        texts = [gap.text for gap in t.gaps[: size.gaps]]
+        texts[-1] += f"; and {more} more" if more > 0 else ""
+        texts = texts if alone else [f"{t.name}, {texts[0]}", *(f"  {text}" for text in texts[1:])]
+        yield from (bold_line(line) for text in texts for line in _wrapped(text, 4))
+    if rest := found[size.told :]:
+        what = f"{'more ' if size.told else ''}differences clear of chance"
+        yield from _wrapped(f"{what}: {_counts({t.name: len(t.gaps) for t in rest})}")
+    yield from (line for t in shown for text in t.more for line in _wrapped(text if alone else f"{t.name}, {text}", 4))
+    for compared, text in NOTHING.items():
+        if names := [t.name for t in shown if not t.gaps and t.compared == compared]:
+            yield from _wrapped(text if alone else f"{text}: {_names(names, 3 * MOST_UNTOLD)}")
+
+
+def _counts(of: Mapping[str, int]) -> str:
+    return _names([f"{name} ({n})" for name, n in of.items()])
+
+
+def bold_line(line: str) -> str:
+    """Return a line bold but for its indent."""
+    text = line.lstrip(" ")
+    return line[: len(line) - len(text)] + bold(text)
+
+
+def _untold(told: Sequence[Told], *, details: bool) -> Iterator[str]:
+    """Yield which groups could not be told for want of raters, and how many would do."""
+    groups = [u for t in told for u in t.untold]
+    if not groups:
+        return
+    needed = sorted({u.needed for u in groups})
+    fewest: dict[str, int] = {}
+    for u in sorted(groups, key=lambda u: -u.raters):
+        fewest.setdefault(u.group, u.raters)
+    would = " or ".join(map(str, needed))
+    many = f"{len(fewest)} {'group' if len(fewest) == 1 else 'groups'}"
+    text = f"too few raters to tell, {would} would give an interval: "
+    yield from _wrapped(text + (_counts(fewest) if details else many))
+
+
+def _refused(told: Sequence[Told], *, details: bool) -> Iterator[str]:
+    """Yield what was refused and why, each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for t in told:
+        for reason in t.refused:
+            by_reason.setdefault(reason, []).append(t.name)
+    if by_reason and not details:
+        n = sum(bool(t.refused) for t in told)
+        yield f"something refused or to be known of {n} {'task' if n == 1 else 'tasks'}, see the tables"
+        return
+    for reason, names in by_reason.items():
+        where = f" ({_names(names, 2)})" if len(told) > 1 else ""
+        yield from _wrapped(f"{'note' if KNOWN.search(reason) else 'refused'}: {_half(reason)}{where}")
+
+
+def _half(reason: str) -> str:
+    """Return a reason in half a line: what a flag is called is not needed."""
+    return textwrap.shorten(re.sub(r"^[a-z_]+: ", "", reason), HALF_A_LINE, placeholder=" ...")
+
+
+def _told(name: str, block: dict[str, Any]) -> Told:
+    kind = _kind(block)
+    gaps, compared = [], False
+    for axis, content in block["axes"].items():
+        rows = [r for r in content.get("contrasts", ()) if r["p_adjusted"] is not None]
+        compared |= bool(rows)
+        if len({r[side] for r in rows if r["kind"] == "pairs" for side in "ab"}) == 2:  # all others are the other one
+            rows = [r for r in rows if r["kind"] == "pairs"]
+        for row in (r for r in rows if r["p_adjusted"] <= CLEAR):
+            if gap := kind.gap(row, axis, block):
+                gaps.append(gap)
+    notes = [n.removeprefix(GROUPS_REFUSED) for n in block["notes"] if REFUSED.search(n) or KNOWN.search(n)]
+    flags = [f for f in block["overall"].get("flags", ()) if not f.startswith(NO_REFUSAL)]
+    return Told(
+        name,
+        kind,
+        _row(block, kind),
+        sorted(gaps, key=lambda g: (g.rank, -g.least)),
+        compared,
+        list(_few(block, kind.main)),
+        [*notes, *flags],
+        bool(block.get("simulated_raters")),
+        [_steered(block["steered"])] if "steered" in block else [],
+    )
+
+
+def _row(block: dict[str, Any], kind: Kind) -> Row:
+    """Return the numbers over all raters, marked where these are so few that intervals are approximate."""
+    raters, *numbers = kind.row(block)
+    about = any(f.startswith("approximate") for f in block["overall"].get("flags", ()))
+    return [raters, *(f"~{n}" if about else n for n in numbers)]
+
+
+def _few(block: dict[str, Any], main: str) -> Iterator[Untold]:
+    """Yield the groups that have too few raters for an interval of the main statistic."""
+    for axis, content in block["axes"].items():
+        for name, group in content["groups"].items():
+            for found in filter(None, map(FEW.search, group["flags"])):
+                about = found[3]
+                if about is None or main in re.split(r"[,: ]+", about):
+                    needed = max(int(found[2]), block.get("min_raters_interval", 0))
+                    yield Untold(name if name != "undeclared" else f"{axis} undeclared", int(found[1]), needed)
+                    break
+
+
+def _kind(block: dict[str, Any]) -> Kind:
+    if block.get("mode") == "audit":
+        return AUDIT
+    if block.get("kind") == "shares":
+        return SHARES
+    if "statistics" in block["overall"]:
+        return RESPOND
+    return RATE if "bias" in block["overall"] else PEOPLE
+
+
+def _ends(row: dict[str, Any]) -> tuple[float, float]:
+    """Return the ends of a difference's size, the nearer to 0 first."""
+    low, high = sorted(abs(row[k]) for k in ("low_simultaneous", "high_simultaneous"))
+    return low, high
+
+
+def _size(row: dict[str, Any], digits: int, unit: str = "") -> str:
+    """Return the size of a difference with its interval; an approximate one with how many raters it rests on."""
+    near, far = _ends(row)
+    about = any(f.startswith("approximate") for f in row.get("flags", ()))
+    text = f"{'~' * about}{number(abs(row['value']), digits)} [{number(near, digits)}, {number(far, digits)}]{unit}"
+    return text + (f" ({row['n_raters_a']} and {row['n_raters_b']} raters)" if about else "")
+
+
+def _sides(row: dict[str, Any], *, others: str = "all others", who: str = " raters") -> tuple[str, str]:
+    """Return both sides in words, the side with the larger number first."""
+    a, b = f"{row['a']}{who}", others if row["kind"] == "rest" else f"{row['b']}{who}"
+    return (a, b) if row["value"] > 0 else (b, a)
+
+
+def _of_rate(row: dict[str, Any], axis: str, block: dict[str, Any]) -> Gap | None:
+    more, less = _sides(row)
+    near = _ends(row)[0]
+    if row["statistic"] == "divergence":
+        return Gap(0, near, f"{axis}: further from {more} than from {less} by {_size(row, 3)}")
+    if row["statistic"] != "bias":
+        return None
+    # on common items the model's mean falls out: which of the two it is further from is told by their own biases
+    groups = block["axes"][axis]["groups"]
+    own = groups[row["a"]]["bias"]["value"] or 0.0
+    other = block["overall"] if row["kind"] == "rest" else groups[row["b"]]
+    above = abs(own) >= abs(other["bias"]["value"] or 0.0)
+    way, first, second = ("above", more, less) if above == (row["value"] > 0) else ("below", less, more)
+    return Gap(1, near, f"{axis}: further {way} {first} than {second} by {_size(row, 2, ' scale points')}")
+
+
+def _of_people(row: dict[str, Any], axis: str, _: dict[str, Any]) -> Gap | None:
+    more, less = _sides(row)
+    near = _ends(row)[0]
+    if row["statistic"] == "item_mean":
+        return Gap(0, near, f"{axis}: {more} rate higher than {less} by {_size(row, 2, ' scale points')}")
+    if row["statistic"] == "disagreement":
+        return Gap(1, near, f"{axis}: {more} disagree more among themselves than {less} by {_size(row, 3)}")
+    return None
+
+
+def _of_respond(row: dict[str, Any], axis: str, _: dict[str, Any]) -> Gap | None:
+    statistic, _, key = row["statistic"].partition(":")
+    if statistic != "exposure":
+        return None
+    more, less = _sides(row)
+    return Gap(0, _ends(row)[0], f"{axis}: worse where {more} see harm than where {less} do by {_size(row, 3)} ({key})")
+
+
+def _of_shares(row: dict[str, Any], axis: str, _: dict[str, Any]) -> Gap | None:
+    if row["statistic"] != "js_similarity":
+        return None
+    more, less = _sides(row, others="the average other group", who="")
+    return Gap(0, _ends(row)[0], f"{axis}: less like {less} than like {more} by {_size(row, 3)}")
+
+
+#: Statistics of an audit: a sentence, and whether more of it is worse.
+AUDITED = {
+    "auc": ("tells harmful from harmless worse for {worse} than for {better}", False),
+    "fnr@matched": ("misses more of what {worse} call harmful than of what {better} do", True),
+    "fpr@matched": ("flags more of what {worse} call harmless than of what {better} do", True),
+    "fnr@0.5": ("misses (from 0.5 on) more of what {worse} call harmful than of what {better} do", True),
+    "fpr@0.5": ("flags (from 0.5 on) more of what {worse} call harmless than of what {better} do", True),
+    "disattenuated": ("orders texts less as {worse} do than as {better} do", False),
+}
+
+
+def _of_audit(row: dict[str, Any], axis: str, _: dict[str, Any]) -> Gap | None:
+    if row["statistic"] not in AUDITED:
+        return None
+    sentence, more_is_worse = AUDITED[row["statistic"]]
+    more, less = _sides(row)
+    worse, better = (more, less) if more_is_worse else (less, more)
+    rank = list(AUDITED).index(row["statistic"])
+    return Gap(rank, _ends(row)[0], f"{axis}: {sentence.format(worse=worse, better=better)} by {_size(row, 3)}")
+
+
+def _steered(found: dict[str, Any]) -> str:
+    """Say of how many groups the model gets closer when it answers as a member."""
+    by_way: dict[bool, list[str]] = {True: [], False: []}
+    for name, group in found["groups"].items():
+        statistic, sign = ("divergence", -1) if "divergence" in group["change"] else ("js_similarity", 1)
+        change = group["change"][statistic]
+        if change["p_adjusted"] is not None and change["p_adjusted"] <= CLEAR:
+            by_way[sign * change["value"] > 0].append(name)
+    said = [f"{way} {_names(by_way[k])}" for k, way in ((True, "closer to"), (False, "further from")) if by_way[k]]
+    return f"asked to answer as a member of a {found['axis']} group: {' and '.join(said) or 'no clear change'}"
+
+
+def _count(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
+
+
+def _row_of_rate(block: dict[str, Any]) -> Row:
+    o = block["overall"]
+    found = (("divergence", 3), ("skill", 2), ("equivalent_raters", 1))
+    return [_count(o["n_raters"]), *(interval(o[s], digits) for s, digits in found)]
+
+
+def _row_of_people(block: dict[str, Any]) -> Row:
+    o = block["overall"]
+    if "item_mean" not in o:
+        return [_count(o["n_raters"]), number(o["mean"], 2), ""]
+    return [_count(o["n_raters"]), interval(o["item_mean"], 2), interval(o["disagreement"], 3)]
+
+
+def _row_of_respond(block: dict[str, Any]) -> Row:
+    o = block["overall"]
+    means = [f"{key} {interval(found['mean'], 3)}" for key, found in o["statistics"].items()]
+    unscored = max(o["n_unscored"].values(), default=0)
+    return [_count(o["n_prompts"]), str(unscored), _names(means, 2)]
+
+
+def _row_of_shares(block: dict[str, Any]) -> Row:
+    o = block["overall"]
+    return [_count(o["n_items"]), interval(o["js_similarity"], 3)]
+
+
+def _row_of_audit(block: dict[str, Any]) -> Row:
+    o = block["overall"]
+    matched = o["rates"]["matched"]
+    return [_count(o["n_raters"]), interval(o["auc"], 2), *(interval(matched[r], 2) for r in ("fnr", "fpr"))]
+
+
+RATE = Kind(
+    ("raters", "divergence", "skill", "worth"),
+    "divergence: distance, 0 best. skill: 1 best, 0 a guess. worth: that many raters.",
+    "divergence",
+    _row_of_rate,
+    _of_rate,
+)
+PEOPLE = Kind(
+    ("raters", "mean rating", "disagreement"),
+    "disagreement: how far apart raters of the same item are, 0 to 1.",
+    "item_mean",
+    _row_of_people,
+    _of_people,
+)
+RESPOND = Kind(("prompts", "unscored", "scores of the responses"), "", "exposure", _row_of_respond, _of_respond)
+SHARES = Kind(
+    ("questions", "likeness"),
+    "likeness: to the average group's answers, 1 equal, 0 nothing in common.",
+    "js_similarity",
+    _row_of_shares,
+    _of_shares,
+)
+AUDIT = Kind(
+    ("raters", "AUC", "missed", "alarms"),
+    "AUC: 1 best, .5 chance. missed: of what raters call harmful; alarms: harmless.",
+    "auc",
+    _row_of_audit,
+    _of_audit,
+)
