@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lm_plural.harness.cli.terminal import Door
 from lm_plural.harness.report.layout import bold, columns, grid, page_width, paragraphs, plain, visible, wrapped
+from tests.suite import quick
 
 HEADER = ["group", "raters", "bias"]
 CJK, LONG = "日本語話者の回答者", "People who were born in a country that is not here any more"
@@ -115,6 +116,7 @@ def test_the_page_is_the_terminal_within_limits(said: str, width: int, monkeypat
 NAMES = st.text(max_size=70) | st.text("日本é́e \t", max_size=70) | st.just(LONG)
 
 
+@quick
 @given(st.lists(st.lists(NAMES, min_size=1, max_size=3), max_size=5), st.integers(80, 160))
 def test_any_table_fits_its_page_unless_words_do_not(rows: list[list[str]], width: int) -> None:
     table = grid([[r[0], *(cell[:20] for cell in r[1:])] for r in rows], HEADER, width=width)
@@ -123,6 +125,7 @@ def test_any_table_fits_its_page_unless_words_do_not(rows: list[list[str]], widt
     assert visible(table) == table
 
 
+@quick
 @given(NAMES, st.integers(20, 100), st.integers(0, 6))
 def test_any_paragraph_fits(text: str, width: int, hang: int) -> None:
     lines = wrapped(text, width, hang=hang)

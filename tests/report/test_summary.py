@@ -147,7 +147,7 @@ def test_a_path_is_never_broken(clear: dict[str, Any]) -> None:
 WORDS = st.text(min_size=1, max_size=90).filter(str.strip)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None, derandomize=True, max_examples=30, database=None)
 @given(st.dictionaries(WORDS, st.tuples(st.booleans(), WORDS), max_size=30), st.lists(WORDS, max_size=3))
 def test_whatever_the_names_it_fits(
     clear: dict[str, Any], quiet: dict[str, Any], tasks: dict[str, tuple[bool, str]], notes: list[str]
