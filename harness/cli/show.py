@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.errors import UsageError, did_you_mean
 
 HELP = """Print every table of results.
 
@@ -18,7 +18,7 @@ HELP = """Print every table of results.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add = parser.add_argument
-    add("results", type=Path, metavar="RESULTS", help="results file, or folder of a run (its newest results)")
+    add("results", type=Path, metavar="RESULTS", help="results file, or folder of a run (of each task the newest)")
     add("--task", metavar="TASK", help="this one only")
     add("--axis", metavar="AXIS", help="this one only")
 
@@ -28,7 +28,7 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.report.audit import render_audit
     from lm_plural.harness.report.table import render_block, render_legend, render_results
 
-    content = _newest_results(args.results)
+    content = _content(args.results)
     if "axes" in content:  # of disaggregate: one block and no task
         if args.task:
             raise UsageError(f"--task {args.task}: {args.results} has no tasks")
@@ -58,28 +58,25 @@ def _one_axis(name: str, block: dict[str, Any], axis: str | None) -> dict[str, A
     return block | {"axes": {axis: block["axes"][axis]}}
 
 
-def _newest_results(path: Path) -> dict[str, Any]:
-    """Return the content of a results file, or of the newest one of a run's folder.
+def _content(path: Path) -> dict[str, Any]:
+    """Return what the results of a run say, of each task the newest, as one file would say it.
 
     Raises
     ------
     PluralError
-        If there is none, or it is not what lm-plural writes.
+        If there are none, or they are not what lm-plural writes.
+    UsageError
+        If they are of several runs.
     """
-    import json
+    from lm_plural.harness.result.read import read_content, read_results
 
-    from lm_plural.harness.run.folder import RunFolder
-
-    if path.is_dir():
-        if not (found := RunFolder(path).results()):
-            raise PluralError(f"{path}: no results_*.json; expected a results file or the folder of a run")
-        path = found[-1]
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise PluralError(e) from e
-    except (ValueError, RecursionError) as e:
-        raise PluralError(f"{path}: {e}; expected a results file of lm-plural") from e
-    if not isinstance(content, dict) or not {"disaggregated", "audited", "axes"} & content.keys():
-        raise PluralError(f"{path}: no results of lm-plural; expected a file that run, audit or disaggregate wrote")
-    return content
+    runs, out = read_results(path).runs, dict[str, Any]()
+    if len(runs) > 1:
+        raise UsageError(f"{path} has {len(runs)} runs: {', '.join(run.name for run in runs)}; expected one of them")
+    contents = {file: read_content(file) for file in dict.fromkeys(map(runs[0].path, runs[0].tasks))}
+    for task in runs[0].tasks:
+        for key, value in contents[runs[0].path(task)].items():
+            known = out.get(key)
+            of_task = {task: value[task]} if isinstance(value, dict) and task in value else value
+            out[key] = {**known, **of_task} if isinstance(known, dict) and isinstance(of_task, dict) else of_task
+    return out

@@ -84,5 +84,5 @@ def test_what_is_no_results_file_is_one_line_that_names_it(content: str, tmp_pat
 
 
 def test_a_folder_without_results_and_a_file_that_is_not_there(tmp_path: Path, capsys: Capture) -> None:
-    assert f"{tmp_path}: no results_*.json" in refused([tmp_path], 1, capsys)
+    assert f"{tmp_path}: no results here" in refused([tmp_path], 1, capsys)
     assert "gone.json" in refused([tmp_path / "gone.json"], 1, capsys)
