@@ -27,7 +27,7 @@ lint: setup
 # One BLAS thread: two wait for each other when both cores are busy.
 test: export OPENBLAS_NUM_THREADS = 1
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 # The coverage table of docs/coverage.md, 500 repetitions of every design.
 simulations: export OPENBLAS_NUM_THREADS = 1

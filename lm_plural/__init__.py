@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from lm_plural.harness.jobs.plan import plan as plan
     from lm_plural.harness.ratings.scale import Scale as Scale
     from lm_plural.harness.ratings.table import RatingTable as RatingTable
-    from lm_plural.harness.result.read import (  # type: ignore[import-not-found, unused-ignore]
-        read_results as read_results,
-    )
+    from lm_plural.harness.result.read import read_results as read_results
 
 __version__ = "0.1.0"
 

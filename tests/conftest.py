@@ -14,6 +14,7 @@ from tests.suite import Suite
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.pop("COLUMNS", None)  # pytest-xdist says 80: tests see tables as they are without a terminal
 
 ROOT = Path(__file__).resolve().parents[1]
 

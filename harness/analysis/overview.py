@@ -7,13 +7,14 @@ from html import escape
 from typing import Any, NamedTuple
 
 from lm_plural.harness.ratings.table import SIMULATED
+from lm_plural.harness.statistics import catalogue
 
 Block = Mapping[str, Any]
 #: Lines of a text, columns of one, and groups of an axis in a table.
 MOST_LINES, WIDTH, MOST_GROUPS = 10, 80, 12
 
 
-class Measure(NamedTuple):
+class Leading(NamedTuple):
     """The measure a block is read by first, and which end of it is the worse one for a group."""
 
     name: str
@@ -23,14 +24,14 @@ class Measure(NamedTuple):
 
 #: The first that a block has.
 FIRST = (
-    Measure("auc", "lowest"),
-    Measure("divergence", "highest"),
-    Measure("js_similarity", "lowest"),
-    Measure("item_mean", None, 2),
+    Leading("auc", "lowest"),
+    Leading("divergence", "highest"),
+    Leading("js_similarity", "lowest"),
+    Leading("item_mean", None, 2),
 )
-EXPOSURE = Measure("exposure", "highest")
+EXPOSURE = Leading("exposure", "highest")
 #: Shown beside it, with digits.
-BESIDE = {"bias": 2, "skill": 2}
+BESIDE = {name: catalogue.measure(name).digits for name in catalogue.named("beside")}
 
 
 def text_of(block: Block, head: str) -> str:
@@ -59,11 +60,11 @@ def sentence_of(block: Block, task: str) -> str:
     return text
 
 
-def _end(found: list[tuple[tuple[str, Block], str]], measure: Measure) -> tuple[tuple[str, Block], str]:
+def _end(found: list[tuple[tuple[str, Block], str]], measure: Leading) -> tuple[tuple[str, Block], str]:
     return (min if measure.worse == "lowest" else max)(found, key=lambda row: row[0][1]["value"])
 
 
-def measure_of(block: Block) -> Measure:
+def measure_of(block: Block) -> Leading:
     """Return the measure a block is read by."""
     if "statistics" in block["overall"]:
         return EXPOSURE
@@ -108,7 +109,7 @@ def _cut(before: str, name: str, after: str) -> str:
     return before + (name if len(name) <= room else name[: room - 1] + "…") + after
 
 
-def _measured(block: Block) -> tuple[Measure, Block]:
+def _measured(block: Block) -> tuple[Leading, Block]:
     """Return what is known of all raters: of responses, which no group weights there, the mean score."""
     overall, measure = block["overall"], measure_of(block)
     measure = measure._replace(name="mean") if measure is EXPOSURE else measure
@@ -156,7 +157,7 @@ def html_of(block: Block, head: str) -> str:
     )
 
 
-def _rows(block: Block, axis: str, measure: Measure, beside: Mapping[str, int]) -> Iterator[str]:
+def _rows(block: Block, axis: str, measure: Leading, beside: Mapping[str, int]) -> Iterator[str]:
     groups, worst = block["axes"][axis]["groups"], worst_of(block, axis)
     order = sorted(groups.items(), key=lambda gv: -(gv[1].get("n_raters") or 0))
     for name, group in order[:MOST_GROUPS]:
@@ -166,7 +167,7 @@ def _rows(block: Block, axis: str, measure: Measure, beside: Mapping[str, int]) 
         yield f'<tr><td colspan="{3 + len(beside)}">({hidden} more)</td></tr>'
 
 
-def _row(name: str, group: Block, measure: Measure, beside: Mapping[str, int], mark: str = "") -> str:
+def _row(name: str, group: Block, measure: Leading, beside: Mapping[str, int], mark: str = "") -> str:
     first = estimate_of(group, measure.name)
     cells = [interval(first, measure.digits), *(interval(estimate_of(group, n), d) for n, d in beside.items())]
     if first["value"] is None and group["flags"]:

@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lm_plural.harness.ratings.table import SIMULATED
+from lm_plural.harness.report.audit import ERRORS
 from lm_plural.harness.report.cells import interval, number
 from lm_plural.harness.report.layout import Row, bold, columns, grid, wrapped
+from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.inference import CLEAR
 
+#: Of a model against all raters.
+SCREEN = tuple(map(measure, named("screen")))
 #: The screen.
 LINES, WIDTH = 24, 80
 #: Differences of one task that are named, and groups without an interval.
@@ -365,8 +369,8 @@ AUDITED = {
     "fpr@matched": ("flags more of what {worse} call harmless than of what {better} do", True),
     "fnr@0.5": ("misses (from 0.5 on) more of what {worse} call harmful than of what {better} do", True),
     "fpr@0.5": ("flags (from 0.5 on) more of what {worse} call harmless than of what {better} do", True),
-    "disattenuated": ("orders texts less as {worse} do than as {better} do", False),
 }
+AUDITED |= {"disattenuated": ("orders texts less as {worse} do than as {better} do", False)}
 
 
 def _of_audit(row: dict[str, Any], axis: str, _: dict[str, Any]) -> Gap | None:
@@ -397,8 +401,7 @@ def _count(value: int | None) -> str:
 
 def _row_of_rate(block: dict[str, Any]) -> Row:
     o = block["overall"]
-    found = (("divergence", 3), ("skill", 2), ("equivalent_raters", 1))
-    return [_count(o["n_raters"]), *(interval(o[s], digits) for s, digits in found)]
+    return [_count(o["n_raters"]), *(interval(o[m.name], m.digits) for m in SCREEN)]
 
 
 def _row_of_people(block: dict[str, Any]) -> Row:
@@ -423,11 +426,11 @@ def _row_of_shares(block: dict[str, Any]) -> Row:
 def _row_of_audit(block: dict[str, Any]) -> Row:
     o = block["overall"]
     matched = o["rates"]["matched"]
-    return [_count(o["n_raters"]), interval(o["auc"], 2), *(interval(matched[r], 2) for r in ("fnr", "fpr"))]
+    return [_count(o["n_raters"]), interval(o["auc"], 2), *(interval(matched[m.name], m.digits) for m in ERRORS)]
 
 
 RATE = Kind(
-    ("raters", "divergence", "skill", "worth"),
+    ("raters", *(m.heading for m in SCREEN)),
     "divergence: distance, 0 best. skill: 1 best, 0 a guess. worth: that many raters.",
     "divergence",
     _row_of_rate,

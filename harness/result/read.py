@@ -383,7 +383,7 @@ def _runs(path: Path, *, details: bool) -> Iterator[Run]:
 
 def _run_of_folder(folder: RunFolder, paths: Sequence[Path], *, details: bool) -> Run:
     """Take each task from the newest file that has it; files older than all that is wanted are not opened."""
-    listed = list(folder.read_run()["tasks"]) if (folder.path / "run.json").exists() else None
+    listed = folder.tasks()
     found: dict[str, _File] = {}
     for path in reversed(paths):
         if listed is not None and found.keys() >= set(listed):

@@ -125,6 +125,14 @@ class RunFolder:
         """Read ``run.json`` of an audit; raises as :meth:`read_run`."""
         return self._read(_Audit)
 
+    def tasks(self) -> list[str] | None:
+        """Return the tasks ``run.json`` lists, of a model or an audit; None without one; raises as :meth:`read_run`."""
+        if not (self.path / "run.json").exists():
+            return None
+        with suppress(PluralError):
+            return list(self.read_audit()["tasks"])
+        return list(self.read_run()["tasks"])
+
     def _read(self, kind: type[_Run | _Audit]) -> dict[str, Any]:
         path = self.path / "run.json"
         try:

@@ -174,7 +174,7 @@ def test_several_pairs_stand_in_a_table_the_hardest_first(answer: Any) -> None:
         (["--gap", "1", "--rater_sd=0", "--item_sd=0", "--residual_sd=0"], "are all 0: nothing varies"),
         (["--gap", "1", *COMPONENTS, "--statistic", "cliff"], "--statistic cliff: components speak of item_mean only"),
         (["--gap", "1", *PILOT, "--statistic", "divergnce"], "no such statistic; did you mean 'divergence'?"),
-        (["--gap", "1", *PILOT, "--statistic", "xyz"], "no such statistic; there are item_mean, disagreement, cliff"),
+        (["--gap", "1", *PILOT, "--statistic", "xyz"], "no such statistic; there are item_mean, bias"),
         (["--gap", "1", *PILOT, "--statistic", "bias"], "--statistic bias needs --predictions"),
         (["--gap", "5", *PILOT], "gap 5: expected at most 4, the largest in item_mean"),
         (["--gap", "1", *PILOT[:2]], "--ratings needs --scale, too"),

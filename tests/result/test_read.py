@@ -17,7 +17,7 @@ from lm_plural.harness.analysis.disaggregate import disaggregate
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.jobs.evaluate import Settings, evaluate
+from lm_plural.harness.jobs.evaluate import Settings, evaluate_tasks
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.scale import Scale
@@ -65,7 +65,9 @@ def as_read(content: Any) -> str:
 def test_the_content_comes_back_key_for_key(suite: Suite, tmp_path: Path) -> None:
     suite.task |= {"groups": {"axes": ["gender", ["gender", "race"]], "min_raters": 1}}
     suite.task |= {"elicitation": {"codings": ["letters"], "max_off_scale": 1.0}}
-    done = evaluate([suite.load()], ModelSpec("dummy", {}), tmp_path / "out", Settings(options=Options(draws=100)))
+    done = evaluate_tasks(
+        [suite.load()], ModelSpec("dummy", {}), tmp_path / "out", Settings(options=Options(draws=100))
+    )
     assert done.content
     assert done.path
     assert json.dumps(read_content(done.path)) == as_read(done.content)

@@ -17,6 +17,7 @@ from hypothesis import given
 from lm_plural.harness.analysis.axis.sensitivity import maps_of
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.ratings.strategies import STRATEGIES
+from lm_plural.harness.result.read import read_content
 from lm_plural.harness.result.shares import shares_result
 from lm_plural.harness.statistics import shares
 from lm_plural.harness.statistics.catalogue import MEASURES, PLACES, Place, measure, named
@@ -93,8 +94,7 @@ def written(folder: Path, *words: str) -> dict[str, Any]:
     """Run a verb and return the results file it writes."""
     assert main([*words, "--output_path", str(folder)]) == 0
     (path,) = folder.glob("*/results_*.json")
-    content: dict[str, Any] = json.loads(path.read_text())
-    return content
+    return read_content(path)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,8 @@ def test_nothing_else_lists_measures() -> None:
     lists = {
         (str(path.relative_to(ROOT)), found)
         for path in (ROOT / "harness").rglob("*.py")
-        if path.name != "catalogue.py"
+        if path.name
+        not in ("catalogue.py", "details.py")  # the second cuts blocks, some of which are called as measures
         for found in lists_of_measures(path)
     }
     assert lists == set()

@@ -21,7 +21,9 @@ def two(suite: Suite, tmp_path: Path) -> tuple[Suite, Suite]:
 def run(two: tuple[Suite, Suite], *tasks: str) -> int:
     words = [w for s in two for w in ("--include_path", str(s.root))]
     out = str(two[0].root.parent / "out")
-    return main(["run", "--model", "dummy", "--tasks", *tasks, *words, "--output_path", out, "--permutations", "9"])
+    return main(
+        ["run", "--model", "dummy", "--tasks", *tasks, *words, "--output_path", out, "--permutations", "9", "--tables"]
+    )
 
 
 def test_a_tag_leaves_out_what_is_not_at_hand_and_says_so(

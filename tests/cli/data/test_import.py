@@ -98,7 +98,7 @@ def test_a_file_becomes_a_task_that_runs(bring: Import) -> None:
     assert recipe["scales"] == {"rating": {"levels": list("12345"), "direction": "lower"}}
     assert "Survey. How rude is it?" in bring.valid()["doc_to_text"]
     words = ["--tasks", "my_rating", "--include_path", str(bring.to), "--output_path", str(bring.root / "out")]
-    assert main(["run", "--model", "dummy", *words]) == 0
+    assert main(["run", "--model", "dummy", "--tables", *words]) == 0
     out = bring.capsys.readouterr().out
     assert "my_rating (rate)" in out
     assert "woman" in out
