@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.analysis import flags
-from lm_plural.harness.analysis.axis.between import MOST_CELLS, MOST_COMPARED, Axis, too_large
+from lm_plural.harness.analysis.axis.between import MOST_CELLS, MOST_COMPARED, AxisComparison, too_large
 from lm_plural.harness.analysis.disaggregated import AxisResult, Disaggregated
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import Group, Number, describe, of_groups
@@ -124,7 +124,7 @@ class _Job:
             return AxisResult(by_name)
         raters = np.array([g.n_raters for g in groups])
         shared = (self.frame, members, names, counts, self.model, self.user, self.strata)
-        contrasts, between = Axis(*shared, statistics, raters, self.options, name).between()
+        contrasts, between = AxisComparison(*shared, statistics, raters, self.options, name).between()
         for member, cohesion in between["cohesion"].items():
             cohesion["alpha"] = by_name[member].to_dict()["alpha"]
         return AxisResult(by_name, contrasts, between)

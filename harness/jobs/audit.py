@@ -20,7 +20,7 @@ from lm_plural.harness.jobs.evaluate import Outcome
 from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
-from lm_plural.harness.result.audit import Question, Worse, audit_task, build_audit
+from lm_plural.harness.result.audit import AuditQuestion, Worse, audit_task, build_audit
 from lm_plural.harness.result.write import save_results
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
@@ -132,7 +132,7 @@ def audit(
     for task in loaded:
         _check(task, keys, levels.get(task.name))
         field = text_field(task, texts.get(task.name))
-        questions[task.name] = Question(field, dimension, worse, levels.get(task.name), keys, grid, options)
+        questions[task.name] = AuditQuestion(field, dimension, worse, levels.get(task.name), keys, grid, options)
     folder, limit = RunFolder(Path(output_path) / _slug(spec)), checked_limit(limit)
     with folder.locked():
         blocks = {}
@@ -170,7 +170,7 @@ def _check(task: LoadedTask, axes: Sequence[Axis] | None, harmful: str | None) -
         raise UsageError(f"{argument('harmful')}, task {task.name!r}: {e}") from e
 
 
-def _stored(question: Question) -> dict[str, Any]:
+def _stored(question: AuditQuestion) -> dict[str, Any]:
     """Return a question as JSON types."""
     o = question.options
     options = {k: getattr(o, k) for k in ("inference", "min_raters_interval", "draws", "seed")}

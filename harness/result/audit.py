@@ -22,7 +22,7 @@ Worse = Literal["more", "less"]
 
 
 @dataclass(frozen=True)
-class Question:
+class AuditQuestion:
     """What is asked of a scorer on a task.
 
     Parameters
@@ -51,7 +51,7 @@ class Question:
     options: Options = Options()  # noqa: RUF009, frozen
 
 
-def audit_task(loaded: LoadedTask, records: Sequence[Record], question: Question) -> dict[str, Any]:
+def audit_task(loaded: LoadedTask, records: Sequence[Record], question: AuditQuestion) -> dict[str, Any]:
     """Return the block of a task.
 
     Parameters
@@ -59,7 +59,7 @@ def audit_task(loaded: LoadedTask, records: Sequence[Record], question: Question
     loaded : LoadedTask
     records : sequence of dict
         Scores of its texts by one scorer.
-    question : Question
+    question : AuditQuestion
 
     Raises
     ------

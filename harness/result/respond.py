@@ -13,7 +13,7 @@ from lm_plural.harness.analysis import flags
 from lm_plural.harness.analysis.group import SCHEMA_VERSION, Number
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.responses.exposure import EXPOSURE, REFERENCE, Exposures, concerns_of
-from lm_plural.harness.analysis.responses.scores import Chosen, Means, Scores, reasons
+from lm_plural.harness.analysis.responses.scores import ChosenPrompts, PromptMeans, Scores, reasons
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, axis_name
 from lm_plural.harness.run.journal import Record
@@ -68,7 +68,7 @@ def respond_result(
     prompt_of = {i: n for n, doc in enumerate(prompts) for i in doc.item_ids}
     table = work.loaded.dataset.table(task.dimension).select(prompt_of)
     scores, k = gather(work, score_records), task.k or task.repeats
-    means = Means({s.key: s.per_prompt(k, task.threshold) for s in scores}, options.inference)
+    means = PromptMeans({s.key: s.per_prompt(k, task.threshold) for s in scores}, options.inference)
     badness = _badness(scores, work)
     concerns = concerns_of(table, prompt_of, len(prompts), work.loaded.scale)
     records = work.answers()
@@ -122,7 +122,7 @@ def _badness(scores: Sequence[Scores], work: Work) -> dict[str, Floats]:
     }
 
 
-def _axis(found: Exposures, means: Means) -> dict[str, Any]:
+def _axis(found: Exposures, means: PromptMeans) -> dict[str, Any]:
     rated = found.counts.sum(axis=2) > 0
     ratings = (found.counts @ found.concerns.size).sum(axis=0)
     groups = {}
@@ -137,7 +137,7 @@ def _axis(found: Exposures, means: Means) -> dict[str, Any]:
     return {"groups": groups, **found.between()}
 
 
-def _group(found: Exposures, means: Means, g: int, rated: Chosen) -> dict[str, Any]:
+def _group(found: Exposures, means: PromptMeans, g: int, rated: ChosenPrompts) -> dict[str, Any]:
     """Return the numbers of a group, over the prompts it rated, and every rule that fired."""
     numbers = {name: found.number(name, g) for name in found.statistics.names}
     limits = {name: found.limits(name, g) for name, n in numbers.items() if not math.isnan(n.value)}
@@ -151,7 +151,7 @@ def _group(found: Exposures, means: Means, g: int, rated: Chosen) -> dict[str, A
     }
 
 
-def _refused(found: Exposures, means: Means, g: int, why: str) -> dict[str, Any]:
+def _refused(found: Exposures, means: PromptMeans, g: int, why: str) -> dict[str, Any]:
     """Return a group below the least number of raters: its concern, and null for all else."""
     over = means.over(np.zeros(len(found.counts), dtype=bool))
     return {

@@ -72,7 +72,7 @@ def total_variation(p: npt.ArrayLike, q: npt.ArrayLike) -> Floats:
 
 
 @dataclass(frozen=True)
-class Means:
+class ItemMeans:
     """Means over items and what they have in common.
 
     Parameters
@@ -95,7 +95,7 @@ class Means:
         return ratio(self.covariance, se[:, None] * se, 0.0)
 
 
-def over_items(values: npt.ArrayLike) -> Means:
+def over_items(values: npt.ArrayLike) -> ItemMeans:
     """Return the mean of each column over the items where it is known.
 
     Parameters
@@ -110,7 +110,7 @@ def over_items(values: npt.ArrayLike) -> Means:
     spread = np.where(known, h - mean, 0.0) * np.sqrt(ratio(1, n * (n - 1.0), 0.0))
     covariance = spread.T @ spread
     variance = np.where(n >= 2, np.diagonal(covariance), np.nan)
-    return Means(raw(mean, variance, np.where(n >= 2, n - 1.0, np.nan)), covariance, n)
+    return ItemMeans(raw(mean, variance, np.where(n >= 2, n - 1.0, np.nan)), covariance, n)
 
 
 def against_rest(values: npt.ArrayLike) -> Floats:

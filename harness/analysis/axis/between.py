@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lm_plural.harness.analysis.axis.cohesion import cohesion, permutations_of
 from lm_plural.harness.analysis.axis.contrast_rows import Written
 from lm_plural.harness.analysis.axis.effects import effects
-from lm_plural.harness.analysis.axis.sensitivity import Chosen, coarsenings, strategies
+from lm_plural.harness.analysis.axis.sensitivity import LargeGroups, coarsenings, strategies
 from lm_plural.harness.analysis.axis.spread import Apart
 from lm_plural.harness.analysis.axis.standardised import standardised
 from lm_plural.harness.analysis.frame import Frame
@@ -56,7 +56,7 @@ def too_large(groups: int, computed: int, items: int, levels: int) -> str | None
 
 
 @dataclass(frozen=True)
-class Axis:
+class AxisComparison:
     """The groups of one axis, as far as they may be compared.
 
     Parameters
@@ -141,7 +141,7 @@ class Axis:
         """Return effect sizes, what other strategies and scales would say, and gaps with the other axes held fixed."""
         what = (self.frame, self.members, self.names, self.counts)
         computed = self.computed if self.by_pairs else self.computed[:0]
-        chosen = Chosen.of(*what, self.q, computed, self.options, self.user)
+        chosen = LargeGroups.of(*what, self.q, computed, self.options, self.user)
         return {
             "effects": effects(*what, computed, self.options, self.user),
             "sensitivity": {"strategies": strategies(chosen), "coarsenings": coarsenings(chosen)},

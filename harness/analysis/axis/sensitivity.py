@@ -32,7 +32,7 @@ FACTOR = 2.0
 
 
 @dataclass(frozen=True)
-class Chosen:
+class LargeGroups:
     """The C groups of an axis with enough raters, and what they are compared with.
 
     Parameters
@@ -67,7 +67,7 @@ class Chosen:
         computed: Ints,
         options: Options,
         user: Floats | None,
-    ) -> Chosen:
+    ) -> LargeGroups:
         """Keep the groups `computed` of an axis."""
         number = np.full(len(names), -1)
         number[computed] = np.arange(len(computed))
@@ -101,7 +101,7 @@ def times_as_large(gap: Floats, base: Floats) -> Floats:
     return ratio(gap * np.sign(base), np.where(size > agreement.ROUNDING, size, 0.0))
 
 
-def strategies(chosen: Chosen) -> dict[str, Any]:
+def strategies(chosen: LargeGroups) -> dict[str, Any]:
     """Return what every disagreement strategy makes of the groups of an axis and of the gaps between them.
 
     ``weighted`` is left out where ratings have no weights, ``group_balanced`` always: inside one group there is nothing
@@ -111,7 +111,7 @@ def strategies(chosen: Chosen) -> dict[str, Any]:
 
     Parameters
     ----------
-    chosen : Chosen
+    chosen : LargeGroups
         Groups with enough raters.
 
     Returns
@@ -137,7 +137,7 @@ def strategies(chosen: Chosen) -> dict[str, Any]:
     }
 
 
-def _references(of: Chosen) -> dict[Strategy, Floats]:
+def _references(of: LargeGroups) -> dict[Strategy, Floats]:
     """Return the reference of each item and group under every strategy, shape (I, C, K)."""
     coded, scaling = of.frame.coded, of.frame.scaling
     harm = "lower" if of.frame.scale.direction == "higher" else "higher"
@@ -155,7 +155,7 @@ def _references(of: Chosen) -> dict[Strategy, Floats]:
     }
 
 
-def _of_groups(of: Chosen, targets: dict[Strategy, Floats]) -> dict[Strategy, dict[str, Floats]]:
+def _of_groups(of: LargeGroups, targets: dict[Strategy, Floats]) -> dict[Strategy, dict[str, Floats]]:
     """Return the statistics of the groups by strategy, each of shape (C,)."""
     scaling = of.frame.scaling
     weights = agreement.item_weights(Sums.of(of.counts, scaling), of.options.weights, of.user, least=1)
@@ -170,7 +170,7 @@ def _of_groups(of: Chosen, targets: dict[Strategy, Floats]) -> dict[Strategy, di
     return out
 
 
-def _gaps(of: Chosen, mean: dict[Strategy, Floats]) -> list[dict[str, Any]]:
+def _gaps(of: LargeGroups, mean: dict[Strategy, Floats]) -> list[dict[str, Any]]:
     """Return the rows of pairs from the mean reference of each item and group, shape (I, C)."""
     (a, b), weights = of.pairs(), of.pair_weights(of.frame.scaling.kept)
     apart = {s: x[:, a] - x[:, b] for s, x in mean.items()}
@@ -210,7 +210,7 @@ def _number(value: Any) -> int | float | None:
     return int(value) if isinstance(value, np.integer) else null(value)
 
 
-def coarsenings(chosen: Chosen) -> dict[str, Any]:
+def coarsenings(chosen: LargeGroups) -> dict[str, Any]:
     """Return what fewer levels leave of the groups of an axis and of the gaps between them.
 
     Ratings and the model's distribution are both mapped. Parameters as of ``strategies``.
@@ -253,7 +253,7 @@ def maps_of(scale: Scale) -> dict[str, Coarsening]:
     return three | {f"2:{neutral}": to_two(scale, neutral) for neutral in get_args(Neutral)}
 
 
-def _model(of: Chosen, scaling: Scaling, q: Floats) -> dict[str, Floats]:
+def _model(of: LargeGroups, scaling: Scaling, q: Floats) -> dict[str, Floats]:
     """Return divergence and skill of every group on a scale, over items where the model says something on it."""
     sums = Sums.of(of.counts * ~np.isnan(q[:, :1, None]), scaling)
     weights = agreement.item_weights(sums, of.options.weights, of.user)
@@ -262,7 +262,7 @@ def _model(of: Chosen, scaling: Scaling, q: Floats) -> dict[str, Floats]:
     return {"divergence": divergence, "skill": agreement.skill(divergence, between)}
 
 
-def _cliff(of: Chosen, scalings: dict[str, Scaling]) -> list[dict[str, Any]]:
+def _cliff(of: LargeGroups, scalings: dict[str, Scaling]) -> list[dict[str, Any]]:
     a, b = of.pairs()
     delta = {}
     for name, scaling in scalings.items():

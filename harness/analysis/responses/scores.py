@@ -15,7 +15,7 @@ from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.statistics.scored.responses import exceedance, expected_maximum
 from lm_plural.harness.statistics.uncertainty.intervals import raw
 
-Chosen = npt.NDArray[np.bool_]
+ChosenPrompts = npt.NDArray[np.bool_]
 
 
 #: Inference that speaks of new prompts.
@@ -73,7 +73,7 @@ class Scores:
         }
 
 
-def mean_of_prompts(values: Floats, chosen: Chosen, inference: Inference = "items+raters") -> Number:
+def mean_of_prompts(values: Floats, chosen: ChosenPrompts, inference: Inference = "items+raters") -> Number:
     """Return the mean over the chosen prompts that have a value, each equal: mean +- t sd / sqrt(P), P - 1 df.
 
     Prompts are the units; repeats of one were put together before. A scorer has no raters, so there is no interval for
@@ -88,13 +88,13 @@ def mean_of_prompts(values: Floats, chosen: Chosen, inference: Inference = "item
 
 
 @dataclass(frozen=True)
-class Means:
+class PromptMeans:
     """What is averaged over prompts, by scorer and name, each of shape (P,), and what intervals speak of."""
 
     per_prompt: dict[str, dict[str, Floats]]
     inference: Inference
 
-    def over(self, chosen: Chosen) -> dict[str, dict[str, Number]]:
+    def over(self, chosen: ChosenPrompts) -> dict[str, dict[str, Number]]:
         """Return the means over the chosen prompts."""
         return {
             key: {name: mean_of_prompts(v, chosen, self.inference) for name, v in values.items()}

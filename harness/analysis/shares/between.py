@@ -13,7 +13,7 @@ from lm_plural.harness.analysis.axis.between import MOST_GROUPS
 from lm_plural.harness.analysis.group import null
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.statistics.shares import Means, against_rest, over_items
+from lm_plural.harness.statistics.shares import ItemMeans, against_rest, over_items
 from lm_plural.harness.statistics.uncertainty.draws import generator
 from lm_plural.harness.statistics.uncertainty.intervals import quantile
 from lm_plural.harness.statistics.uncertainty.multiplicity import benjamini_hochberg, max_t
@@ -71,7 +71,7 @@ def _rows(
     ]
 
 
-def adjusted(found: Means, options: Options, *family: str) -> dict[str, Floats]:
+def adjusted(found: ItemMeans, options: Options, *family: str) -> dict[str, Floats]:
     """Return values, intervals for each alone and for all at once (max-T), and p, each of shape (M,)."""
     e = found.estimates
     if options.inference == "none":

@@ -172,7 +172,7 @@ Members = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Means:
+class RatedMeans:
     """Items of one group, as far as two of its raters rated them.
 
     Parameters
@@ -198,7 +198,7 @@ class Means:
     noise_less: Floats
 
     @classmethod
-    def of(cls, coded: Coded, counts: Counts, member: Members, score: Floats) -> Means:
+    def of(cls, coded: Coded, counts: Counts, member: Members, score: Floats) -> RatedMeans:
         """Take the items of one column: counts (I, K), membership (R,), scores (I,)."""
         s, item = unit(coded.positions), np.flatnonzero(counts.sum(axis=1) >= 2)
         c = counts[item].astype(np.float64)
@@ -213,7 +213,7 @@ class Means:
         full = len(item) >= 2 and len(kept) == len(item) * len(raters)
         return found._crossed(coded.item[kept], j, s[coded.level[kept]]) if full else found
 
-    def _crossed(self, item: Ints, rater: Ints, value: Floats) -> Means:
+    def _crossed(self, item: Ints, rater: Ints, value: Floats) -> RatedMeans:
         """Return them for a group in which everyone rated everything.
 
         How severe a rater is moves all means alike there and is no noise in their order, so the noise is what items and
@@ -264,7 +264,7 @@ def rank_part(coded: Coded, counts: Counts, member: Members, score: npt.ArrayLik
     """
     s = np.asarray(score, dtype=np.float64)
     columns = range(counts.shape[1])
-    found = [Means.of(coded, counts[:, t], member[:, t], s).part(name, coded.n_items) for t in columns]
+    found = [RatedMeans.of(coded, counts[:, t], member[:, t], s).part(name, coded.n_items) for t in columns]
     value, table = (np.stack(x, axis=1) for x in zip(*found, strict=True))
     return Contribution(value, table)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import binom
 
-from lm_plural.harness.analysis.axis.sensitivity import Chosen, coarsenings, maps_of, strategies
+from lm_plural.harness.analysis.axis.sensitivity import LargeGroups, coarsenings, maps_of, strategies
 from lm_plural.harness.analysis.disaggregate import disaggregate
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.one_reference import AgainstReference
@@ -86,11 +86,11 @@ def expand(row: list[int]) -> list[int]:
 
 
 def under(c: Case, q: Any = None, options: Options = PLAIN, user: Any = None) -> dict[str, Any]:
-    return strict(strategies(Chosen.of(*c, q, c.computed, options, user)))
+    return strict(strategies(LargeGroups.of(*c, q, c.computed, options, user)))
 
 
 def coarse(c: Case, q: Any = None, options: Options = PLAIN, user: Any = None) -> dict[str, Any]:
-    return strict(coarsenings(Chosen.of(*c, q, c.computed, options, user)))
+    return strict(coarsenings(LargeGroups.of(*c, q, c.computed, options, user)))
 
 
 def strict(block: Any) -> Any:
@@ -296,17 +296,17 @@ def test_nothing_is_coarsened_twice_and_nothing_comes_from_nothing():
     assert coarse(c, options=replace(PLAIN, coarsening=to_three(FIVE))) == {}
     assert coarse(of_levels({"g": [[1, 2]], "h": [[2, 1]]}, Scale(("0", "1")))) == {}
     none = np.zeros(0, dtype=int)
-    assert strategies(Chosen.of(*c, None, none, PLAIN, None)) == {}
-    assert coarsenings(Chosen.of(*c, None, none, PLAIN, None)) == {}
+    assert strategies(LargeGroups.of(*c, None, none, PLAIN, None)) == {}
+    assert coarsenings(LargeGroups.of(*c, None, none, PLAIN, None)) == {}
 
 
 def test_only_groups_with_enough_raters_are_there():
     c = case({"a": "115" + "224" + "333"}, {f"{g}{n}": g for g in "xyz" for n in range(3)})
     some = np.array([0, 2])
-    found, full = strategies(Chosen.of(*c, None, some, PLAIN, None)), under(c)
+    found, full = strategies(LargeGroups.of(*c, None, some, PLAIN, None)), under(c)
     assert found["groups"] == {g: full["groups"][g] for g in "xz"}
     assert [(r["a"], r["b"]) for r in found["gaps"]] == [("x", "z")]
-    assert coarsenings(Chosen.of(*c, None, some, PLAIN, None))["cliff"] == coarse(c)["cliff"][1:2]
+    assert coarsenings(LargeGroups.of(*c, None, some, PLAIN, None))["cliff"] == coarse(c)["cliff"][1:2]
 
 
 def test_popquorn_has_every_number_and_its_gaps_are_the_contrasts(mirror: Path, tmp_path: Path):

@@ -9,7 +9,7 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from lm_plural.harness.statistics.counts import count_levels
 from lm_plural.harness.statistics.measures.reliability import crossed_reliability, reliability
-from lm_plural.harness.statistics.scored.rank_agreement import FUNCTIONS, Means, rank_statistics
+from lm_plural.harness.statistics.scored.rank_agreement import FUNCTIONS, RatedMeans, rank_statistics
 from tests.statistics.by_hand import quick
 from tests.statistics.scored.judged import Rated, rated, simulate
 
@@ -69,7 +69,7 @@ def by_deletion(case: Rated, name: str) -> float:
     """Return the two-way variance with every statistic computed again: without an item, a rater, a single rating."""
 
     def value(some: Rated) -> float:
-        means = Means.of(some.coded, count_levels(some.coded, some.members)[:, 0], some.group == 0, some.score)
+        means = RatedMeans.of(some.coded, count_levels(some.coded, some.members)[:, 0], some.group == 0, some.score)
         return FUNCTIONS[name](means.x, means.y, means.noise)[0]
 
     whole, raters, items = value(case), np.unique(case.rater), np.unique(case.item)
