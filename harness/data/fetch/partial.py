@@ -67,11 +67,14 @@ class Part:
         self.note.unlink(missing_ok=True)
 
     def publish(self) -> None:
-        """Put the whole file in its place: fsync, then rename."""
+        """Put the whole file in its place: fsync, then rename.
+
+        The note goes first: a kill in between costs the bytes, which come again, and leaves nothing for good.
+        """
         with self.path.open("rb+") as f:
             os.fsync(f.fileno())
-        self.path.replace(self.target)
         self.note.unlink(missing_ok=True)
+        self.path.replace(self.target)
 
 
 def _misleads(path: Path) -> bool:

@@ -136,3 +136,22 @@ def test_a_web_page_does_not_cost_the_bytes_held(upstream: Upstream, target: Pat
     upstream.first = [(403, {})]
     assert "log-in" in refused(upstream, target)
     assert part(target).read_bytes() == held
+
+
+def test_a_kill_while_the_file_is_put_in_its_place_leaves_nothing_for_good(
+    upstream: Upstream, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def stopped(path: Path, to: Path) -> Path:
+        if path.suffix == ".part":
+            raise KeyboardInterrupt
+        return replace(path, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            get(upstream, target)
+    assert sorted(p.suffix for p in target.parent.iterdir() if not p.name.startswith(".")) == [".part"]
+    assert get(upstream, target) == upstream.sha256
+    assert [p.name for p in target.parent.iterdir() if not p.name.startswith(".")] == [target.name]
