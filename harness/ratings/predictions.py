@@ -1,4 +1,4 @@
-"""TODO."""
+"""What a model says people would answer: a distribution over the scale for each item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Scores of a model's responses: arranged by prompt, and their means over prompts (methods 7.3)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.statistics.scored.responses import exceedance, expected_maximum
 from lm_plural.harness.statistics.uncertainty.intervals import raw
 
+#: Which prompts count, shape (P,).
 ChosenPrompts = npt.NDArray[np.bool_]
-
-
 #: Inference that speaks of new prompts.
 ITEMS = ("items+raters", "items")
 
