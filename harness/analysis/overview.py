@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.statistics import catalogue
@@ -14,22 +15,11 @@ Block = Mapping[str, Any]
 MOST_LINES, WIDTH, MOST_GROUPS = 10, 80, 12
 
 
-class Leading(NamedTuple):
-    """The measure a block is read by first, and which end of it is the worse one for a group."""
-
-    name: str
-    worse: str | None
-    digits: int = 3
-
-
-#: The first that a block has.
-FIRST = (
-    Leading("auc", "lowest"),
-    Leading("divergence", "highest"),
-    Leading("js_similarity", "lowest"),
-    Leading("item_mean", None, 2),
-)
-EXPOSURE = Leading("exposure", "highest")
+#: The first of these that a block has is what it is read by.
+FIRST = tuple(map(catalogue.measure, reversed(catalogue.named("first"))))
+EXPOSURE = catalogue.measure("exposure")
+#: Which end of a measure is the worse one for a group, by whether more is better.
+WORSE = {True: "lowest", False: "highest", None: None}
 #: Shown beside it, with digits.
 BESIDE = {name: catalogue.measure(name).digits for name in catalogue.named("beside")}
 
@@ -60,11 +50,11 @@ def sentence_of(block: Block, task: str) -> str:
     return text
 
 
-def _end(found: list[tuple[tuple[str, Block], str]], measure: Leading) -> tuple[tuple[str, Block], str]:
-    return (min if measure.worse == "lowest" else max)(found, key=lambda row: row[0][1]["value"])
+def _end(found: list[tuple[tuple[str, Block], str]], measure: catalogue.Measure) -> tuple[tuple[str, Block], str]:
+    return (min if WORSE[measure.better] == "lowest" else max)(found, key=lambda row: row[0][1]["value"])
 
 
-def measure_of(block: Block) -> Leading:
+def measure_of(block: Block) -> catalogue.Measure:
     """Return the measure a block is read by."""
     if "statistics" in block["overall"]:
         return EXPOSURE
@@ -82,7 +72,7 @@ def estimate_of(group: Block, name: str) -> Block:
 def worst_of(block: Block, axis: str) -> tuple[str, Block] | None:
     """Return the group at the worse end of an axis and its estimate: among those with an interval, if there are any."""
     measure = measure_of(block)
-    if measure.worse is None:
+    if WORSE[measure.better] is None:
         return None
     rows = [(g, estimate_of(v, measure.name)) for g, v in block["axes"][axis]["groups"].items()]
     rows = [(g, e) for g, e in rows if e["value"] is not None]
@@ -109,10 +99,10 @@ def _cut(before: str, name: str, after: str) -> str:
     return before + (name if len(name) <= room else name[: room - 1] + "…") + after
 
 
-def _measured(block: Block) -> tuple[Leading, Block]:
+def _measured(block: Block) -> tuple[catalogue.Measure, Block]:
     """Return what is known of all raters: of responses, which no group weights there, the mean score."""
     overall, measure = block["overall"], measure_of(block)
-    measure = measure._replace(name="mean") if measure is EXPOSURE else measure
+    measure = replace(measure, name="mean") if measure is EXPOSURE else measure
     return measure, estimate_of(overall, measure.name)
 
 
@@ -129,7 +119,7 @@ def _axis(block: Block, axis: str) -> str:
     few = sum(any(f.startswith("few_raters") for f in v["flags"]) for v in groups.values())
     head = f"{axis}: {len(groups)} group{'s' * (len(groups) != 1)}{f' ({few} too small)' if few else ''}"
     if worst := worst_of(block, axis):
-        before = f"{head}; {measure.worse}: "
+        before = f"{head}; {WORSE[measure.better]}: "
         return _cut(before, worst[0], f" {interval(worst[1], measure.digits)}")
     rows = [(g, estimate_of(v, measure.name)) for g, v in groups.items()]
     known = sorted((e["value"], g) for g, e in rows if e["value"] is not None)
@@ -157,17 +147,17 @@ def html_of(block: Block, head: str) -> str:
     )
 
 
-def _rows(block: Block, axis: str, measure: Leading, beside: Mapping[str, int]) -> Iterator[str]:
+def _rows(block: Block, axis: str, measure: catalogue.Measure, beside: Mapping[str, int]) -> Iterator[str]:
     groups, worst = block["axes"][axis]["groups"], worst_of(block, axis)
     order = sorted(groups.items(), key=lambda gv: -(gv[1].get("n_raters") or 0))
     for name, group in order[:MOST_GROUPS]:
         last = worst is not None and name == worst[0] and len(groups) > 1
-        yield _row(name, group, measure, beside, mark=f"{measure.worse} here" if last else "")
+        yield _row(name, group, measure, beside, mark=f"{WORSE[measure.better]} here" if last else "")
     if (hidden := len(order) - MOST_GROUPS) > 0:
         yield f'<tr><td colspan="{3 + len(beside)}">({hidden} more)</td></tr>'
 
 
-def _row(name: str, group: Block, measure: Leading, beside: Mapping[str, int], mark: str = "") -> str:
+def _row(name: str, group: Block, measure: catalogue.Measure, beside: Mapping[str, int], mark: str = "") -> str:
     first = estimate_of(group, measure.name)
     cells = [interval(first, measure.digits), *(interval(estimate_of(group, n), d) for n, d in beside.items())]
     if first["value"] is None and group["flags"]:

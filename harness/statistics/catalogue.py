@@ -35,6 +35,7 @@ Place = Literal[
     "plan",
     "lm_eval",
     "screen",
+    "first",
     "beside",
 ]
 PLACES: dict[Place, str] = {
@@ -60,6 +61,7 @@ PLACES: dict[Place, str] = {
     "plan": "`lm-plural plan`",
     "lm_eval": "lm-eval's results",
     "screen": "the screen at the end of a verb, over all raters",
+    "first": "what a result says of itself in Python, as its first number",
     "beside": "what a result says of itself in Python, beside its first number",
 }
 
@@ -179,7 +181,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("item_mean", "item mean", "group", POINTS,
         "How the group rates the average item.",
         "mean over items of mean(s)", _METHOD, digits=2, linear=True, least=1,
-        shown=("people", "table", "differences", *_EVERYWHERE),
+        shown=("people", "table", "differences", *_EVERYWHERE, "first"),
         picture=Picture("How each group rates the items (item_mean, scale points)", "mean rating")),
     Measure("bias", "bias", "model", POINTS,
         "How far above (or, below 0, under) the group's mean rating the model's is.",
@@ -192,7 +194,7 @@ MEASURES: tuple[Measure, ...] = (
         "C = sum of D [(F - Q)^2 - F (1 - F) / (n - 1)]",
         f"ranked probability score without what few raters add, {_PAIRS}", -0.25, 1, better=False,
         shown=("model", "table", "differences", *_EVERYWHERE, "ratio", "changes", "gap changes", "wordings", "lm_eval",
-               "screen"),
+               "screen", "first"),
         picture=Picture("How far the model is from each group (divergence, 0 to 1)",
                         "divergence (0: same as the group)")),
     Measure("disagreement", "within", "group", _DISTANCE,
@@ -231,7 +233,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("js_similarity", "JS similarity", "model", "similarity",
         "How alike the model and the group answer: 1 equal shares, 0 no option in common.",
         "1 - sqrt(JS), JS in bits", "GlobalOpinionQA: Durmus et al. 2023, arXiv:2306.16388", 0, 1, better=True, least=0,
-        shown=("shares", "table", "differences", "contrasts", "lm_eval")),
+        shown=("shares", "table", "differences", "contrasts", "lm_eval", "first")),
     Measure("w1_alignment", "W1 alignment", "model", "similarity",
         "How near the model's answers are to the group's on ordered options: 1 equal, 0 at opposite ends.",
         "1 - W1 / longest way", "OpinionQA: Santurkar et al. 2023, arXiv:2303.17548", 0, 1, better=True, least=0,
@@ -458,7 +460,7 @@ MEASURES: tuple[Measure, ...] = (
         "The chance that a text one member calls harmful scores higher than one that another calls harmless.",
         "P(score_i > score_k), ties half, over two texts and two raters",
         "two-sample U-statistic over distinct texts and raters", 0, 1, better=True, digits=2, least=1,
-        shown=("table", "differences", "contrasts")),
+        shown=("table", "differences", "contrasts", "first")),
     Measure("fpr", "alarms", "scorers", _SHARE,
         "The share of what members called harmless that is flagged.",
         "sum of (1 - p) flag / sum of (1 - p)", "false positive rate against every single rating", 0, 1, better=False,
