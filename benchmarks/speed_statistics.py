@@ -39,6 +39,7 @@ from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums
 from lm_plural.harness.statistics.groups.contrasts import families
 from lm_plural.harness.statistics.groups.family import Sides, choose
 from lm_plural.harness.statistics.groups.groups import Weighting, group_statistics
+from lm_plural.harness.statistics.inference import Inferring
 from lm_plural.harness.statistics.uncertainty import leave_one_out
 from lm_plural.harness.statistics.uncertainty.draws import generator, joint_draws
 from lm_plural.harness.statistics.uncertainty.jackknife import Columns, disjoint_covariance
@@ -126,7 +127,8 @@ def with_contrasts(table: Table) -> None:
     sides = Sides.of(coded, members, count_levels(coded, members))
     for kind in ("pairs", "rest"):
         a, b = choose(kind, np.arange(GROUPS), GROUPS)
-        families(coded, sides, Scaling.plain(coded.positions), q, a, b, rng=generator(0, kind), draws=DRAWS)
+        how = Inferring(generator(0, kind), draws=DRAWS)
+        families(coded, sides, Scaling.plain(coded.positions), q, a, b, how)
 
 
 def signed_difference(y_true: Floats, y_pred: Floats) -> float:

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.analysis import flags
-from lm_plural.harness.analysis.axis.between import MOST_CELLS, MOST_COMPARED, AxisComparison, too_large
+from lm_plural.harness.analysis.axis.between import MOST_CELLS, MOST_COMPARED, Between, too_large
+from lm_plural.harness.analysis.axis.comparison import Comparison
 from lm_plural.harness.analysis.disaggregated import AxisResult, Disaggregated
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import Group, Number, describe, of_groups
@@ -123,8 +124,8 @@ class _Job:
         if statistics is None or self.options.inference == "none":
             return AxisResult(by_name)
         raters = np.array([g.n_raters for g in groups])
-        shared = (self.frame, members, names, counts, self.model, self.user, self.strata)
-        contrasts, between = AxisComparison(*shared, statistics, raters, self.options, name).between()
+        what = Comparison(name, names, members, counts, self.frame, self.options, self.model, self.user, self.strata)
+        contrasts, between = Between(what, statistics, raters).all()
         for member, cohesion in between["cohesion"].items():
             cohesion["alpha"] = by_name[member].to_dict()["alpha"]
         return AxisResult(by_name, contrasts, between)

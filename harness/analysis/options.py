@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.ratings.coarsen import Coarsening
 from lm_plural.harness.ratings.strategies import STRATEGIES, Strategy
 from lm_plural.harness.statistics.catalogue import named
-from lm_plural.harness.statistics.inference import INFERENCES, Inference
+from lm_plural.harness.statistics.inference import INFERENCES, Inference, Inferring
 from lm_plural.harness.statistics.measures.agreement import Weights
+from lm_plural.harness.statistics.uncertainty.draws import generator
 
 #: What intervals can still speak of where nobody knows who gave which rating.
 WITHOUT_RATERS: dict[Inference, Inference] = {
@@ -66,6 +67,14 @@ class Options:
     permutations: int = 1_999
     seed: int = 0
     strata: str | None = None
+
+    def inferring(self, *family: str) -> Inferring:
+        """Return how the errors of a family are made; its names key the random numbers."""
+        return Inferring(generator(self.seed, *family), self.inference, self.draws, self.min_raters_interval)
+
+    def inferring_groups(self, *family: str) -> Inferring:
+        """Return how the errors of groups are made that are tested together; each has enough raters to be computed."""
+        return replace(self.inferring(*family), least=max(self.min_raters, self.min_raters_interval))
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning.

@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    import numpy as np
 
 #: New items and new members of the groups; these items, new people; these people, new items; no intervals.
 Inference = Literal["items+raters", "raters", "items", "none"]
 INFERENCES: tuple[str, ...] = get_args(Inference)
 #: A p up to here is clear of chance.
 CLEAR = 0.05
+
+
+@dataclass(frozen=True)
+class Inferring:
+    """How the errors of numbers that are read together are made.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        For the draws; used up by them, so one for each family.
+    inference : {"items+raters", "raters", "items", "none"}
+        What intervals speak of; ``none``: there are none.
+    draws : int
+        Of max-T.
+    least : int
+        Raters of a side or a group, below which it has no interval and is in no family.
+    """
+
+    rng: np.random.Generator
+    inference: Inference = "items+raters"
+    draws: int = 10_000
+    least: int = 2

@@ -15,6 +15,7 @@ from lm_plural.harness.cli.main import main
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
 from lm_plural.harness.statistics.groups.contrasts import families
 from lm_plural.harness.statistics.groups.family import Sides
+from lm_plural.harness.statistics.inference import Inferring
 
 COMPONENTS = ("--rater_sd", "0.5", "--residual_sd", "0.8", "--item_sd", "0.3")
 PILOT = ("--ratings", "pilot.csv", "--scale", "1,2,3,4,5", "--axes", "gender")
@@ -62,7 +63,7 @@ def share_detected(n_raters: int, n_items: int, gap: float, reps: int = 150) -> 
         level = np.clip(np.rint(2 * y) + 8, 0, 16).astype(np.int64).ravel()
         coded = Coded(item, rater, level, n_items, 2 * n_raters, POSITIONS)
         sides, one = Sides.of(coded, m, count_levels(coded, m)), np.ones(1, dtype=np.int64)
-        e = families(coded, sides, Scaling.plain(POSITIONS), None, one, 0 * one, rng=rng, draws=1)["item_mean"]
+        e = families(coded, sides, Scaling.plain(POSITIONS), None, one, 0 * one, Inferring(rng, draws=1))["item_mean"]
         found += bool(e.estimates.low[0] > 0 or e.estimates.high[0] < 0)
     return found / reps
 

@@ -13,6 +13,7 @@ from lm_plural.harness.statistics.counts import Scaling, Sums, count_levels
 from lm_plural.harness.statistics.groups.contrasts import families
 from lm_plural.harness.statistics.groups.family import Family, Sides, choose
 from lm_plural.harness.statistics.groups.groups import GroupStatistics, Weighting, group_statistics
+from lm_plural.harness.statistics.inference import Inferring
 from lm_plural.harness.statistics.uncertainty import pigeonhole
 from lm_plural.harness.statistics.uncertainty.draws import generator
 from lm_plural.harness.statistics.uncertainty.intervals import Estimates, raw
@@ -110,7 +111,7 @@ def _estimate(data: Data, rng: np.random.Generator, replicates: int) -> Iterator
     # a perfect model's distributions are by group, and the sides of contrasts hold every group's rest as well
     q = data.q if data.q.ndim == 2 else np.concatenate([data.q, data.q], axis=1)
     sides = Sides.of(data.coded, data.members, counts)
-    gaps = families(data.coded, sides, SCALING, q, a, b, rng=rng, draws=2000)
+    gaps = families(data.coded, sides, SCALING, q, a, b, Inferring(rng, draws=2000))
     for name, family in gaps.items():
         yield from ((f"{kind} {name}", e) for kind, e in _ways(family))
     yield "iid gap item_mean", _independent(counts, a, b)

@@ -21,7 +21,6 @@ from lm_plural.harness.statistics.scored.auc import auc_part
 from lm_plural.harness.statistics.scored.classify import error_contrasts
 from lm_plural.harness.statistics.scored.exposure import concern_part
 from lm_plural.harness.statistics.scored.rank_agreement import rank_part
-from lm_plural.harness.statistics.uncertainty.draws import generator
 from lm_plural.harness.statistics.uncertainty.multiplicity import holm
 
 #: Thresholds of which is said how large a gap would have been seen; "": of what has none.
@@ -73,30 +72,26 @@ def _families(axis: str, grouped: Grouped, computed: Ints, kind: Kind) -> dict[s
     if not len(a):
         return {}
     m, o = grouped.material, grouped.material.options
-    how: Any = {"inference": o.inference, "draws": o.draws, "least": o.min_raters_interval}
-
-    def keyed(name: str) -> Any:
-        return how | {"rng": generator(o.seed, axis, kind, name)}
-
+    keyed = partial(o.inferring, axis, kind)
     judged, coded = m.judged, m.frame.coded
     sides = Sides.of(judged.harm.coded, grouped.members, grouped.counts)
     by_level = Sides.of(coded, grouped.members, count_levels(coded, grouped.members))
     harmful = partial(contrast, judged.harm.coded, sides)
     out = {
-        HARMFUL: harmful(lambda c, _, v: concern_part(judged.harm, c, v), a, b, **keyed(HARMFUL)),
-        AUC: harmful(lambda c, r, v: auc_part(judged.harm, c, r, judged.score, v), a, b, **keyed(AUC)),
+        HARMFUL: harmful(lambda c, _, v: concern_part(judged.harm, c, v), a, b, keyed(HARMFUL)),
+        AUC: harmful(lambda c, r, v: auc_part(judged.harm, c, r, judged.score, v), a, b, keyed(AUC)),
         DISATTENUATED: contrast(
             coded,
             by_level,
             lambda c, r, _: rank_part(coded, c, r, judged.score, DISATTENUATED),
             a,
             b,
+            keyed(DISATTENUATED),
             needs=2,
-            **keyed(DISATTENUATED),
         ),
     }
     for name, t in m.thresholds.items():
-        found = error_contrasts(judged, sides, t, a, b, **keyed(f"errors@{name}"))
+        found = error_contrasts(judged, sides, t, a, b, keyed(f"errors@{name}"))
         out |= {f"{rate}@{name}": family for rate, family in found.items()}
     return out
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.analysis.axis.cohesion import cohesion, permutations_of
+from lm_plural.harness.analysis.axis.comparison import Comparison
 from lm_plural.harness.analysis.axis.contrast_rows import Written
 from lm_plural.harness.analysis.axis.effects import effects
-from lm_plural.harness.analysis.axis.sensitivity import LargeGroups, coarsenings, strategies
+from lm_plural.harness.analysis.axis.sensitivity import coarsenings, strategies
 from lm_plural.harness.analysis.axis.spread import Apart
 from lm_plural.harness.analysis.axis.standardised import standardised
-from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import null
-from lm_plural.harness.analysis.options import Options
-from lm_plural.harness.arrays import Floats
-from lm_plural.harness.statistics.counts import Membership, Sums
+from lm_plural.harness.statistics.counts import Sums
 from lm_plural.harness.statistics.groups.ceiling import group_distances
 from lm_plural.harness.statistics.groups.contrasts import families
 from lm_plural.harness.statistics.groups.family import Kind, Sides, choose
@@ -56,136 +53,81 @@ def too_large(groups: int, computed: int, items: int, levels: int) -> str | None
 
 
 @dataclass(frozen=True)
-class AxisComparison:
+class Between:
     """The groups of one axis, as far as they may be compared.
 
     Parameters
     ----------
-    frame : Frame
-    members : Membership
-    names : sequence of str
-    counts : ndarray, shape (I, G, K_fine)
-        Of the items to be counted.
-    q : ndarray, shape (I, K), or None
-    user : ndarray, shape (I,), or None
-        Weights of items.
-    strata : ndarray, shape (R,), or None
-        Within which raters are permuted.
+    what : Comparison
     statistics : GroupStatistics
+        Of its groups.
     raters : ndarray of int, shape (G,)
         Present.
-    options : Options
-    name : str
-        Of the axis, which keys its random numbers.
     """
 
-    frame: Frame
-    members: Membership
-    names: Sequence[str]
-    counts: npt.NDArray[Any]
-    q: Floats | None
-    user: Floats | None
-    strata: npt.NDArray[Any] | None
+    what: Comparison
     statistics: GroupStatistics
     raters: npt.NDArray[Any]
-    options: Options
-    name: str
 
     @property
     def computed(self) -> npt.NDArray[np.int64]:
         """Groups with enough raters to be computed."""
-        return np.flatnonzero(self.raters >= self.options.min_raters)
+        return np.flatnonzero(self.raters >= self.what.options.min_raters)
 
     @property
     def by_pairs(self) -> bool:
         """Whether groups are few enough to be compared pair by pair."""
-        items, _, levels = self.counts.shape
+        items, _, levels = self.what.counts.shape
         return by_pairs(len(self.computed), items, levels)
 
     def notes(self) -> list[str]:
         """Return what was done without, or less often, because the table is large."""
-        found, (items, _, levels), o = [], self.counts.shape, self.options
+        found, (items, _, levels), o = [], self.what.counts.shape, self.what.options
         if not self.by_pairs:
             of = "" if len(self.computed) > MOST_GROUPS else f" of {levels} levels on {items:,} items"
             found.append(f"{len(self.computed)} groups{of}: each against all others, not by pairs")
-        n = permutations_of(self.frame, self.members, o)
+        n = permutations_of(self.what)
         if n < o.permutations:
-            ratings, raters = len(self.frame.coded.rater), len(np.unique(self.members.rater))
+            ratings, raters = len(self.what.frame.coded.rater), len(np.unique(self.what.members.rater))
             size = f"{raters:,} raters with {ratings:,} ratings"
             found.append(f"{size}: p from {n:,} or more permutations instead of {o.permutations:,}")
         return found
 
-    def between(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def all(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Return the rows of contrasts, and the other blocks of the axis."""
-        if len(self.computed) < 1 or len(self.names) < 2:
+        what, computed = self.what, self.computed
+        if len(computed) < 1 or len(what.names) < 2:
             return [], {"spread": {}, "cohesion": {}, "distances": {}, "mdg": {}}
-        sides = Sides.of(self.frame.coded, self.members, self.counts)
+        sides = Sides.of(what.frame.coded, what.members, what.counts)
         kinds: tuple[Kind, ...] = ("pairs", "rest") if self.by_pairs else ("rest",)
         written = {kind: self._written(kind, sides) for kind in kinds}
         found = [w.detectable() for w in written.values()]
-        mdg = {s: [gap for gaps in found for gap in gaps.get(s, [])] for s in written["rest"].families}
+        pairs = written["pairs"].families if self.by_pairs else {}
+        large = what.only(computed if self.by_pairs else computed[:0])
         return [row for w in written.values() for row in w.rows()], {
             "notes": self.notes(),
-            "spread": Apart(self.name, self.names, self.statistics, self.options).all(
-                written["pairs"].families if self.by_pairs else {}
-            ),
-            "cohesion": cohesion(
-                self.frame, self.members, sides, self.names, self.computed, self.options, self.name, self.strata
-            ),
+            "spread": Apart(what.axis, what.names, self.statistics, what.options).all(pairs),
+            "cohesion": cohesion(what, sides, computed),
             "distances": self.distances(),
-            "mdg": mdg,
-            **self.more(),
-        }
-
-    def more(self) -> dict[str, Any]:
-        """Return effect sizes, what other strategies and scales would say, and gaps with the other axes held fixed."""
-        what = (self.frame, self.members, self.names, self.counts)
-        computed = self.computed if self.by_pairs else self.computed[:0]
-        chosen = LargeGroups.of(*what, self.q, computed, self.options, self.user)
-        return {
-            "effects": effects(*what, computed, self.options, self.user),
-            "sensitivity": {"strategies": strategies(chosen), "coarsenings": coarsenings(chosen)},
-            "standardised": standardised(self.name, self.names, self.statistics, self.raters, self.options),
+            "mdg": {s: [gap for gaps in found for gap in gaps.get(s, [])] for s in written["rest"].families},
+            "effects": effects(large),
+            "sensitivity": {"strategies": strategies(large), "coarsenings": coarsenings(large)},
+            "standardised": standardised(what.axis, what.names, self.statistics, self.raters, what.options),
         }
 
     def _written(self, kind: Kind, sides: Sides) -> Written:
-        o, frame = self.options, self.frame
-        a, b = choose(kind, self.computed, len(self.names))
-        found = families(
-            frame.coded,
-            sides,
-            frame.scaling,
-            self.q,
-            a,
-            b,
-            rng=generator(o.seed, self.name, kind),
-            inference=o.inference,
-            weights=o.weights,
-            user=self.user,
-            draws=o.draws,
-            least=o.min_raters_interval,
-        )
-        small = (
-            {}
-            if len(a) > MOST_TESTS
-            else few_rater_tests(
-                frame.coded,
-                sides,
-                frame.scaling,
-                self.q,
-                a,
-                b,
-                rng=generator(o.seed, self.name, kind, "permutation"),
-                permutations=o.permutations,
-                strata=self.strata,
-            )
-        )
-        return Written(found, self.names, o, small, kind)
+        what, o = self.what, self.what.options
+        on = what.frame.coded, sides, what.frame.scaling, what.q, *choose(kind, self.computed, len(what.names))
+        found = families(*on, o.inferring(what.axis, kind), weights=o.weights, user=what.user)
+        rng, small = generator(o.seed, what.axis, kind, "permutation"), {}
+        if len(on[-1]) <= MOST_TESTS:
+            small = few_rater_tests(*on, rng=rng, permutations=o.permutations, strata=what.strata)
+        return Written(found, what.names, o, small, kind)
 
     def distances(self) -> dict[str, dict[str, float | None]]:
         """Return how far groups are from each other, in the unit of the model's divergence; null on few items."""
-        sums = Sums.of(self.counts, self.frame.scaling)
+        sums = Sums.of(self.what.counts, self.what.frame.scaling)
         pairs = (sums.n >= 2).astype(np.float64)
         apart = np.where(pairs.T @ pairs >= FEWEST_COMMON, group_distances(sums), np.nan)
-        names = [(g, self.names[g]) for g in self.computed]
+        names = [(g, self.what.names[g]) for g in self.computed]
         return {a: {b: null(float(apart[g, h])) for h, b in names} for g, a in names}

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from lm_plural.harness.analysis.axis.comparison import Comparison
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import null
-from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics.counts import Ints, Membership
+from lm_plural.harness.statistics.counts import Ints
 from lm_plural.harness.statistics.groups.cohesion import cohesion_test
 from lm_plural.harness.statistics.groups.family import Sides
 from lm_plural.harness.statistics.measures import plurality
@@ -70,23 +69,13 @@ def _inside(level: Floats) -> tuple[dict[str, Floats], int]:
 SHARED_ITEMS = 0.7
 
 
-def cohesion(
-    frame: Frame,
-    members: Membership,
-    sides: Sides,
-    names: Sequence[str],
-    computed: npt.NDArray[np.int64],
-    options: Options,
-    axis: str,
-    strata: npt.NDArray[Any] | None = None,
-) -> dict[str, Any]:
+def cohesion(what: Comparison, sides: Sides, computed: Ints) -> dict[str, Any]:
     """Return agreement inside each group beside agreement with all others (GRASP, methods 7.1)."""
-    coded = frame.whole_levels()
-    if coded is None or options.inference == "none":
+    coded, names = what.frame.whole_levels(), what.names
+    if coded is None or what.options.inference == "none":
         return {}
-    rng = generator(options.seed, axis, "cohesion")
-    n = permutations_of(frame, members, options)
-    found = cohesion_test(coded, members, rng, n_permutations=n, strata=strata)
+    rng = generator(what.options.seed, what.axis, "cohesion")
+    found = cohesion_test(coded, what.members, rng, n_permutations=permutations_of(what), strata=what.strata)
     numbers = {
         "xrr": found.xrr,
         "difference": found.difference,
@@ -96,7 +85,7 @@ def cohesion(
         "p_gai": found.p_gai,
         "null_gai": found.null_gai,
     }
-    extras = cohesion_extras(frame, sides, names, computed)
+    extras = cohesion_extras(what.frame, sides, names, computed)
     shared = _shared_items(sides)
     out = {}
     for g in computed:
@@ -113,10 +102,10 @@ def cohesion(
     return out
 
 
-def permutations_of(frame: Frame, members: Membership, options: Options) -> int:
+def permutations_of(what: Comparison) -> int:
     """Return how many permutations of the raters of an axis are drawn: fewer than asked for of very many ratings."""
-    size = len(frame.coded.rater) + frame.coded.n_items * members.n_groups
-    return affordable(options.permutations, len(np.unique(members.rater)), size)
+    size = len(what.frame.coded.rater) + what.frame.coded.n_items * what.members.n_groups
+    return affordable(what.options.permutations, len(np.unique(what.members.rater)), size)
 
 
 def _shared_items(sides: Sides) -> Floats:

@@ -5,20 +5,17 @@ Point values only, group a over group b, on the items that both rated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from lm_plural.harness.analysis.axis.comparison import Comparison
 from lm_plural.harness.analysis.axis.sensitivity import FACTOR, times_as_large
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.group import null
-from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics.counts import Ints, Membership
-from lm_plural.harness.statistics.groups.family import choose, support
 from lm_plural.harness.statistics.groups.groups import membership_matrix
 from lm_plural.harness.statistics.measures import effects as measures
 from lm_plural.harness.statistics.measures.agreement import ROUNDING, weighted_mean
@@ -27,15 +24,7 @@ from lm_plural.harness.statistics.measures.agreement import ROUNDING, weighted_m
 LEAST = 1.0
 
 
-def effects(
-    frame: Frame,
-    members: Membership,
-    names: Sequence[str],
-    counts: npt.NDArray[Any],
-    computed: Ints,
-    options: Options,
-    user: Floats | None = None,
-) -> list[dict[str, Any]]:
+def effects(chosen: Comparison) -> list[dict[str, Any]]:
     """Return a row per pair of groups.
 
     ``cliff``, ``superiority`` and ``pomp_within_items`` compare inside items and average; ``pomp``, the percentages and
@@ -44,18 +33,8 @@ def effects(
 
     Parameters
     ----------
-    frame : Frame
-    members : Membership
-        Of the axis.
-    names : sequence of str
-        Of its G groups.
-    counts : ndarray, shape (I, G, K_fine)
-        Of the items compared, 0 elsewhere.
-    computed : ndarray of int, shape (C,)
-        Groups with enough raters.
-    options : Options
-    user : ndarray, shape (I,), optional
-        Weights of items; of pooled ratings too.
+    chosen : Comparison
+        Of the groups with enough raters; its weights of items hold for pooled ratings too.
 
     Returns
     -------
@@ -64,15 +43,14 @@ def effects(
         with its ``origin``; ``rater_sd_difference`` with ``sd`` in scale points, which is between raters of a group.
         All null if no item has a rater of both.
     """
-    a, b = choose("pairs", computed, len(names))
-    level = counts @ frame.scaling.matrix
-    weights, _ = support(level.sum(axis=-1), a, b, options.weights, user, 1)
+    (a, b), frame, names = chosen.pairs(), chosen.frame, chosen.names
+    level, weights = chosen.counts @ frame.scaling.matrix, chosen.pair_weights(frame.scaling.kept)
     used = weights > 0
     inside, middle = _inside(frame, level[:, a], level[:, b], weights)
-    common = used * (1.0 if user is None else user[:, None])
+    common = used * (1.0 if chosen.user is None else chosen.user[:, None])
     pooled = [np.einsum("im,imk->mk", common, level[:, side]) for side in (a, b)]
     from_middle = _rater_deviations(frame, middle, used)
-    member = membership_matrix(members, frame.coded.n_raters)
+    member = membership_matrix(chosen.members, frame.coded.n_raters)
     rows = []
     for m, (g, h) in enumerate(zip(a, b, strict=True)):
         row: dict[str, Any] = {"a": names[g], "b": names[h], "n_items": int(used[:, m].sum())}

@@ -6,22 +6,18 @@ axis as if it had only groups with enough raters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from lm_plural.harness.analysis.frame import Frame
+from lm_plural.harness.analysis.axis.comparison import Comparison
 from lm_plural.harness.analysis.group import null
-from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.ratings.coarsen import Coarsening, Neutral, to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.strategies import Strategy, reference
-from lm_plural.harness.statistics.counts import Ints, Membership, Scaling, Sums, count_levels
-from lm_plural.harness.statistics.groups.family import choose, support
+from lm_plural.harness.statistics.counts import Scaling, Sums, count_levels
 from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.statistics.measures.agreement import disagreement_kept
 from lm_plural.harness.statistics.measures.correlation import DIGITS, kendall
@@ -29,59 +25,6 @@ from lm_plural.harness.statistics.measures.effects import cliffs_delta
 
 #: A gap is flagged that a strategy makes larger or smaller by more than this factor.
 FACTOR = 2.0
-
-
-@dataclass(frozen=True)
-class LargeGroups:
-    """The C groups of an axis with enough raters, and what they are compared with.
-
-    Parameters
-    ----------
-    frame : Frame
-    members : Membership
-    names : sequence of str
-    counts : ndarray, shape (I, C, K_fine)
-        Of the items compared, 0 elsewhere.
-    q : ndarray, shape (I, K), or None
-    options : Options
-    user : ndarray, shape (I,), or None
-        Weights of items.
-    """
-
-    frame: Frame
-    members: Membership
-    names: Sequence[str]
-    counts: npt.NDArray[Any]
-    q: Floats | None
-    options: Options
-    user: Floats | None
-
-    @classmethod
-    def of(
-        cls,
-        frame: Frame,
-        members: Membership,
-        names: Sequence[str],
-        counts: npt.NDArray[Any],
-        q: Floats | None,
-        computed: Ints,
-        options: Options,
-        user: Floats | None,
-    ) -> LargeGroups:
-        """Keep the groups `computed` of an axis."""
-        number = np.full(len(names), -1)
-        number[computed] = np.arange(len(computed))
-        kept = number[members.group] >= 0
-        members = Membership(members.rater[kept], number[members.group[kept]], len(computed))
-        return cls(frame, members, [names[g] for g in computed], counts[:, computed], q, options, user)
-
-    def pairs(self) -> tuple[Ints, Ints]:
-        """Return the sides of every pair of groups."""
-        return choose("pairs", np.arange(len(self.names)), len(self.names))
-
-    def pair_weights(self, kept: Floats) -> Floats:
-        """Return weights of the items both groups of a pair rated, shape (I, M); `kept` says which levels count."""
-        return support(self.counts @ kept, *self.pairs(), self.options.weights, self.user, 1)[0]
 
 
 def known(values: Floats, weights: Floats) -> npt.NDArray[np.bool_]:
@@ -101,7 +44,7 @@ def times_as_large(gap: Floats, base: Floats) -> Floats:
     return ratio(gap * np.sign(base), np.where(size > agreement.ROUNDING, size, 0.0))
 
 
-def strategies(chosen: LargeGroups) -> dict[str, Any]:
+def strategies(chosen: Comparison) -> dict[str, Any]:
     """Return what every disagreement strategy makes of the groups of an axis and of the gaps between them.
 
     ``weighted`` is left out where ratings have no weights, ``group_balanced`` always: inside one group there is nothing
@@ -111,8 +54,8 @@ def strategies(chosen: LargeGroups) -> dict[str, Any]:
 
     Parameters
     ----------
-    chosen : LargeGroups
-        Groups with enough raters.
+    chosen : Comparison
+        Of the groups with enough raters.
 
     Returns
     -------
@@ -137,7 +80,7 @@ def strategies(chosen: LargeGroups) -> dict[str, Any]:
     }
 
 
-def _references(of: LargeGroups) -> dict[Strategy, Floats]:
+def _references(of: Comparison) -> dict[Strategy, Floats]:
     """Return the reference of each item and group under every strategy, shape (I, C, K)."""
     coded, scaling = of.frame.coded, of.frame.scaling
     harm = "lower" if of.frame.scale.direction == "higher" else "higher"
@@ -155,7 +98,7 @@ def _references(of: LargeGroups) -> dict[Strategy, Floats]:
     }
 
 
-def _of_groups(of: LargeGroups, targets: dict[Strategy, Floats]) -> dict[Strategy, dict[str, Floats]]:
+def _of_groups(of: Comparison, targets: dict[Strategy, Floats]) -> dict[Strategy, dict[str, Floats]]:
     """Return the statistics of the groups by strategy, each of shape (C,)."""
     scaling = of.frame.scaling
     weights = agreement.item_weights(Sums.of(of.counts, scaling), of.options.weights, of.user, least=1)
@@ -170,7 +113,7 @@ def _of_groups(of: LargeGroups, targets: dict[Strategy, Floats]) -> dict[Strateg
     return out
 
 
-def _gaps(of: LargeGroups, mean: dict[Strategy, Floats]) -> list[dict[str, Any]]:
+def _gaps(of: Comparison, mean: dict[Strategy, Floats]) -> list[dict[str, Any]]:
     """Return the rows of pairs from the mean reference of each item and group, shape (I, C)."""
     (a, b), weights = of.pairs(), of.pair_weights(of.frame.scaling.kept)
     apart = {s: x[:, a] - x[:, b] for s, x in mean.items()}
@@ -210,7 +153,7 @@ def _number(value: Any) -> int | float | None:
     return int(value) if isinstance(value, np.integer) else null(value)
 
 
-def coarsenings(chosen: LargeGroups) -> dict[str, Any]:
+def coarsenings(chosen: Comparison) -> dict[str, Any]:
     """Return what fewer levels leave of the groups of an axis and of the gaps between them.
 
     Ratings and the model's distribution are both mapped. Parameters as of ``strategies``.
@@ -253,7 +196,7 @@ def maps_of(scale: Scale) -> dict[str, Coarsening]:
     return three | {f"2:{neutral}": to_two(scale, neutral) for neutral in get_args(Neutral)}
 
 
-def _model(of: LargeGroups, scaling: Scaling, q: Floats) -> dict[str, Floats]:
+def _model(of: Comparison, scaling: Scaling, q: Floats) -> dict[str, Floats]:
     """Return divergence and skill of every group on a scale, over items where the model says something on it."""
     sums = Sums.of(of.counts * ~np.isnan(q[:, :1, None]), scaling)
     weights = agreement.item_weights(sums, of.options.weights, of.user)
@@ -262,7 +205,7 @@ def _model(of: LargeGroups, scaling: Scaling, q: Floats) -> dict[str, Floats]:
     return {"divergence": divergence, "skill": agreement.skill(divergence, between)}
 
 
-def _cliff(of: LargeGroups, scalings: dict[str, Scaling]) -> list[dict[str, Any]]:
+def _cliff(of: Comparison, scalings: dict[str, Scaling]) -> list[dict[str, Any]]:
     a, b = of.pairs()
     delta = {}
     for name, scaling in scalings.items():

@@ -21,6 +21,7 @@ from lm_plural.harness.statistics.catalogue import measure
 from lm_plural.harness.statistics.counts import Ints, count_levels
 from lm_plural.harness.statistics.groups.contrasts import families
 from lm_plural.harness.statistics.groups.family import Family, Sides, choose
+from lm_plural.harness.statistics.inference import Inferring
 from lm_plural.harness.statistics.uncertainty.draws import generator
 
 
@@ -135,8 +136,8 @@ def plan_from_pilot(
     chosen = chosen_groups(sizes, groups, axis_name(axis), notes)
     sides = Sides.of(frame.coded, members, counts)
     what = frame.coded, sides, frame.scaling, q, *choose("pairs", chosen, len(names))
-    rng = generator(options.seed, axis_name(axis), "pairs")
-    found = families(*what, rng=rng, weights=options.weights, draws=options.draws, least=LEAST_RATERS)
+    how = Inferring(generator(options.seed, axis_name(axis), "pairs"), draws=options.draws, least=LEAST_RATERS)
+    found = families(*what, how, weights=options.weights)
     family = found[question.statistic]
     plans = {m: _plan(family, m, sides, question) for m in usable_contrasts(family, names, notes)}
     worst, *_ = hardest = sorted(plans, key=lambda m: _difficulty(plans[m]), reverse=True)

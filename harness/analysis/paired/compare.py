@@ -23,7 +23,6 @@ from lm_plural.harness.statistics.counts import Ints, Membership, Sums, count_le
 from lm_plural.harness.statistics.groups.family import Kind, Sides, choose
 from lm_plural.harness.statistics.groups.groups import Weighting
 from lm_plural.harness.statistics.groups.paired import gap_changes, group_changes
-from lm_plural.harness.statistics.uncertainty.draws import generator
 
 
 def align_both(
@@ -141,10 +140,7 @@ class _Job:
             self.q_a,
             self.q_b,
             Weighting.of(Sums.of(counts, frame.scaling), o.weights, self.user),
-            rng=generator(o.seed, axis, "paired"),
-            inference=o.inference,
-            draws=o.draws,
-            least=max(o.min_raters, o.min_raters_interval),
+            o.inferring_groups(axis, "paired"),
         )
         return {name: PairedGroup.of(found, g, o) for g, name in enumerate(names)}
 
@@ -156,8 +152,7 @@ class _Job:
         a, b = choose(kind, computed, len(names))
         if not len(a):
             return []
-        what = frame.coded, sides, frame.scaling, self.q_a, self.q_b, a, b, o.weights, self.user
-        rng, least = generator(o.seed, axis, "paired", kind), o.min_raters_interval
-        found = gap_changes(*what, rng=rng, inference=o.inference, draws=o.draws, least=least)
+        what = frame.coded, sides, frame.scaling, self.q_a, self.q_b, a, b
+        found = gap_changes(*what, o.inferring(axis, "paired", kind), o.weights, self.user)
         called = [*names, *["rest"] * len(names)]
         return [{"a": called[a[m]], "b": called[b[m]]} | gap_row(found, m, o) for m in range(len(a))]

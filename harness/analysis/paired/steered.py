@@ -28,7 +28,6 @@ from lm_plural.harness.statistics.groups.family import Sides, choose
 from lm_plural.harness.statistics.groups.groups import Weighting
 from lm_plural.harness.statistics.groups.paired import gap_changes, group_changes
 from lm_plural.harness.statistics.measures import agreement
-from lm_plural.harness.statistics.uncertainty.draws import generator
 
 #: Statistics given of both sets, beside their changes.
 VALUES = named("changes", "contrasts")
@@ -138,10 +137,7 @@ class _Job:
             self.q,
             self.plain,
             self.weights,
-            rng=generator(o.seed, self.axis, "steered"),
-            inference=o.inference,
-            draws=o.draws,
-            least=max(o.min_raters, o.min_raters_interval),
+            o.inferring_groups(self.axis, "steered"),
         )
         return [PairedGroup.of(found, g, o) for g in range(self.members.n_groups)]
 
@@ -171,11 +167,8 @@ class _Job:
             np.tile(self.q, (1, 2, 1)),
             self.plain,
             *choose("rest", asked, n_groups),
+            o.inferring(self.axis, "steered", "rest"),
             o.weights,
             self.user,
-            rng=generator(o.seed, self.axis, "steered", "rest"),
-            inference=o.inference,
-            draws=o.draws,
-            least=o.min_raters_interval,
         )
         return {int(g): gap_row(found, m, o) for m, g in enumerate(asked)}

@@ -26,7 +26,6 @@ from lm_plural.harness.statistics.groups import spread
 from lm_plural.harness.statistics.groups.family import Family, Kind, Sides, choose
 from lm_plural.harness.statistics.groups.groups import GroupStatistics
 from lm_plural.harness.statistics.scored.exposure import Concerns, exposure_contrasts, exposure_statistics
-from lm_plural.harness.statistics.uncertainty.draws import generator
 
 #: Exposure to the model's responses, by the key of their scorer; the other one is to the reference responses.
 EXPOSURE, REFERENCE = "exposure:", "reference_exposure:"
@@ -128,17 +127,7 @@ class Exposures:
         if not len(a):
             return None
         sides = Sides.of(self.concerns.coded, self.members, self.counts)
-        return exposure_contrasts(
-            self.concerns,
-            sides,
-            s,
-            a,
-            b,
-            rng=generator(o.seed, self.axis, kind, name),
-            inference=o.inference,
-            draws=o.draws,
-            least=o.min_raters_interval,
-        )
+        return exposure_contrasts(self.concerns, sides, s, a, b, o.inferring(self.axis, kind, name))
 
     def _spread(self, name: str, pairs: Family) -> dict[str, Any]:
         """Return tau, the corrected SD of the groups, and an interval for the range (methods 2.7)."""

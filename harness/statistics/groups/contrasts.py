@@ -18,7 +18,7 @@ from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.counts import Coded, Ints, Scaling, Sums
 from lm_plural.harness.statistics.groups.family import Family, Sides, family, support
 from lm_plural.harness.statistics.groups.groups import Weighting, parts_of
-from lm_plural.harness.statistics.inference import Inference
+from lm_plural.harness.statistics.inference import Inferring
 from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.statistics.measures.effects import cliff_tables
 from lm_plural.harness.statistics.uncertainty.jackknife import kinds_of
@@ -35,19 +35,14 @@ def families(
     q: npt.ArrayLike | None,
     a: Ints,
     b: Ints,
+    how: Inferring,
     *,
-    rng: np.random.Generator,
-    inference: Inference = "items+raters",
     weights: agreement.Weights = "items",
     user: Floats | None = None,
-    draws: int = 10_000,
-    least: int = 2,
 ) -> dict[str, Family]:
     """Return the contrasts a - b of every statistic, each a family of its own.
 
-    A contrast with fewer than `least` raters on a side has no interval and is not in the family.
-
-    Statistics: ``item_mean``, ``cliff`` (P(a higher) - P(b higher) within an item), ``disagreement`` and, with a
+        Statistics: ``item_mean``, ``cliff`` (P(a higher) - P(b higher) within an item), ``disagreement`` and, with a
     model, ``bias``, ``divergence`` and ``rps``.
     """
     if not len(a):
@@ -70,10 +65,7 @@ def families(
             *supports[needs],
             a,
             b,
-            rng=rng,
-            inference=inference,
-            draws=draws,
-            least=least,
+            how,
             needs=needs,
             positive=name in POSITIVE,
             kinds=kinds,
@@ -100,11 +92,8 @@ def contrast(
     part: Part,
     a: Ints,
     b: Ints,
+    how: Inferring,
     *,
-    rng: np.random.Generator,
-    inference: Inference = "items+raters",
-    draws: int = 10_000,
-    least: int = 2,
     needs: int = 1,
 ) -> Family:
     """Return the contrasts a - b of a statistic; items both sides rated weigh the same.
@@ -116,12 +105,7 @@ def contrast(
     part : callable
         Where it is undefined for a side, so is the contrast.
     a, b : ndarray of int, shape (M,)
-    rng : numpy.random.Generator
-    inference : {"items+raters", "raters", "items", "none"}
-    draws : int
-        Of max-T.
-    least : int
-        Raters of a side, below which a contrast has no interval.
+    how : Inferring
     needs : int
         Raters of a side that an item needs.
     """
@@ -133,18 +117,4 @@ def contrast(
     found = part(counts, sides.member[:, at], np.tile(v, 2))
     known = np.asarray(~np.isnan(found.value).any(axis=0))
     v = v * (known[:m] & known[m:])
-    return family(
-        coded,
-        sides,
-        found,
-        n[:, at],
-        v,
-        share,
-        a,
-        b,
-        rng=rng,
-        inference=inference,
-        draws=draws,
-        least=least,
-        needs=needs,
-    )
+    return family(coded, sides, found, n[:, at], v, share, a, b, how, needs=needs)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, count_levels
 from lm_plural.harness.statistics.groups.groups import membership_matrix
-from lm_plural.harness.statistics.inference import Inference
+from lm_plural.harness.statistics.inference import Inference, Inferring
 from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.statistics.uncertainty import multiplicity
 from lm_plural.harness.statistics.uncertainty.intervals import Estimates, quantile, raw
@@ -132,11 +132,8 @@ def family(
     share: Floats,
     a: Ints,
     b: Ints,
+    how: Inferring,
     *,
-    rng: np.random.Generator,
-    inference: Inference,
-    draws: int,
-    least: int,
     needs: int,
     positive: bool = False,
     kinds: Callable[[], list[OneKind]] | None = None,
@@ -154,6 +151,7 @@ def family(
     v, share : ndarray, shape (I, M) and (M,)
         Of ``support``.
     a, b : ndarray of int, shape (M,)
+    how : Inferring
     needs : int
         Raters of a side that an item needs.
     positive : bool
@@ -172,11 +170,11 @@ def family(
     )
     cov, loadings = covariance(coded, columns, sides.member[:, at], kinds), np.hstack([np.eye(m), -np.eye(m)])
     value = loadings @ columns.total
-    e = _estimates(value, cov, loadings, inference, least)
-    critical, adjusted = simultaneous(e, cov, loadings, inference, rng, draws)
+    e = _estimates(value, cov, loadings, how)
+    critical, adjusted = simultaneous(e, cov, loadings, how)
     # drawn quantiles may fall a little short of the exact ones
     adjusted, half = np.maximum(adjusted, e.p), np.maximum(critical, quantile(e.df)) * e.se
-    ratio_ = _ratio(columns.total, cov, inference) if positive else None
+    ratio_ = _ratio(columns.total, cov, how.inference) if positive else None
     return Family(
         a, b, e, adjusted, value - half, value + half, critical, cov.n_items[:m], share, cov, loadings, ratio_
     )
@@ -194,10 +192,10 @@ def _leaving(part: Contribution, v: Floats, n: Floats, needs: int) -> Floats:
     return np.where((n == needs)[..., None], both[..., None], part.table)
 
 
-def _estimates(value: Floats, cov: Covariance, loadings: Floats, inference: Inference, least: int) -> Estimates:
-    variance, df = cov.variance(loadings, inference)
-    few = cov.n_raters.reshape(2, -1).min(axis=0) < least
-    if inference != "raters":  # one item does not vary, but for rounding
+def _estimates(value: Floats, cov: Covariance, loadings: Floats, how: Inferring) -> Estimates:
+    variance, df = cov.variance(loadings, how.inference)
+    few = cov.n_raters.reshape(2, -1).min(axis=0) < how.least
+    if how.inference != "raters":  # one item does not vary, but for rounding
         few |= cov.n_items.reshape(2, -1).min(axis=0) < 2
     return raw(value, np.where(np.isnan(value) | few, np.nan, variance), df)
 
@@ -214,14 +212,12 @@ def _ratio(total: Floats, cov: Covariance, inference: Inference) -> Estimates:
     return Estimates(value, log.se, log.df, value * np.exp(log.low), value * np.exp(log.high))
 
 
-def simultaneous(
-    e: Estimates, cov: Covariance, loadings: Floats, inference: Inference, rng: np.random.Generator, draws: int
-) -> tuple[float, Floats]:
+def simultaneous(e: Estimates, cov: Covariance, loadings: Floats, how: Inferring) -> tuple[float, Floats]:
     """Return the max-T quantile and adjusted p of estimates that are rows of `loadings`, those with an SE a family."""
     usable = ~np.isnan(e.se)
     if usable.sum() <= 1:  # nothing to adjust for
         return float(np.append(quantile(e.df[usable]), np.nan)[0]), e.p
     se = np.where(usable, e.se, 1.0)
-    correlation = cov.matrix(loadings, inference) / (se[:, None] * se)
+    correlation = cov.matrix(loadings, how.inference) / (se[:, None] * se)
     t = np.where(usable, e.value / se, np.nan)
-    return multiplicity.max_t(t, correlation, float(np.nanmin(e.df)), rng, draws=draws)
+    return multiplicity.max_t(t, correlation, float(np.nanmin(e.df)), how.rng, draws=how.draws)

@@ -24,7 +24,7 @@ from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership, Scaling, Sums
 from lm_plural.harness.statistics.groups.family import Sides, family, simultaneous, support
 from lm_plural.harness.statistics.groups.groups import GroupStatistics, Weighting, covariance_of, stack
-from lm_plural.harness.statistics.inference import Inference
+from lm_plural.harness.statistics.inference import Inference, Inferring
 from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.statistics.uncertainty import leave_one_out, multiplicity
 from lm_plural.harness.statistics.uncertainty.draws import joint_draws
@@ -93,9 +93,7 @@ class Changes:
     share: Floats
 
 
-def critical_one_sided(
-    e: Estimates, covariance: Covariance, loadings: Floats, inference: Inference, rng: np.random.Generator, draws: int
-) -> float:
+def critical_one_sided(e: Estimates, covariance: Covariance, loadings: Floats, how: Inferring) -> float:
     """Return the 95 % quantile of ``max_m Z_m / sqrt(chi2_df / df)``, that of max-T without the modulus.
 
     Over the changes with a standard error, rows of `loadings`; the t quantile for one of them, NaN for none.
@@ -103,8 +101,10 @@ def critical_one_sided(
     known = np.flatnonzero(~np.isnan(e.se))
     if len(known) <= 1:
         return float(np.append(quantile(e.df[known], 2 * LEVEL - 1), np.nan)[0])
-    r = multiplicity.unit_diagonal(covariance.matrix(loadings[known], inference) / (e.se[known, None] * e.se[known]))
-    largest = joint_draws(np.zeros(len(r)), r, draws, rng, float(e.df[known].min())).max(axis=1)
+    r = multiplicity.unit_diagonal(
+        covariance.matrix(loadings[known], how.inference) / (e.se[known, None] * e.se[known])
+    )
+    largest = joint_draws(np.zeros(len(r)), r, how.draws, how.rng, float(e.df[known].min())).max(axis=1)
     return float(np.quantile(largest, LEVEL, method="higher"))
 
 
@@ -120,11 +120,7 @@ def group_changes(
     q_a: npt.ArrayLike,
     q_b: npt.ArrayLike,
     weights: Weighting,
-    *,
-    rng: np.random.Generator,
-    inference: Inference = "items+raters",
-    draws: int = 10_000,
-    least: int = 2,
+    how: Inferring,
 ) -> dict[str, Changes]:
     """Return the change of every statistic in every group, each statistic a family of its own.
 
@@ -142,27 +138,22 @@ def group_changes(
     q_a, q_b : array_like, shape (I, K)
     weights : Weighting
         Of shape (I, G) each.
-    rng : numpy.random.Generator
-    inference : {"items+raters", "raters", "items", "none"}
-        With ``none`` there is no interval.
-    draws : int
-        Of max-T.
-    least : int
-        Raters a group needs for an interval and a place in the family; under items that vary also two items.
+    how : Inferring
+        Where items vary, an interval needs two of them, too.
     """
-    found = _joint(coded, members, counts, Sums.of(counts, scaling), q_a, q_b, weights, inference)
+    found = _joint(coded, members, counts, Sums.of(counts, scaling), q_a, q_b, weights, how.inference)
     out = {}
     for name, (value, gradient) in _functions(found).items():
         column = next(iter(gradient))
         n_items, n_raters = found.n_items(column), found.n_raters(column)
-        usable = (n_raters >= least) & ((n_items >= 2) | (inference == "raters")) & (inference != "none")
+        usable = (n_raters >= how.least) & ((n_items >= 2) | (how.inference == "raters")) & (how.inference != "none")
         # a variance of 0 is no interval
         gradient = {part: np.where(usable, slope, 0.0) for part, slope in gradient.items()}
-        how = found.covariance, found.loadings(gradient), inference, rng, draws
-        e = found.combine(value, gradient)
-        critical, adjusted = simultaneous(e, *how)
+        loadings, e = found.loadings(gradient), found.combine(value, gradient)
+        critical, adjusted = simultaneous(e, found.covariance, loadings, how)
+        one_sided = critical_one_sided(e, found.covariance, loadings, how)
         sizes = n_items, n_raters[None], np.ones(len(n_items))
-        out[name] = Changes(e, np.maximum(adjusted, e.p), critical, critical_one_sided(e, *how), *sizes)
+        out[name] = Changes(e, np.maximum(adjusted, e.p), critical, one_sided, *sizes)
     out["rps"] = out["divergence"]
     return {name: out[name] for name in STATISTICS}
 
@@ -188,8 +179,8 @@ def _joint(
     value = columns.total.reshape(len(parts), -1)
     value[-1] = agreement.signal(coded, members, sums, weights.pair)
     # whether there is a ratio to speak of depends on errors, whether they are shown or not
-    how: Inference = "items+raters" if inference == "none" else inference
-    return GroupStatistics(tuple(parts), value, covariance_of(coded, members, columns, counts, how), inference)
+    of_errors: Inference = "items+raters" if inference == "none" else inference
+    return GroupStatistics(tuple(parts), value, covariance_of(coded, members, columns, counts, of_errors), inference)
 
 
 def _functions(found: GroupStatistics) -> dict[str, tuple[Floats, dict[str, Floats | float]]]:
@@ -221,13 +212,9 @@ def gap_changes(
     q_b: npt.ArrayLike,
     a: Ints,
     b: Ints,
+    how: Inferring,
     weights: agreement.Weights = "items",
     user: Floats | None = None,
-    *,
-    rng: np.random.Generator,
-    inference: Inference = "items+raters",
-    draws: int = 10_000,
-    least: int = 2,
 ) -> Changes:
     """Return the change of gaps in divergence (and so in rps), that of side a less that of side b, as one family.
 
@@ -240,18 +227,16 @@ def gap_changes(
     q_a, q_b : array_like, shape (I, K)
     a, b : ndarray of int, shape (M,)
         Sides to compare, on the items that a rater of each rated.
+    how : Inferring
     weights : {"items", "pairs"}
     user : ndarray, shape (I,), or None
         The user's weights of items.
-    rng, inference, draws, least
-        As of ``paired.group_changes``.
     """
     at, sums = np.concatenate([a, b]), Sums.of(sides.counts, scaling)
     v, share = support(sums.n, a, b, weights, user, 1)
     part = divergence_change(sums, q_a, q_b, agreement.item_weights(sums, weights, user, least=1))
     part = Contribution(part.value[:, at], part.table[:, at])
-    how = sums.n[:, at], v, share, a, b
-    f = family(coded, sides, part, *how, rng=rng, inference=inference, draws=draws, least=least, needs=1)
-    one_sided = critical_one_sided(f.estimates, f.covariance, f.loadings, inference, rng, draws)
+    f = family(coded, sides, part, sums.n[:, at], v, share, a, b, how, needs=1)
+    one_sided = critical_one_sided(f.estimates, f.covariance, f.loadings, how)
     n_raters = f.covariance.n_raters.reshape(2, -1)
     return Changes(f.estimates, f.p_adjusted, f.critical, one_sided, f.n_items, n_raters, share)

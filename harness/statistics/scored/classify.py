@@ -22,7 +22,7 @@ from lm_plural.harness.arrays import Floats
 from lm_plural.harness.statistics.counts import Coded, Ints, Membership
 from lm_plural.harness.statistics.groups.family import Family, Sides
 from lm_plural.harness.statistics.groups.groups import GroupStatistics
-from lm_plural.harness.statistics.inference import Inference
+from lm_plural.harness.statistics.inference import Inference, Inferring
 from lm_plural.harness.statistics.scored.exposure import Concerns, exposure_contrasts, exposure_statistics
 
 FPR, FNR = "fpr", "fnr"
@@ -109,15 +109,11 @@ def error_contrasts(
     threshold: float,
     a: Ints,
     b: Ints,
-    *,
-    rng: np.random.Generator,
-    inference: Inference = "items+raters",
-    draws: int = 10_000,
-    least: int = 2,
+    how: Inferring,
 ) -> dict[str, Family]:
     """Return the contrasts a - b of both rates at one threshold."""
     flag = judged.flagged(threshold)
     return {
-        name: exposure_contrasts(c, sides, x, a, b, rng=rng, inference=inference, draws=draws, least=least)
+        name: exposure_contrasts(c, sides, x, a, b, how)
         for name, c, x in ((FPR, judged.fine, flag), (FNR, judged.harm, 1 - flag))
     }

@@ -23,7 +23,7 @@ from lm_plural.harness.statistics.counts import Coded, Ints, Membership, count_l
 from lm_plural.harness.statistics.groups.contrasts import contrast
 from lm_plural.harness.statistics.groups.family import Family, Sides
 from lm_plural.harness.statistics.groups.groups import GroupStatistics, covariance_of, stack
-from lm_plural.harness.statistics.inference import Inference
+from lm_plural.harness.statistics.inference import Inference, Inferring
 from lm_plural.harness.statistics.measures.agreement import weighted_mean
 from lm_plural.harness.statistics.uncertainty.leave_one_out import Contribution
 
@@ -150,11 +150,7 @@ def exposure_contrasts(
     badness: npt.ArrayLike,
     a: Ints,
     b: Ints,
-    *,
-    rng: np.random.Generator,
-    inference: Inference = "items+raters",
-    draws: int = 10_000,
-    least: int = 2,
+    how: Inferring,
 ) -> Family:
     """Return ``E_a - E_b`` on the scored prompts both sides rated, as a family of ``contrasts.families``.
 
@@ -168,7 +164,7 @@ def exposure_contrasts(
         found = exposure_part(concerns, counts, badness, weights)
         return replace(found, value=np.where(_felt(concerns, counts, weights), found.value, np.nan))
 
-    return contrast(concerns.coded, scored, part, a, b, rng=rng, inference=inference, draws=draws, least=least, needs=1)
+    return contrast(concerns.coded, scored, part, a, b, how)
 
 
 def _equal(eligible: npt.NDArray[np.bool_]) -> Floats:

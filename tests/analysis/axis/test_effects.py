@@ -20,7 +20,7 @@ CUTS = [">=2", ">=3", ">=4", ">=5"]
 
 
 def pairs(c: Case, options: Options = PLAIN, user: Any = None) -> list[dict[str, Any]]:
-    return strict(effects(*c, c.computed, options, user))
+    return strict(effects(c.compared(None, options, user)))
 
 
 def test_every_number_of_the_oracle():

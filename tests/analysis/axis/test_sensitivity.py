@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 from scipy.stats import binom
 
-from lm_plural.harness.analysis.axis.sensitivity import LargeGroups, coarsenings, maps_of, strategies
+from lm_plural.harness.analysis.axis.comparison import Comparison
+from lm_plural.harness.analysis.axis.sensitivity import coarsenings, maps_of, strategies
 from lm_plural.harness.analysis.disaggregate import disaggregate
 from lm_plural.harness.analysis.frame import Frame
 from lm_plural.harness.analysis.one_reference import AgainstReference
@@ -30,6 +31,7 @@ from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, count_levels
 from lm_plural.harness.statistics.groups.contrasts import families
 from lm_plural.harness.statistics.groups.family import Sides, choose
+from lm_plural.harness.statistics.inference import Inferring
 from tests.ratings.build import FIVE, table
 from tests.statistics.by_hand import quick
 
@@ -55,9 +57,11 @@ class Case(NamedTuple):
         """Return the pairs as the contrasts of a result have them."""
         a, b = choose("pairs", self.computed, len(self.names))
         sides = Sides.of(self.frame.coded, self.members, self.counts)
-        rng, frame = np.random.default_rng(0), self.frame
-        how = {"weights": options.weights, "user": user, "draws": 100}
-        return families(frame.coded, sides, frame.scaling, q, a, b, rng=rng, **how)
+        how, frame = Inferring(np.random.default_rng(0), draws=100), self.frame
+        return families(frame.coded, sides, frame.scaling, q, a, b, how, weights=options.weights, user=user)
+
+    def compared(self, q: Any = None, options: Options = PLAIN, user: Any = None) -> Comparison:
+        return Comparison("gender", self.names, self.members, self.counts, self.frame, options, q, user)
 
 
 def case_of(t: RatingTable, axis: Any = "gender", options: Options = PLAIN) -> Case:
@@ -86,11 +90,11 @@ def expand(row: list[int]) -> list[int]:
 
 
 def under(c: Case, q: Any = None, options: Options = PLAIN, user: Any = None) -> dict[str, Any]:
-    return strict(strategies(LargeGroups.of(*c, q, c.computed, options, user)))
+    return strict(strategies(c.compared(q, options, user)))
 
 
 def coarse(c: Case, q: Any = None, options: Options = PLAIN, user: Any = None) -> dict[str, Any]:
-    return strict(coarsenings(LargeGroups.of(*c, q, c.computed, options, user)))
+    return strict(coarsenings(c.compared(q, options, user)))
 
 
 def strict(block: Any) -> Any:
@@ -296,17 +300,17 @@ def test_nothing_is_coarsened_twice_and_nothing_comes_from_nothing():
     assert coarse(c, options=replace(PLAIN, coarsening=to_three(FIVE))) == {}
     assert coarse(of_levels({"g": [[1, 2]], "h": [[2, 1]]}, Scale(("0", "1")))) == {}
     none = np.zeros(0, dtype=int)
-    assert strategies(LargeGroups.of(*c, None, none, PLAIN, None)) == {}
-    assert coarsenings(LargeGroups.of(*c, None, none, PLAIN, None)) == {}
+    assert strategies(c.compared().only(none)) == {}
+    assert coarsenings(c.compared().only(none)) == {}
 
 
 def test_only_groups_with_enough_raters_are_there():
     c = case({"a": "115" + "224" + "333"}, {f"{g}{n}": g for g in "xyz" for n in range(3)})
     some = np.array([0, 2])
-    found, full = strategies(LargeGroups.of(*c, None, some, PLAIN, None)), under(c)
+    found, full = strategies(c.compared().only(some)), under(c)
     assert found["groups"] == {g: full["groups"][g] for g in "xz"}
     assert [(r["a"], r["b"]) for r in found["gaps"]] == [("x", "z")]
-    assert coarsenings(LargeGroups.of(*c, None, some, PLAIN, None))["cliff"] == coarse(c)["cliff"][1:2]
+    assert coarsenings(c.compared().only(some))["cliff"] == coarse(c)["cliff"][1:2]
 
 
 def test_popquorn_has_every_number_and_its_gaps_are_the_contrasts(mirror: Path, tmp_path: Path):

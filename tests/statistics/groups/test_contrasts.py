@@ -10,17 +10,20 @@ from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, coun
 from lm_plural.harness.statistics.groups.contrasts import families
 from lm_plural.harness.statistics.groups.family import Family, Kind, Sides, choose, support
 from lm_plural.harness.statistics.groups.few_raters import few_rater_tests
+from lm_plural.harness.statistics.inference import Inferring
 from lm_plural.harness.statistics.measures.effects import cliffs_delta
 from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.statistics.by_hand import Case, belong, cases, crossed, quick
 from tests.statistics.groups.test_groups import FIVE, panel, statistics
 
 
-def contrasts(coded: Coded, members: Membership, q=None, kind: Kind = "pairs", **more) -> dict[str, Family]:
+def contrasts(
+    coded: Coded, members: Membership, q=None, kind: Kind = "pairs", least: int = 2, **more
+) -> dict[str, Family]:
     sides = Sides.of(coded, members, count_levels(coded, members))
     a, b = choose(kind, np.arange(members.n_groups), members.n_groups)
-    rng = generator(0, "test")
-    return families(coded, sides, Scaling.plain(coded.positions), q, a, b, rng=rng, draws=2_000, **more)
+    how = Inferring(generator(0, "test"), draws=2_000, least=least)
+    return families(coded, sides, Scaling.plain(coded.positions), q, a, b, how, **more)
 
 
 def test_on_a_crossed_design_contrasts_are_differences_of_the_groups_values_and_their_covariance():

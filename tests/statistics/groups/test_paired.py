@@ -25,6 +25,7 @@ from lm_plural.harness.statistics.groups.paired import (
     gap_changes,
     group_changes,
 )
+from lm_plural.harness.statistics.inference import Inferring
 from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.statistics.measures.agreement import model_cdf
 from lm_plural.harness.statistics.uncertainty import leave_one_out
@@ -49,13 +50,15 @@ def changes(
     members, scaling = members or Membership.everyone(coded.n_raters), Scaling.plain(coded.positions)
     counts, rng = count_levels(coded, members), np.random.default_rng(0)
     weights = Weighting.of(Sums.of(counts, scaling))
-    return group_changes(coded, members, counts, scaling, q_a, q_b, weights, rng=rng, draws=draws, **options)
+    return group_changes(coded, members, counts, scaling, q_a, q_b, weights, Inferring(rng, draws=draws, **options))
 
 
 def gaps(coded: Coded, q_a, q_b, members: Membership, **options) -> Changes:
     sides = Sides.of(coded, members, count_levels(coded, members))
     rng, (a, b) = np.random.default_rng(0), np.triu_indices(members.n_groups, 1)
-    return gap_changes(coded, sides, Scaling.plain(coded.positions), q_a, q_b, a, b, rng=rng, draws=DRAWS, **options)
+    return gap_changes(
+        coded, sides, Scaling.plain(coded.positions), q_a, q_b, a, b, Inferring(rng, draws=DRAWS, **options)
+    )
 
 
 @quick
@@ -391,7 +394,7 @@ def test_items_that_are_not_counted_change_nothing(case: Case, left_out):
     coded, everyone = crossed(np.abs(case.grid), case.positions), Membership.everyone(case.grid.shape[1])
     counts, scaling = count_levels(coded, everyone) * keep[:, None, None], Scaling.plain(case.positions)
     weights, rng = Weighting.of(Sums.of(counts, scaling)), np.random.default_rng(0)
-    found = group_changes(coded, everyone, counts, scaling, q_a, q_b, weights, rng=rng, draws=DRAWS)
+    found = group_changes(coded, everyone, counts, scaling, q_a, q_b, weights, Inferring(rng, draws=DRAWS))
     for name in STATISTICS:
         for number in ("value", "se"):
             got, alone = (getattr(x[name].estimates, number) for x in (found, expected))

@@ -11,6 +11,7 @@ from hypothesis import given
 from lm_plural.harness.statistics.counts import count_levels
 from lm_plural.harness.statistics.groups.contrasts import contrast
 from lm_plural.harness.statistics.groups.family import Sides, choose
+from lm_plural.harness.statistics.inference import Inferring
 from lm_plural.harness.statistics.scored.auc import auc_part, auc_statistics
 from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.statistics.by_hand import quick
@@ -127,8 +128,7 @@ def test_a_contrast_is_the_difference_on_common_items(case: Rated):
         sides,
         lambda c, m, v: auc_part(harm, c, m, case.score, v),
         *choose("pairs", np.arange(2), 2),
-        rng=generator(0),
-        draws=100,
+        Inferring(generator(0), draws=100),
     )
     expected = np.subtract(*(value(case.of(g, common=True)) for g in (0, 1)))
     np.testing.assert_allclose(found.estimates.value[0], expected, rtol=1e-9, atol=1e-12)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lm_plural.harness.statistics.counts import count_levels
 from lm_plural.harness.statistics.groups.contrasts import contrast
 from lm_plural.harness.statistics.groups.family import Sides, choose
+from lm_plural.harness.statistics.inference import Inferring
 from lm_plural.harness.statistics.scored.auc import auc_part, auc_statistics
 from lm_plural.harness.statistics.scored.classify import error_contrasts, error_statistics, matched_threshold
 from lm_plural.harness.statistics.scored.one_member import member_statistics
@@ -64,7 +65,7 @@ def test_gaps_are_over_the_texts_both_rated(case: Rated):
     judged, (a, b) = case.judged, choose("pairs", np.arange(2), 2)
     coded = judged.harm.coded
     sides = Sides.of(coded, case.members, count_levels(coded, case.members))
-    found = error_contrasts(judged, sides, T, a, b, rng=generator(0), draws=100)
+    found = error_contrasts(judged, sides, T, a, b, Inferring(generator(0), draws=100))
     both = [case.of(g, common=True) for g in (0, 1)]
     for rate, family in found.items():
         ratios = [above / below for above, below in (sums(mine, rate) for mine in both)]
@@ -134,15 +135,15 @@ def gaps(case: Rated, rng: np.random.Generator) -> dict[str, Estimates]:
     """Return every difference an audit gives, group 0 less group 1."""
     judged, coded, members = case.judged, case.coded, case.members
     a, b = choose("pairs", np.arange(2), 2)
-    how = {"rng": rng, "draws": 100}
+    how = Inferring(rng, draws=100)
     sides = Sides.of(judged.harm.coded, members, count_levels(judged.harm.coded, members))
     by_level = Sides.of(coded, members, count_levels(coded, members))
     ranked = partial(rank_part, coded, score=case.score, name="disattenuated")
-    found = error_contrasts(judged, sides, THRESHOLD, a, b, **how) | {
+    found = error_contrasts(judged, sides, THRESHOLD, a, b, how) | {
         "auc": contrast(
-            judged.harm.coded, sides, lambda c, m, v: auc_part(judged.harm, c, m, case.score, v), a, b, **how
+            judged.harm.coded, sides, lambda c, m, v: auc_part(judged.harm, c, m, case.score, v), a, b, how
         ),
-        "disattenuated": contrast(coded, by_level, lambda c, m, _: ranked(c, m), a, b, needs=2, **how),
+        "disattenuated": contrast(coded, by_level, lambda c, m, _: ranked(c, m), a, b, how, needs=2),
     }
     return {name: family.estimates for name, family in found.items()}
 

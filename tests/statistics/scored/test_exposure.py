@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from lm_plural.harness.statistics.counts import Membership, count_levels
 from lm_plural.harness.statistics.groups.family import Sides, choose
+from lm_plural.harness.statistics.inference import Inferring
 from lm_plural.harness.statistics.scored.exposure import Concerns, exposure, exposure_contrasts, exposure_statistics
 from lm_plural.harness.statistics.uncertainty.draws import generator
 from lm_plural.harness.statistics.uncertainty.intervals import raw
@@ -20,6 +21,10 @@ from tests.statistics.by_hand import belong, quick
 shares = st.floats(0, 1).map(lambda x: round(x, 3))
 quarters = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 ONE = np.eye(1)
+
+
+def alone() -> Inferring:
+    return Inferring(generator(0), least=1)
 
 
 @dataclass
@@ -92,7 +97,7 @@ def test_oracle():
     np.testing.assert_allclose(found.base("exposure"), [1, 0])
     np.testing.assert_allclose(found.base("concern"), [1 / 3, 1 / 3])
     sides = Sides.of(concerns.coded, members, count_levels(concerns.coded, members))
-    pairs = exposure_contrasts(concerns, sides, badness, *choose("pairs", np.arange(2), 2), rng=generator(0), least=1)
+    pairs = exposure_contrasts(concerns, sides, badness, *choose("pairs", np.arange(2), 2), alone())
     assert pairs.estimates.value == pytest.approx([1])
 
 
@@ -197,7 +202,7 @@ def ratio(n: int) -> float:
 def test_deleting_one_prompt_and_one_rater_of_a_contrast(case: Rated):
     concerns, members = case.concerns, case.members
     sides = Sides.of(concerns.coded, members, count_levels(concerns.coded, members))
-    found = exposure_contrasts(concerns, sides, case.badness, np.array([0]), np.array([1]), rng=generator(0), least=1)
+    found = exposure_contrasts(concerns, sides, case.badness, np.array([0]), np.array([1]), alone())
     (above, below), (above_b, below_b) = case.sums(0, common=True), case.sums(1, common=True)
     assert found.estimates.value[0] == pytest.approx(above / below - above_b / below_b)
     of = [np.unique(case.prompt[case.group[case.rater] == g]) for g in (0, 1)]
@@ -256,7 +261,8 @@ def test_intervals_cover():
         alone = replace(found, inference="raters").estimates["exposure"]
         counts = count_levels(case.concerns.coded, case.members)
         sides = Sides.of(case.concerns.coded, case.members, counts)
-        pair = exposure_contrasts(case.concerns, sides, case.badness, np.array([0]), np.array([1]), rng=rng, draws=9)
+        how = Inferring(rng, draws=9)
+        pair = exposure_contrasts(case.concerns, sides, case.badness, np.array([0]), np.array([1]), how)
         gap, gap_alone, items = (
             raw(pair.estimates.value, *pair.covariance.variance(pair.loadings, how))
             for how in ("items+raters", "raters", "items")
