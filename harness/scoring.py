@@ -31,10 +31,30 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sample:
-    """One thing to score: what was asked and what was answered (``None``: no answer came)."""
+    """One thing to score, and what of its circumstances a scorer may use; nothing of raters.
+
+    Parameters
+    ----------
+    prompt : str
+        What was asked, without a chat template.
+    response : str or None
+        What was answered; None: no answer came.
+    id : str
+        Of the answer inside its task, for messages.
+    language : str
+        As the items say (``en``, ``de``); empty: not known.
+    reference : str or None
+        The task's reference response to the same prompt.
+    system : str
+        The system prompt the model was given.
+    """
 
     prompt: str
     response: str | None
+    id: str = ""
+    language: str = ""
+    reference: str | None = None
+    system: str = ""
 
 
 @dataclass(frozen=True)

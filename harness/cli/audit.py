@@ -97,16 +97,21 @@ def report(outcome: Outcome, *, tables: bool) -> None:
     assert outcome.content is not None
     assert outcome.path is not None
     where = f"{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}"
-    if tables:
+    blocks = outcome.content["audited"]
+    sets = {name: block for name, block in blocks.items() if block["mode"] == "contrast"}
+    if tables or len(sets) == len(blocks):
         from lm_plural.harness.report.audit import render_audit
 
         print(render_audit(outcome.content))
         print(f"\n{where}")
     else:
+        from lm_plural.harness.report.contrast import verdicts
         from lm_plural.harness.report.summary import summary, where_tables
 
         title = f"scorer {outcome.content['scorer']['name']} against each group of raters"
-        print(summary(title, outcome.content["audited"], [where, where_tables(outcome.folder)]))
+        told = [f"{name}: {line.strip()}" for name, block in sets.items() for line in verdicts(block)]
+        rated = {name: block for name, block in blocks.items() if name not in sets}
+        print(summary(title, rated, [*told, where, where_tables(outcome.folder)]))
 
 
 def by_task(words: Sequence[str] | None, flag: str) -> dict[str, str]:

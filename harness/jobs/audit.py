@@ -21,12 +21,14 @@ from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.result.audit import AuditQuestion, Worse, audit_task, build_audit
+from lm_plural.harness.result.contrast import contrast_result
 from lm_plural.harness.result.write import save_results
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.score import Pair, Scoring
 from lm_plural.harness.scoring import Sample, check_options
 from lm_plural.harness.statistics.inference import Inference
+from lm_plural.harness.task.contrast import ContrastSet, is_contrast, load_contrast
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
@@ -36,6 +38,8 @@ from lm_plural.harness.task.template import names, render
 BATCH = 256
 #: Field whose content a scorer sees as what was asked, where items have one.
 PROMPT = "prompt"
+#: Field that says in which language an item is, where items have one.
+LANGUAGE = "language"
 
 
 #: Says what is meant of all tasks that are not named.
@@ -119,7 +123,10 @@ def audit(
     started, names = datetime.now(), asked_tasks(tasks)
     spec = ScorerSpec(name=scorer, options=dict(scorer_options or {}))
     check_options(spec.name, spec.options)
-    loaded = checked_tasks(Index([Path(p) for p in include_path]), names)
+    index = Index([Path(p) for p in include_path])
+    sets = [load_contrast(d) for d in index.select(names) if is_contrast(d)]
+    by_name = {n for s in sets for n in (s.name, str(s.document.path))}
+    loaded = checked_tasks(index, [n for n in names if n not in by_name])
     options = Options(inference=inference, min_raters_interval=min_raters_interval, draws=draws, seed=seed)
     grid = GRID if thresholds is None else thresholds
     for threshold in grid:
@@ -138,13 +145,18 @@ def audit(
         blocks = {}
         for task in loaded:
             pairs = text_pairs(task, questions[task.name].field, limit)
-            records = score_texts(task, spec, pairs, folder, trust_remote_code=trust_remote_code)
+            records = score_texts(task.name, spec, pairs, folder, trust_remote_code=trust_remote_code)
             blocks[task.name] = audit_task(task, records, questions[task.name])
+        for found in sets:
+            pairs = [(_record(found.name, i, "contrast", sample.response), sample) for i, sample in found.samples()]
+            records = score_texts(found.name, spec, pairs, folder, trust_remote_code=trust_remote_code)
+            blocks[found.name] = contrast_result(found, records)
         stored = {
             t.name: stored_task(t, include_path, limit) | {"question": _stored(questions[t.name])} for t in loaded
         }
+        stored |= {s.name: _stored_set(s) for s in sets}
         _remember(folder, spec, stored)
-        content = build_audit(spec, loaded, blocks)
+        content = build_audit(spec, loaded, blocks, sets)
         path, new = save_results(folder, content, started)
     return Outcome(folder.path, path, content, new)
 
@@ -175,6 +187,12 @@ def _stored(question: AuditQuestion) -> dict[str, Any]:
     o = question.options
     options = {k: getattr(o, k) for k in ("inference", "min_raters_interval", "draws", "seed")}
     return {**vars(question), "grid": list(question.grid), "options": options}
+
+
+def _stored_set(found: ContrastSet) -> dict[str, Any]:
+    """Return what ``run.json`` says of a contrast set: as of a task, all of it."""
+    path = str(found.document.path.resolve())
+    return {"path": path, "hash": found.hash, "data_hash": found.hash, "include_path": [], "limit": None}
 
 
 def _remember(folder: RunFolder, spec: ScorerSpec, tasks: Mapping[str, Any]) -> None:
@@ -220,14 +238,21 @@ def text_pairs(loaded: LoadedTask, field: str, limit: Limit = None) -> list[Pair
     wanted = {i for doc in loaded.docs(limit) for i in doc.item_ids}
     rows = [row for row in loaded.dataset.items.iter_rows(named=True) if row["item_id"] in wanted]
     return [
-        (_asked(loaded, row["item_id"], field, row[field]), Sample(_prompt(loaded, row, field), row[field]))
+        (
+            {**_record(loaded.task.dataset, row["item_id"], field, row[field]), "part": "text"},
+            Sample(
+                _prompt(loaded, row, field),
+                row[field],
+                id=row["item_id"],
+                language=row.get(LANGUAGE) or "",
+            ),
+        )
         for row in rows
     ]
 
 
-def _asked(loaded: LoadedTask, item_id: str, field: str, text: str | None) -> Record:
-    key = digest(["text", loaded.task.dataset, item_id, field])
-    return {"key": key, "item_id": item_id, "part": "text", "filtered_resps": [text]}
+def _record(of: str, item_id: str, part: str, text: str | None) -> Record:
+    return {"key": digest(["text", of, item_id, part]), "item_id": item_id, "part": part, "filtered_resps": [text]}
 
 
 def _prompt(loaded: LoadedTask, row: dict[str, str | None], field: str) -> str:
@@ -237,7 +262,7 @@ def _prompt(loaded: LoadedTask, row: dict[str, str | None], field: str) -> str:
 
 
 def score_texts(
-    loaded: LoadedTask,
+    name: str,
     spec: ScorerSpec,
     pairs: Sequence[Pair],
     folder: RunFolder,
@@ -251,10 +276,10 @@ def score_texts(
     PluralError
         If the scorer cannot be made or fails; what was scored before stays.
     """
-    scoring = Scoring([spec], folder.scores(loaded.name), trust_remote_code=trust_remote_code)
+    scoring = Scoring([spec], folder.scores(name), trust_remote_code=trust_remote_code)
     try:
         if not scoring.complete([r for r, _ in pairs]):
-            print(f"lm-plural audit: scoring {len(pairs)} texts of {loaded.name}", file=sys.stderr)
+            print(f"lm-plural audit: scoring {len(pairs)} texts of {name}", file=sys.stderr)
             for begin in range(0, len(pairs), BATCH):
                 scoring.submit(pairs[begin : begin + BATCH])
     finally:

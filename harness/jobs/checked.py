@@ -10,6 +10,7 @@ from typing import Any
 from lm_plural.harness.documents import InvalidFileError
 from lm_plural.harness.errors import PluralError, UsageError, argument
 from lm_plural.harness.task.check import Report, check_task
+from lm_plural.harness.task.contrast import is_contrast, refuse_contrast
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import Limit, LoadedTask
 
@@ -52,7 +53,10 @@ def checked_tasks(index: Index, names: Sequence[str]) -> list[LoadedTask]:
     InvalidFileError
         With every other finding.
     """
-    reports = [check_task(document, index) for document in index.select(names)]
+    documents = index.select(names)
+    for document in (d for d in documents if {str(d.data.get("task")), str(d.path)} & set(names)):
+        refuse_contrast(document)
+    reports = [check_task(document, index) for document in documents if not is_contrast(document)]
     missing = [r for r in reports if r.data_missing]
     needed = [r for r in missing if r.loaded and {r.loaded.name, str(r.loaded.document.path)} & set(names)]
     if missing and (needed or len(missing) == len(reports)):

@@ -7,6 +7,7 @@ from typing import Any
 
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.report.cells import interval, number, p_value, shown
+from lm_plural.harness.report.contrast import render_contrast
 from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 from lm_plural.harness.statistics.catalogue import measure, named
 
@@ -104,8 +105,11 @@ usually has more missed and fewer alarms. '-': refused, the reason stands in the
 def render_audit(content: dict[str, Any]) -> str:
     """Return all tasks of an audit as text."""
     datasets = content["datasets"]
-    parts = [_task(name, block, datasets[block["dataset"]]) for name, block in content["audited"].items()]
-    return "\n\n".join([*parts, paragraphs([LEGEND])])
+    sets = {name: block for name, block in content["audited"].items() if block["mode"] == "contrast"}
+    rated = {name: block for name, block in content["audited"].items() if name not in sets}
+    parts = [_task(name, block, datasets[block["dataset"]]) for name, block in rated.items()]
+    parts += [paragraphs([LEGEND])] if rated else []
+    return "\n\n".join([*parts, *(render_contrast(name, block) for name, block in sets.items())])
 
 
 def _task(name: str, block: dict[str, Any], dataset: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.journal import Record
+from lm_plural.harness.task.contrast import ContrastSet
 from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 
@@ -78,7 +79,7 @@ def audit_task(loaded: LoadedTask, records: Sequence[Record], question: AuditQue
     )
     if not known:  # each rating has an id of its own, which says nothing of what other raters would say
         options = replace(options, inference=WITHOUT_RATERS[options.inference])
-    scores = {r["item_id"]: _badness(r, dimension, worse) for r in records}
+    scores = {r["item_id"]: badness(r, dimension, worse) for r in records}
     table = loaded.table.select(scores)
     cut = Cut.of(loaded.scale, question.harmful)
     block = audit(table, scores, question.axes or loaded.task.groups.axes, cut, options, question.grid)
@@ -124,7 +125,7 @@ def _worse(loaded: LoadedTask, dimension: str) -> Worse:
     return "less" if dimension == loaded.task.dimension and loaded.scale.direction == "higher" else "more"
 
 
-def _badness(record: Record, dimension: str, worse: Worse) -> float:
+def badness(record: Record, dimension: str, worse: Worse) -> float:
     """Return a score from 0, harmless, to 1, harmful; NaN if there is none."""
     value, (low, high) = record["scores"][dimension], record["range"]
     if value is None:
@@ -133,15 +134,21 @@ def _badness(record: Record, dimension: str, worse: Worse) -> float:
     return float(share if (record["direction"] == "more") == (worse == "more") else 1 - share)
 
 
-def build_audit(spec: ScorerSpec, tasks: Sequence[LoadedTask], blocks: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the content of the results file."""
+def build_audit(
+    spec: ScorerSpec,
+    tasks: Sequence[LoadedTask],
+    blocks: Mapping[str, dict[str, Any]],
+    contrasts: Sequence[ContrastSet] = (),
+) -> dict[str, Any]:
+    """Return the content of the results file; `blocks` are of the tasks and of the contrast sets."""
     recipes = {t.dataset.recipe.dataset: t.dataset for t in tasks}
+    hashes = {t.name: t.hash for t in tasks} | {c.name: c.hash for c in contrasts}
     return {
         "schema_version": SCHEMA_VERSION,
         "scorer": redacted(spec.model_dump(mode="json")),
         "lm_plural_version": version("lm-plural"),
-        "task_hashes": {t.name: t.hash for t in tasks},
-        "versions": {t.name: t.task.metadata["version"] for t in tasks},
+        "task_hashes": hashes,
+        "versions": {t.name: t.task.metadata["version"] for t in tasks} | {c.name: c.version for c in contrasts},
         "datasets": {
             name: {k: getattr(d.recipe, k) for k in ("title", "licence", "citation", "warning")}
             | {"simulated_raters": d.recipe.simulated, "hash": d.data_hash}

@@ -347,17 +347,52 @@ class AuditBlock(_Block):
     families: list[dict[str, Any]]
 
 
+class Separated(Part):
+    """How well texts that are bad on one dimension are told from their good twins; null what has no interval."""
+
+    auc: float | None
+    low: float | None
+    high: float | None
+    n_prompts: NonNegativeInt
+
+
+class Contrasted(Part):
+    """One dimension of a scorer on a contrast set in one language."""
+
+    passes: bool | None
+    own: Separated | None
+    others: dict[str, Separated]
+    length: Number
+    swaps: dict[str, dict[str, Any]]
+    n_unscored: NonNegativeInt
+    flags: list[str]
+
+
+class ContrastBlock(Part):
+    """A scorer on a contrast set: texts good or bad on one dimension by construction, and no raters."""
+
+    mode: Literal["contrast"]
+    title: str
+    warning: str | None
+    hash: str
+    version: str | int | float
+    scorer: dict[str, Any]
+    notes: list[str]
+    axes: dict[str, Any]
+    dimensions: dict[str, dict[str, Contrasted]]
+
+
 def kind(block: Mapping[str, Any]) -> str:
     """Return which block it is, by what it says of itself; of human ratings alone where no model stands beside them."""
     if block.get("kind") == "shares":
         return "shares"
-    if (mode := block.get("mode")) in ("respond", "audit"):
+    if (mode := block.get("mode")) in ("respond", "audit", "contrast"):
         return str(mode)
     overall = block.get("overall")
     return "rate" if isinstance(overall, Mapping) and "divergence" in overall else "people"
 
 
-Block = RateBlock | PeopleBlock | SharesBlock | RespondBlock | AuditBlock
+Block = RateBlock | PeopleBlock | SharesBlock | RespondBlock | AuditBlock | ContrastBlock
 #: The block of each kind.
 KINDS: dict[str, type[Block]] = {
     "rate": RateBlock,
@@ -365,6 +400,7 @@ KINDS: dict[str, type[Block]] = {
     "shares": SharesBlock,
     "respond": RespondBlock,
     "audit": AuditBlock,
+    "contrast": ContrastBlock,
 }
 
 
@@ -383,7 +419,7 @@ class AuditResults(Part):
     schema_version: Version
     details: str | None = None
     scorer: dict[str, Any]
-    audited: dict[str, AuditBlock]
+    audited: dict[str, AuditBlock | ContrastBlock]
 
 
 #: What a results file may hold; the last two are files of ``lm-plural disaggregate``.

@@ -17,7 +17,7 @@ from pydantic_core import from_json
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.files import is_file
-from lm_plural.harness.result.blocks import KINDS, Block, Group, Number, Responses, kind
+from lm_plural.harness.result.blocks import KINDS, Block, ContrastBlock, Group, Number, Responses, kind
 from lm_plural.harness.result.details import BLOCKS, DETAILS, TIMES, join
 from lm_plural.harness.run.folder import RunFolder
 
@@ -204,6 +204,8 @@ class Run:
         """Yield a row for each group and measure; axis and group are null for all raters together."""
         for task in self.tasks:
             block = self.block(task)
+            if isinstance(block, ContrastBlock):  # no raters, so nothing of groups
+                continue
             groups: list[tuple[str | None, str | None, Group | Responses]] = [(None, None, block.overall)]
             groups += [(axis, name, g) for axis, found in block.axes.items() for name, g in found.groups.items()]
             for axis, name, group in groups:

@@ -1,0 +1,85 @@
+"""A scorer on a contrast set, on a terminal: whether it tells good from bad on what it measures, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from lm_plural.harness.report.cells import interval, number
+from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
+
+LEGEND = """\
+AUC: chance that a bad reply scores worse than a good one of the same length, .5 is chance; [low,high]: 95 %, for \
+other prompts. Off its own dimension a scorer that measures one thing has .5. Twice as long: by how much a score from \
+0 to 1 moves where a reply is twice as long. Swapped: score of a text about a woman less that of the same about a man."""
+
+#: What a verdict is called.
+VERDICTS = {True: "PASSES", False: "DOES NOT PASS", None: "cannot be told"}
+
+
+def render_contrast(name: str, block: dict[str, Any]) -> str:
+    """Return what a scorer made of a contrast set as text."""
+    head = [f"{name}: {block['title']}"]
+    head += [f"content note: {block['warning']}"] if block["warning"] else []
+    parts = [_dimension(block["scorer"]["name"], d, found) for d, found in shown(block).items()]
+    if hidden := len(block["dimensions"]) - len(parts):
+        parts.append(f"{hidden} more dimensions of the scorer are none of the set's: in the results file")
+    return "\n\n".join([paragraphs(head), *parts, paragraphs([LEGEND])])
+
+
+def shown(block: dict[str, Any]) -> dict[str, Any]:
+    """Return the scorer's dimensions that the set has texts for; all where it has for none."""
+    dimensions: dict[str, Any] = block["dimensions"]
+    own = {d: found for d, found in dimensions.items() if any(x["own"] for x in found.values())}
+    return own or dimensions
+
+
+def verdicts(block: dict[str, Any]) -> list[str]:
+    """Return whether the scorer passes on its own dimensions, in each language."""
+    name = block["scorer"]["name"]
+    return [line for d, found in shown(block).items() for line in _verdicts(name, d, found)]
+
+
+def _verdicts(scorer: str, dimension: str, found: dict[str, Any]) -> list[str]:
+    return [line for x in found for line in _verdict(f"{scorer}.{dimension}", x, found[x])]
+
+
+def _dimension(scorer: str, dimension: str, found: dict[str, Any]) -> str:
+    """Return the table of one dimension of the scorer, a column for each language."""
+    languages = list(found)
+    header = ["texts differ on", *(h for x in languages for h in (f"{x}: AUC", "short", "long"))]
+    names = [dimension] if any(x["own"] for x in found.values()) else []
+    names += dict.fromkeys(name for x in found.values() for name in x["others"])
+    rows = [_row(name, own=name == dimension, found=found) for name in names]
+    rows.append(["twice as long", *(c for x in languages for c in (_signed(found[x]["length"]), "", ""))])
+    for kind in dict.fromkeys(k for x in found.values() for k in x["swaps"]):
+        cells = [found[x]["swaps"].get(kind) for x in languages]
+        rows.append([f"swapped, {kind}", *(c for s in cells for c in (_signed(s["difference"]) if s else "-", "", ""))])
+    return "\n".join([paragraphs(_verdicts(scorer, dimension, found), hang=4), "", grid(rows, header)])
+
+
+def _row(name: str, *, own: bool, found: dict[str, Any]) -> Row:
+    row = [f"{name} (its own)" if own else name]
+    for x in found.values():
+        f = x["own"] if own else x["others"].get(name)
+        row += ["-", "", ""] if f is None else [_auc(f), *(number(c["auc"], 2) for c in f["cells"].values())]
+    return row
+
+
+def _auc(f: dict[str, Any]) -> str:
+    return interval({"value": f["auc"], "low": f["low"], "high": f["high"]}, 2)
+
+
+def _signed(f: dict[str, Any]) -> str:
+    return interval(f, 3, signed=True)
+
+
+def _verdict(scorer: str, language: str, found: dict[str, Any]) -> Iterator[str]:
+    """Yield whether it passes in a language, and what else its scores follow."""
+    own = found["own"]
+    told = f": AUC {_auc(own)} on its own texts" if own else ""
+    line = f"{scorer}, {language}: {VERDICTS[found['passes']]}{told}"
+    yield bold(line) if found["passes"] is not None else line
+    yield from (f"  {flag.replace('_', ' ')}" for flag in found["flags"])
+    if found["n_unscored"]:
+        yield f"  {found['n_unscored']} texts have no score"
