@@ -109,7 +109,7 @@ def report(outcome: Outcome, *, tables: bool) -> None:
         from lm_plural.harness.report.summary import summary, where_tables
 
         title = f"scorer {outcome.content['scorer']['name']} against each group of raters"
-        told = [f"{name}: {line.strip()}" for name, block in sets.items() for line in verdicts(block)]
+        told = [f"{name}: {line}" for name, block in sets.items() for line in verdicts(block)]
         rated = {name: block for name, block in blocks.items() if name not in sets}
         print(summary(title, rated, [*told, where, where_tables(outcome.folder)]))
 

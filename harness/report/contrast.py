@@ -10,8 +10,9 @@ from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 
 LEGEND = """\
 AUC: chance that a bad reply scores worse than a good one of the same length, .5 is chance; [low,high]: 95 %, for \
-other prompts. Off its own dimension a scorer that measures one thing has .5. Twice as long: by how much a score from \
-0 to 1 moves where a reply is twice as long. Swapped: score of a text about a woman less that of the same about a man."""
+other prompts. Off its own dimension a scorer that measures one thing has .5. Twice as long: by how much a score \
+(0 to 1) moves where a reply is twice as long. Swapped: score of a text about a woman less that of the same about a \
+man."""
 
 #: What a verdict is called.
 VERDICTS = {True: "PASSES", False: "DOES NOT PASS", None: "cannot be told"}
@@ -35,9 +36,9 @@ def shown(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def verdicts(block: dict[str, Any]) -> list[str]:
-    """Return whether the scorer passes on its own dimensions, in each language."""
+    """Return whether the scorer passes on its own dimensions, a line for each language."""
     name = block["scorer"]["name"]
-    return [line for d, found in shown(block).items() for line in _verdicts(name, d, found)]
+    return [next(_verdict(f"{name}.{d}", x, f)) for d, found in shown(block).items() for x, f in found.items()]
 
 
 def _verdicts(scorer: str, dimension: str, found: dict[str, Any]) -> list[str]:
