@@ -34,8 +34,6 @@ from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import names, render
 
-#: Texts scored before they are journaled.
-BATCH = 256
 #: Field whose content a scorer sees as what was asked, where items have one.
 PROMPT = "prompt"
 #: Field that says in which language an item is, where items have one.
@@ -280,8 +278,8 @@ def score_texts(
     try:
         if not scoring.complete([r for r, _ in pairs]):
             print(f"lm-plural audit: scoring {len(pairs)} texts of {name}", file=sys.stderr)
-            for begin in range(0, len(pairs), BATCH):
-                scoring.submit(pairs[begin : begin + BATCH])
-    finally:
+            scoring.submit(pairs)
         scoring.finish()
+    finally:
+        scoring.close()
     return scoring.scores_of([r for r, _ in pairs])

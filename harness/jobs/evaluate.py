@@ -447,7 +447,7 @@ def _open_scorings(
             folder.scores(work.loaded.name),
             trust_remote_code=settings.trust_remote_code,
         )
-        stack.callback(scoring.finish)
+        stack.callback(scoring.close)
         references, answers = _references(work), work.answers()
         if again or work.missing or not scoring.complete([*(r for r, _ in references), *answers]):
             scoring.submit([*references, *response_pairs(work.loaded, answers)])

@@ -80,8 +80,9 @@ def score(work: Work) -> dict[str, list[Record]]:
     scoring = Scoring(work.loaded.task.scorers, Memory(f"scores of {work.loaded.name}"))
     try:
         scoring.submit(pairs)
-    finally:
         scoring.finish()
+    finally:
+        scoring.close()
     out: dict[str, list[Record]] = {i: [] for i in docs}
     for record in scoring.scores_of([r for r, _ in pairs]):
         item = record["item_id"]

@@ -20,6 +20,8 @@ from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import render
 
 Pair = tuple[Record, Sample]
+#: Texts a scorer is handed at once, if there are so many.
+AT_ONCE = 512
 
 
 class _Score(BaseModel):
@@ -53,6 +55,7 @@ class Scoring:
         self._scorers: list[tuple[str, Scorer]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._pending: list[Future[None]] = []
+        self._gathered: list[Pair] = []
         #: The last record of each (sample, text, asked), which is the one that counts, and how many there are.
         self._last: dict[tuple[str, str, str], tuple[Record, int]] = {}
         for record in journal.records.values():
@@ -83,19 +86,36 @@ class Scoring:
         return all((r["key"], text, a) in self._last for r in records for text in [_text_hash(r)] for a in self.asked)
 
     def submit(self, pairs: Sequence[Pair]) -> None:
-        """Score (record, sample) pairs in the background; an earlier failure is raised here."""
+        """Score (record, sample) pairs in the background, :data:`AT_ONCE` at a time; an earlier failure is raised here.
+
+        A scorer's batches are of texts of like length, so it is handed many at once.
+        """
         if not self._scorers:
             self._scorers = make_scorers(self.specs, self.asked, trust_remote_code=self.trust_remote_code)
         for future in [f for f in self._pending if f.done()]:
             future.result()
             self._pending.remove(future)
-        self._pending.append(self._thread.submit(self._score, list(pairs)))
+        self._gathered += pairs
+        self._hand_over(AT_ONCE)
+
+    def _hand_over(self, least: int) -> None:
+        """Hand what has gathered to the thread, while it is `least` texts or more; each part is journaled when done."""
+        while len(self._gathered) >= least:
+            part, self._gathered = self._gathered[:AT_ONCE], self._gathered[AT_ONCE:]
+            self._pending.append(self._thread.submit(self._score, part))
 
     def finish(self) -> None:
-        """Wait for everything submitted and raise what went wrong."""
+        """Wait until everything submitted is scored and raise what went wrong."""
+        self._hand_over(1)
+        for future in self._pending:
+            future.result()
+        self._pending.clear()
+
+    def close(self) -> None:
+        """Wait for what is being scored, and no more, and close the journal; an error in it is raised here."""
         try:
-            for future in self._pending:
-                future.result()
+            self._gathered.clear()
+            self.finish()
         finally:
             self._pending.clear()
             self._thread.shutdown(wait=True, cancel_futures=True)

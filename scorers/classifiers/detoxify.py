@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lm_plural.harness.files import sha256_file
 from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
 from lm_plural.scorers.base import TextScorer, responses, version_of
 from lm_plural.scorers.classifiers.detoxify_checkpoint import base_version, build, classes_of, download, read
-from lm_plural.scorers.classifiers.torch import Classifier, choose_device
+from lm_plural.scorers.classifiers.torch import Classifier, Dtype, choose_device
 
 Variant = Literal["original", "unbiased", "multilingual", "original-small", "unbiased-small"]
 
@@ -23,7 +23,8 @@ def detoxify(
     checkpoint: str | None = None,
     huggingface_config_path: str | None = None,
     device: str = "auto",
-    batch_size: int = 32,
+    max_tokens: int | None = None,
+    dtype: Dtype = "float32",
 ) -> TextScorer:
     """Make a Detoxify scorer.
 
@@ -40,8 +41,11 @@ def detoxify(
         ``unbiased``), for use offline. Without it they come from the Hub.
     device : str
         ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
-    batch_size : int
-        Most texts in one forward pass; halved when memory runs out.
+    max_tokens : int, optional
+        Tokens of one forward pass, padding counted (default 2,048 on a CPU, 32,768 elsewhere); halved when memory
+        runs out.
+    dtype : {"float32", "bfloat16"}
+        Of the computation. bfloat16 is faster where the device has it; its scores are others, and so is the version.
 
     Returns
     -------
@@ -58,12 +62,13 @@ def detoxify(
     UsageError
         If the checkpoint is of another variant, or the device does not exist.
     """
-    device = choose_device(device)
+    choose_device(device)
     path = Path(checkpoint) if checkpoint else download(variant)
     loaded = read(path)
     classes = classes_of(path, loaded["config"], variant)
     network, tokenizer = build(path, loaded, huggingface_config_path)
-    classifier = Classifier(network, tokenizer, device=device, batch_size=batch_size, max_length=MAX_LENGTH)
+    how: Any = {"device": device, "max_tokens": max_tokens, "dtype": dtype}
+    classifier = Classifier(network, tokenizer, max_length=MAX_LENGTH, **how)
 
     def rate(samples: list[Sample]) -> FloatArray:
         from scipy.special import expit
@@ -77,12 +82,13 @@ def detoxify(
         dimensions=classes,
         range=(0.0, 1.0),
         direction="more",
-        device=device,
+        device=classifier.device,
         version=version_of(
             detoxify=version("detoxify"),
             transformers=version("transformers"),
             checkpoint=f"sha256:{sha256_file(path)}",
             base=base_version(loaded, network, huggingface_config_path),
+            **classifier.changes(),
         ),
     )
     return TextScorer(info, rate)

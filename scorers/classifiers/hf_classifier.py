@@ -12,7 +12,7 @@ import numpy as np
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
 from lm_plural.scorers.base import TextScorer, first_line, hash_files, hash_options, responses, version_of
-from lm_plural.scorers.classifiers.torch import Classifier, choose_device
+from lm_plural.scorers.classifiers.torch import Classifier, Dtype, choose_device
 
 
 def groups_of(labels: dict[str, str], config: Any) -> dict[str, list[int]]:
@@ -69,7 +69,8 @@ def hf_classifier(
     revision: str | None = None,
     activation: Literal["softmax", "sigmoid", "auto"] = "auto",
     device: str = "auto",
-    batch_size: int = 32,
+    max_tokens: int | None = None,
+    dtype: Dtype = "float32",
     max_length: int = 512,
     input: Literal["response", "prompt_and_response"] = "response",
     direction: Literal["more", "less"] = "more",
@@ -90,8 +91,11 @@ def hf_classifier(
         How logits become probabilities; ``auto`` takes sigmoid for a multi-label model or a single label.
     device : str
         ``auto`` (CUDA if there is one), ``cpu``, ``cuda``, ``cuda:1``, ...
-    batch_size : int
-        Most texts in one forward pass; halved when memory runs out.
+    max_tokens : int, optional
+        Tokens of one forward pass, padding counted (default 2,048 on a CPU, 32,768 elsewhere); halved when memory
+        runs out.
+    dtype : {"float32", "bfloat16"}
+        Of the computation. bfloat16 is faster where the device has it; its scores are others, and so is the version.
     max_length : int
         Tokens after which a text is cut (earlier if the model takes fewer).
     input : {"response", "prompt_and_response"}
@@ -112,7 +116,7 @@ def hf_classifier(
     PluralError
         If the model cannot be loaded or has no trained classification head.
     """
-    device = choose_device(device)
+    choose_device(device)
     network, tokenizer = _load(model, revision or "main")
     groups = groups_of(labels, network.config)
     sigmoid = use_sigmoid(activation, network.config)
@@ -120,7 +124,8 @@ def hf_classifier(
         network,
         tokenizer,
         device=device,
-        batch_size=batch_size,
+        max_tokens=max_tokens,
+        dtype=dtype,
         max_length=_fitting_length(max_length, network.config, tokenizer),
     )
 
@@ -135,11 +140,12 @@ def hf_classifier(
         dimensions=tuple(groups),
         range=(0.0, 1.0),
         direction=direction,
-        device=device,
+        device=classifier.device,
         version=version_of(
             transformers=version("transformers"),
             model=_model_version(model, network.config),
             options=hash_options(options),
+            **classifier.changes(),
         ),
     )
     return TextScorer(info, rate)

@@ -12,7 +12,7 @@ import pytest
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.run.journal import Journal
-from lm_plural.harness.run.score import Scoring
+from lm_plural.harness.run.score import AT_ONCE, Scoring
 from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
 from lm_plural.harness.task.schema import ScorerSpec
 
@@ -24,9 +24,11 @@ class Waiting:
 
     def __init__(self) -> None:
         self.begun, self.go = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
 
     def score(self, batch: Sequence[Sample]) -> FloatArray:
         self.begun.set()
+        self.sizes.append(len(batch))
         assert self.go.wait(30)
         return np.array([[np.nan if s.response is None else 0.5] for s in batch])
 
@@ -46,12 +48,26 @@ def scoring(tmp_path: Path) -> tuple[Scoring, Waiting]:
 
 def test_the_next_batch_is_generated_while_one_is_scored(scoring: tuple[Scoring, Waiting]) -> None:
     scoring, scorer = scoring
-    scoring.submit([pair("a", "text"), pair("b", None)])
+    many = [pair(str(n), "text" if n % 2 else None) for n in range(AT_ONCE + 10)]
+    scoring.submit(many[:5])
+    assert not scorer.begun.wait(0.2)  # too few to be worth a call
+    scoring.submit(many[5:])
     assert scorer.begun.wait(30)  # being scored, and we are here: free to generate
     assert not scoring.journal.records
     scorer.go.set()
     scoring.finish()
-    assert [r["scores"] for r in scoring.journal.records.values()] == [{"toxicity": 0.5}, {"toxicity": None}]
+    found = [r["scores"]["toxicity"] for r in scoring.journal.records.values()]
+    assert found == [0.5 if n % 2 else None for n in range(AT_ONCE + 10)]
+    assert scorer.sizes == [AT_ONCE, 10]
+    scoring.close()
+
+
+def test_what_was_not_begun_is_left_when_a_run_ends_early(scoring: tuple[Scoring, Waiting]) -> None:
+    scoring, scorer = scoring
+    scorer.go.set()
+    scoring.submit([pair(str(n), "text") for n in range(AT_ONCE + 10)])
+    scoring.close()
+    assert len(scoring.journal.records) == AT_ONCE
 
 
 SCORE = {

@@ -60,11 +60,11 @@ def test_a_label_under_two_names_counts_once(make_classifier, samples):
     np.testing.assert_array_equal(twice.score(samples), make(folder, {"rude": "toxicity"}).score(samples))
 
 
-def test_batch_size_and_order_do_not_change_scores(make_classifier, samples):
+def test_batches_and_order_do_not_change_scores(make_classifier, samples):
     folder = make_classifier("fine", "rude")
     whole = make(folder, {"rude": "toxicity"}).score(samples)
-    np.testing.assert_allclose(make(folder, {"rude": "toxicity"}, batch_size=1).score(samples), whole, atol=1e-5)
-    mixed = make(folder, {"rude": "toxicity"}, batch_size=2).score(samples[::-1])[::-1]
+    np.testing.assert_allclose(make(folder, {"rude": "toxicity"}, max_tokens=1).score(samples), whole, atol=1e-5)
+    mixed = make(folder, {"rude": "toxicity"}, max_tokens=24).score(samples[::-1])[::-1]
     np.testing.assert_allclose(mixed, whole, atol=1e-5)
 
 
@@ -73,7 +73,7 @@ def test_half_precision_weights_are_widened(make_classifier, samples):
     network = transformers.AutoModelForSequenceClassification.from_pretrained(folder).to(torch.bfloat16)
     network.save_pretrained(folder)
     whole = make(folder, {"rude": "toxicity"}).score(samples)
-    alone = make(folder, {"rude": "toxicity"}, batch_size=1).score(samples)
+    alone = make(folder, {"rude": "toxicity"}, max_tokens=1).score(samples)
     np.testing.assert_allclose(alone, whole, atol=1e-5)
 
 
@@ -94,7 +94,7 @@ def test_model_without_padding_goes_one_by_one(make_decoder, samples, answered):
 def test_model_with_padding_only_in_its_tokenizer(make_decoder, samples):
     folder = make_decoder(padding=True)
     whole = make(folder, {"LABEL_1": "toxicity"}).score(samples)
-    alone = make(folder, {"LABEL_1": "toxicity"}, batch_size=1).score(samples)
+    alone = make(folder, {"LABEL_1": "toxicity"}, max_tokens=1).score(samples)
     np.testing.assert_allclose(alone, whole, atol=1e-5)
 
 
@@ -109,7 +109,7 @@ def test_version_follows_weights_and_options(make_classifier):
         make(one, labels, input="prompt_and_response").info.version,
     ]
     assert len(set(versions)) == len(versions)
-    assert make(one, labels, batch_size=1).info.version == versions[0]
+    assert make(one, labels, max_tokens=1).info.version == versions[0]
 
 
 def test_unknown_label_is_refused_with_a_suggestion(make_classifier):

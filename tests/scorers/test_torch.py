@@ -16,11 +16,12 @@ class Refusing(torch.nn.Module):
 
     def __init__(self, most, error):
         super().__init__()
-        self.most, self.error, self.sizes = most, error, []
+        self.most, self.error, self.sizes, self.tokens = most, error, [], 0
         self.config = SimpleNamespace(pad_token_id=0)
 
     def forward(self, input_ids, attention_mask, **_):
         self.sizes.append(len(input_ids))
+        self.tokens += input_ids.numel()
         if len(input_ids) > self.most:
             raise self.error
         return SimpleNamespace(logits=attention_mask.sum(dim=1, keepdim=True).float())
@@ -32,8 +33,8 @@ def tokenizer():
     return transformers.BertTokenizer(vocab={t: i for i, t in enumerate(tokens)})
 
 
-def classifier(network, tokenizer, batch_size=6):
-    return Classifier(network, tokenizer, device="cpu", batch_size=batch_size, max_length=16)
+def classifier(network, tokenizer, max_tokens=42, **more):
+    return Classifier(network, tokenizer, device="cpu", max_tokens=max_tokens, max_length=16, **more)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,8 @@ def test_out_of_memory_halves_the_batch_and_goes_on(tokenizer, error):
     running = classifier(network, tokenizer)
     lengths = running.logits(TEXTS)[:, 0]
     assert lengths.tolist() == [len(t.split()) + 2 for t in TEXTS]
-    assert network.sizes == [6, 3, 1, 1, 1, 1, 1, 1, 1]
-    assert running.batch_size == 1
+    assert network.sizes == [6, 3, 1, 1, 1, 1, 1, 2]
+    assert running.max_tokens == 7
 
 
 def test_out_of_memory_on_one_text_is_an_error(tokenizer):
@@ -74,13 +75,40 @@ def test_other_errors_are_not_swallowed(tokenizer):
 
 def test_longest_come_first_and_order_is_kept(tokenizer):
     network = Refusing(99, RuntimeError())
-    assert np.array_equal(classifier(network, tokenizer, 2).logits(TEXTS), classifier(network, tokenizer).logits(TEXTS))
+    assert np.array_equal(
+        classifier(network, tokenizer, 14).logits(TEXTS), classifier(network, tokenizer).logits(TEXTS)
+    )
     assert classifier(network, tokenizer).logits(["a"] * 3, ["b", "b c", "b"])[:, 0].tolist() == [5, 6, 5]
 
 
-def test_batch_size_must_be_positive(tokenizer):
-    with pytest.raises(UsageError, match="batch_size must be at least 1, not 0"):
-        classifier(Refusing(1, RuntimeError()), tokenizer, batch_size=0)
+def test_max_tokens_must_be_positive(tokenizer):
+    with pytest.raises(UsageError, match="max_tokens must be at least 1, not 0"):
+        classifier(Refusing(1, RuntimeError()), tokenizer, 0)
+
+
+def test_a_budget_of_tokens_pads_far_less_than_batches_in_the_order_of_arrival(tokenizer):
+    """Real lengths are mixed: lognormal, as replies of chatbots are (median 52 tokens)."""
+    lengths = np.random.default_rng(0).lognormal(np.log(52), 0.9, 512).astype(int).clip(1, 510)
+    texts = [" ".join(["a"] * n) for n in lengths]
+    network = Refusing(10**6, RuntimeError())
+    running = Classifier(network, tokenizer, device="cpu", max_length=512)
+    assert running.logits(texts)[:, 0].tolist() == (lengths + 2).tolist()
+    arrival = sum(32 * (lengths[n : n + 32].max() + 2) for n in range(0, 512, 32))
+    assert arrival >= 2.5 * network.tokens
+    assert network.tokens <= 1.1 * (lengths + 2).sum()
+
+
+def test_bfloat16_says_so_and_is_near(make_classifier):
+    folder = make_classifier("fine", "rude")
+    network = transformers.AutoModelForSequenceClassification.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    whole, half = (
+        Classifier(network, tokenizer, device="cpu", max_length=16, dtype=d) for d in ("float32", "bfloat16")
+    )
+    texts = ["you are a fool", "lovely day"]
+    np.testing.assert_allclose(half.logits(texts), whole.logits(texts), rtol=0.1, atol=0.1)
+    assert not np.array_equal(half.logits(texts), whole.logits(texts))
+    assert (whole.changes(), half.changes()) == ({}, {"dtype": "bfloat16"})
 
 
 def test_device():
