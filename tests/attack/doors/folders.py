@@ -15,7 +15,7 @@ from lm_plural.harness.result.read import read_content
 from tests.attack import mutate
 from tests.attack.breaks import break_jsonl
 from tests.attack.door import Door, FaultError, Runner
-from tests.attack.replies import FEW, Server
+from tests.attack.doors.replies import FEW, Server
 from tests.suite import Suite, default_task
 
 WRITTEN = re.compile(r"^(?:results written to|nothing new; the same results are in) (.*\.json)$", re.MULTILINE)
