@@ -138,7 +138,7 @@ def audit(
         blocks = {}
         for task in loaded:
             pairs = text_pairs(task, questions[task.name].field, limit)
-            records = score_texts(task, spec, pairs, folder, trust_remote_code=trust_remote_code)
+            records = journaled_scores(task, spec, pairs, folder, trust_remote_code=trust_remote_code)
             blocks[task.name] = audit_task(task, records, questions[task.name])
         stored = {
             t.name: stored_task(t, include_path, limit) | {"question": _stored(questions[t.name])} for t in loaded
@@ -236,7 +236,7 @@ def _prompt(loaded: LoadedTask, row: dict[str, str | None], field: str) -> str:
     return row.get(PROMPT) or "" if field != PROMPT else ""
 
 
-def score_texts(
+def journaled_scores(
     loaded: LoadedTask,
     spec: ScorerSpec,
     pairs: Sequence[Pair],

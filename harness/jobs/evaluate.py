@@ -286,7 +286,7 @@ def score(
         if name not in known["tasks"]:
             raise UsageError(f"{folder.path}: no task {name!r} in this run{did_you_mean(name, known['tasks'])}")
     chosen = {n: known["tasks"][n] for n in names or known["tasks"]}
-    loaded = [_stored_task(folder.path, name, t) for name, t in chosen.items()]
+    loaded = [_reloaded(folder.path, name, t) for name, t in chosen.items()]
     options = Options(
         inference=inference,
         min_raters_interval=min_raters_interval,
@@ -300,7 +300,7 @@ def score(
     return rescore(loaded, folder, ModelSpec.stored(known), settings, started)
 
 
-def _stored_task(run: Path, name: str, stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
+def _reloaded(run: Path, name: str, stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
     """Return a task as it is now, and the items it ran on; raises PluralError if its file is no longer there."""
     if not is_file(path := Path(stored["path"])):
         raise PluralError(f"{run / 'run.json'}: task {name!r}: its file {str(path)!r} is not there any more")

@@ -19,7 +19,7 @@ from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
-from lm_plural.harness.result.details import DETAILS, OWN, TIMES, cut, laid_out
+from lm_plural.harness.result.details import OWN, cut, laid_out
 from lm_plural.harness.result.rate import rate_result
 from lm_plural.harness.result.read import read_content
 from lm_plural.harness.result.respond import respond_result
@@ -29,8 +29,6 @@ from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.task.load import LoadedTask
 
-#: Keys that differ between two runs of the same thing.
-VARYING = (*TIMES, DETAILS)
 #: Statistics of all raters that lm-eval shows.
 SHOWN = (*MODEL_STATISTICS, *SHARES_STATISTICS)
 

@@ -19,7 +19,7 @@ from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.shares import ShareTable
-from lm_plural.harness.ratings.table import RatingTable, axis_name
+from lm_plural.harness.ratings.table import UNDECLARED, RatingTable, axis_name
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.schema import Task
 
@@ -126,6 +126,27 @@ class LoadedTask:
             unchecked = [f"{len(unchecked)} files, {unchecked[0]} to {unchecked[-1]}"]
         out += [f"{path}: no checksum is known for this file" for path in unchecked]
         return [*out, *self.lacks, *recipe.notes]
+
+    @cached_property
+    def steered(self) -> dict[str, set[str]]:
+        """The groups a model is asked to answer as, in name order, and the ids of the items each rated.
+
+        They are those of the whole task, so that a larger ``--limit`` goes on where a smaller one ended.
+        """
+        steer, least = self.task.steer, self.task.groups.min_raters
+        if steer is None:
+            return {}
+        if self.by_shares:
+            enough, _ = self.shares.answered(least)
+            wanted = steer.groups or enough.groups(steer.axis)
+            return {g: i for g, i in enough.groups(steer.axis).items() if g != UNDECLARED and g in wanted}
+        rated = self.table.ratings.join(self.table.groups(steer.axis), on="rater_id")
+        by_group = rated.group_by("group").agg(pl.col("rater_id").n_unique(), pl.col("item_id").unique()).sort("group")
+        return {
+            group: set(items)
+            for group, raters, items in by_group.iter_rows()
+            if group != UNDECLARED and raters >= least and group in (steer.groups or [group])
+        }
 
     def docs(self, limit: Limit = None) -> list[Doc]:
         """Return what to ask, in file order: all, the first `limit` (a share below 1), or the ones at some places.

@@ -11,9 +11,8 @@ import pytest
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
-from tests.tasks.checked import findings, with_invented
 from tests.tasks.figures import described, equal, reference, shipped, truncated, whole, without_last_line
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 INVENTED = Path(__file__).parent / "invented" / "crehate"
 RAW = "CREHate_raw_annotations.csv"

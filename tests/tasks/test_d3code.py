@@ -9,9 +9,8 @@ import pytest
 
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
-from tests.tasks.checked import findings, with_invented
 from tests.tasks.figures import changed, reference, shipped
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 INVENTED = Path(__file__).parent / "invented" / "d3code"
 ITEMS, RATERS, RATINGS = (f"d3-{what}.csv" for what in ("items", "raters", "ratings"))

@@ -13,9 +13,8 @@ from lm_plural.harness.task.elicit import prompt, variants
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_task
 from lm_plural.harness.task.template import render
-from tests.tasks.checked import findings, with_invented
 from tests.tasks.figures import changed, unchecked
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 INVENTED = Path(__file__).parent / "invented" / "dices_990"
 FILE = "diverse_safety_adversarial_dialog_990.csv"

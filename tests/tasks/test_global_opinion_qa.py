@@ -9,9 +9,7 @@ import pytest
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.shares import ShareTable
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_text
-from tests.tasks.invented import invented
+from tests.tasks.invented import INVENTED, edited_text, findings, invented, with_invented
 
 NAME, FILE = "global_opinion_qa", "global_opinions.csv"
 

@@ -11,8 +11,7 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_task
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 ROWS = Path(__file__).parent / "invented" / "kumar_toxicity"
 LINKED, UNLINKED = "classified_data_final_w_worker_hash.jsonl", "toxicity_ratings.jsonl"

@@ -8,9 +8,7 @@ import pytest
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_json, excluded, levels_of
-from tests.tasks.invented import invented
+from tests.tasks.invented import INVENTED, edited_json, excluded, findings, invented, levels_of, with_invented
 
 NAME = "lewidi_csc"
 

@@ -10,9 +10,16 @@ import pytest
 
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_json, edited_text, excluded, levels_of
-from tests.tasks.invented import invented
+from tests.tasks.invented import (
+    INVENTED,
+    edited_json,
+    edited_text,
+    excluded,
+    findings,
+    invented,
+    levels_of,
+    with_invented,
+)
 
 NAME = "lewidi_multipico"
 

@@ -10,8 +10,7 @@ import pytest
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 ROWS = Path(__file__).parent / "invented" / "sbic"
 FIRST = "-5870881806826799680"

@@ -13,9 +13,9 @@ import pytest
 from tqdm import tqdm
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.cli.terminal import Door, doors
 from lm_plural.harness.redact import message
 from lm_plural.harness.report.layout import visible
+from lm_plural.harness.report.terminal import Door, doors
 from tests.suite import Suite
 
 Capture = pytest.CaptureFixture[str]
