@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from lm_plural.harness.documents import Distinct, Filled, Loc, MisfitError, NotTruth, Strict
+from lm_plural.harness.documents import Loc
 from lm_plural.harness.ratings.coarsen import Neutral
 from lm_plural.harness.ratings.strategies import Strategy
 from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.strict import Distinct, Filled, MisfitError, NotTruth, Strict
 
 
 class Steer(Strict):
