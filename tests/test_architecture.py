@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 #: Everybody stands on these.
 GROUND = {"errors", "arrays", "files", "hashing", "redact"}
-_DATA = {"documents", "ratings"}
+_DATA = {"documents", "strict", "ratings"}
 _TASK = _DATA | {"data", "scoring"}
 _RUN = _TASK | {"task", "model"}
 _RESULT = _RUN | {"run", "statistics", "pictures", "analysis"}
@@ -20,6 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "statistics": set(),
     "ratings": set(),
     "documents": set(),
+    "strict": {"documents"},
     "scoring": set(),
     "model": set(),
     "data": _DATA,

@@ -207,8 +207,8 @@ def text_field(loaded: LoadedTask, asked: str | None = None) -> str:
     if found := asked or task.doc_to_target or (shown[0] if len(shown) == 1 else None):
         return found
     raise UsageError(
-        f"task {task.task!r}: which field is the text that raters judged? --text {task.task}=FIELD, "
-        f"FIELD one of {', '.join(shown or fields)}"
+        f"task {task.task!r}: which field is the text that raters judged? "
+        f"{argument('text')}, for this task one of {', '.join(shown or fields)}"
     )
 
 

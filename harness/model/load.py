@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
 from lm_plural.harness.model import server
 from lm_plural.harness.model.engine import Engine
 from lm_plural.harness.model.engines import hf
@@ -87,9 +87,8 @@ def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, t
     args = spec.loaded_args | ({"trust_remote_code": True} if trust_remote_code else {})
     config = {k: v for k, v in config.items() if k not in args}
     if str(args.get("steer_path", "")).endswith((".pt", ".pth")) and not args.get("trust_remote_code"):
-        raise UsageError(  # lm-eval unpickles it
-            f"steer_path={args['steer_path']}: a pickle, which can run code; give a .csv, or --trust_remote_code"
-        )
+        trust = argument("trust_remote_code")  # lm-eval unpickles it
+        raise UsageError(f"steer_path={args['steer_path']}: a pickle, which can run code; give a .csv, or {trust}")
     try:
         lm = get_model(spec.backend).create_from_arg_obj(args, config)
     except Exception as e:  # loading runs other people's code: whatever it raises, the user gets one line
@@ -115,10 +114,10 @@ def _device(name: str) -> str:
     try:
         device = torch.device(name)
     except RuntimeError as e:
-        raise UsageError(f"--device {name}: no such device; expected cpu, cuda, cuda:0, mps") from e
+        raise UsageError(f"{argument('device')} {name}: no such device; expected cpu, cuda, cuda:0, mps") from e
     there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if (device.index or 0) >= there.get(device.type, 1):
-        raise PluralError(f"--device {name}: not on this machine")
+        raise PluralError(f"{argument('device')} {name}: not on this machine")
     return name
 
 

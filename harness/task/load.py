@@ -12,14 +12,14 @@ from typing import Any
 import polars as pl
 
 from lm_plural.harness.data.dataset import Dataset
-from lm_plural.harness.data.find import at_hand
 from lm_plural.harness.data.recipe import Recipe, load_recipe
-from lm_plural.harness.documents import Document, parse
+from lm_plural.harness.documents import Document
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import UNDECLARED, RatingTable, axis_name
+from lm_plural.harness.strict import parse
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.schema import Task
 
@@ -190,10 +190,8 @@ def load_task(document: Document, index: Index) -> LoadedTask:
     except UsageError as e:
         raise UsageError(document.at(("dataset",), str(e))) from e
     recipe, folder = load_recipe(recipe_path), recipe_path.parent
-    if recipe.stand_in and not at_hand(recipe, folder):
-        other = index.recipes().get(recipe.stand_in)
-        if other and at_hand(found := load_recipe(other), other.parent) and _serves(task, found):
-            return _standing_in(task, recipe, Dataset(found, other.parent), document)
+    if recipe.stand_in and (other := index.stand_in(document, recipe_path)):
+        return _standing_in(task, recipe, Dataset(load_recipe(other), other.parent), document)
     return LoadedTask(task, _dataset(task, recipe, folder, document), document)
 
 
@@ -202,12 +200,6 @@ def _dataset(task: Task, recipe: Recipe, folder: Path, document: Document) -> Da
         return Dataset(recipe, folder, task.filters)
     except UsageError as e:
         raise UsageError(document.at(("filters",), str(e))) from e
-
-
-def _serves(task: Task, recipe: Recipe) -> bool:
-    """Return whether another copy of a task's data has what the task cannot do without."""
-    steerable = task.steer is None or task.steer.axis in recipe.raters.axes
-    return steerable and task.dimension in recipe.ratings.dimensions
 
 
 def _standing_in(task: Task, recipe: Recipe, dataset: Dataset, document: Document) -> LoadedTask:

@@ -26,7 +26,7 @@ def test_the_text_is_the_field_the_task_shows_or_the_one_asked_for(suite: Suite)
     assert text_field(suite.load()) == "text"
     assert text_field(suite.load(), "lang") == "lang"
     suite.task["doc_to_text"] = "{{ text }} in {{ lang }}: {{ options }}"
-    with pytest.raises(UsageError, match=r"--text tiny_rate=FIELD, FIELD one of text, lang$"):
+    with pytest.raises(UsageError, match=r"judged\? text, for this task one of text, lang$"):
         text_field(suite.load())
     with pytest.raises(UsageError, match=r"no field 'txt'; did you mean 'text'\?; there are prompt_id, text, lang"):
         text_field(suite.load(), "txt")

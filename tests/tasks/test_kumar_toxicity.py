@@ -91,7 +91,11 @@ def test_no_file_says_how_to_get_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('"toxic_score": 4', '"toxic_score": 5', ":1: rating '5' of toxicity is not on its scale"),
+        (
+            '"toxic_score": 4',
+            '"toxic_score": 5',
+            ":1: rating '5' of toxicity in column 'ratings.toxic_score' is not on its scale",
+        ),
         ("toxic_score", "toxicity", ":1: no column 'ratings.toxic_score'"),
         ("worker_id", "worker", ":1: no column 'ratings.worker_id'"),
         ("comment_id", "id", ":1: no column 'comment_id'"),

@@ -54,7 +54,11 @@ def test_one_is_misogynistic_and_less_of_it_is_better(dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('"1,1,0"', '"1,1,-1"', "row 1: rating '-1' of misogyny is not on its scale; expected one of 0, 1"),
+        (
+            '"1,1,0"',
+            '"1,1,-1"',
+            "row 1: rating '-1' of misogyny in column 'annotations' is not on its scale; expected one of 0, 1",
+        ),
         (
             "ve_Male",
             "ve_Man",

@@ -43,8 +43,8 @@ def test_another_level_is_one_clear_line(tmp_path: Path) -> None:
     folder = edited_json(NAME, tmp_path, "CSC_dev.json", lambda r: r["6"]["annotations"].update(Ann12="7"))
     with pytest.raises(PluralError) as e:
         invented(NAME, folder).table("sarcasm")
-    expected = "row 2: rating '7' of sarcasm is not on its scale; expected one of 1, 2, 3, 4, 5, 6"
-    assert str(e.value) == f"{folder / 'CSC_dev.json'}: {expected}"
+    expected = "of sarcasm in column 'annotations.values' is not on its scale; expected one of 1, 2, 3, 4, 5, 6"
+    assert str(e.value) == f"{folder / 'CSC_dev.json'}: row 2: rating '7' {expected}"
 
 
 def test_the_tasks_are_valid(tmp_path: Path) -> None:

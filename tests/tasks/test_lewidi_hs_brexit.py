@@ -78,7 +78,10 @@ def other(**keys: str) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (other(annotations="0,0,0,0,0,2"), "row 2: rating '2' of hate is not on its scale; expected one of 0, 1"),
+        (
+            other(annotations="0,0,0,0,0,2"),
+            "row 2: rating '2' of hate in column 'annotations' is not on its scale; expected one of 0, 1",
+        ),
         (other(annotations="0,0"), "row 2: lists of different lengths: annotators 6, group 6, annotations 2,"),
         (
             lambda records: records["2"]["other_info"].update(
