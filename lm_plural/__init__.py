@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lm_plural.harness.jobs.evaluate import evaluate as evaluate
     from lm_plural.harness.jobs.evaluate import score as score
     from lm_plural.harness.jobs.plan import plan as plan
+    from lm_plural.harness.jobs.preview import preview as preview
     from lm_plural.harness.ratings.scale import Scale as Scale
     from lm_plural.harness.ratings.table import RatingTable as RatingTable
     from lm_plural.harness.result.read import read_results as read_results
@@ -40,6 +41,7 @@ __all__ = [
     "disaggregate",
     "evaluate",
     "plan",
+    "preview",
     "read_results",
     "score",
 ]
@@ -57,6 +59,7 @@ _HOMES = {
     "disaggregate": "jobs.disaggregate",
     "evaluate": "jobs.evaluate",
     "plan": "jobs.plan",
+    "preview": "jobs.preview",
     "read_results": "result.read",
     "score": "jobs.evaluate",
 }

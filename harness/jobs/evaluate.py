@@ -14,12 +14,11 @@ from typing import Any
 from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.documents import load_yaml
-from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.files import is_file
-from lm_plural.harness.jobs.arguments import Axes, Pairs, arguments_of, axes_of, known_tasks
-from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_tasks, stored_task
+from lm_plural.harness.jobs.arguments import Axes, Pairs, axes_of, spec_of
+from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_places, checked_tasks, stored_task
 from lm_plural.harness.model.load import check_backend, load_engine
-from lm_plural.harness.model.needs import check_arguments
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.predictions import predictions, save_predictions
@@ -211,18 +210,10 @@ def evaluate(
     names = asked_tasks(tasks)
     check_backend(model)
     loaded = checked_tasks(Index([Path(p) for p in include_path]), names)
-    spec = ModelSpec(
-        backend=model,
-        args=arguments_of(model_args, "model_args"),
-        chat_template=apply_chat_template,
-        system_instruction=system_instruction,
-        gen_kwargs=arguments_of(gen_kwargs, "gen_kwargs"),
-        seed=seed,
-    )
-    check_arguments(spec)
+    spec = spec_of(model, model_args, gen_kwargs, apply_chat_template, system_instruction, seed)
     settings = Settings(
         limit=checked_limit(limit),
-        samples=_places(samples or {}, [t.name for t in loaded], limit),
+        samples=checked_places(samples, [t.name for t in loaded], limit),
         batch_size=batch_size,
         max_batch_size=max_batch_size,
         device=device,
@@ -239,14 +230,6 @@ def evaluate(
         ),
     )
     return evaluate_tasks(loaded, spec, Path(output_path), settings, started)
-
-
-def _places(samples: Mapping[str, Sequence[int]], tasks: Sequence[str], limit: object) -> Mapping[str, Sequence[int]]:
-    """Return the places of the items to ask, once they go together with what else is asked."""
-    if samples and limit is not None:
-        raise UsageError(f"{argument('samples')} and {argument('limit')} cannot both be given")
-    known_tasks(samples, tasks, "samples")
-    return samples
 
 
 def score(
@@ -336,7 +319,7 @@ def evaluate_tasks(
     with folder.locked(), ExitStack() as stack:
         chosen = [(t, settings.limit_of(t.name)) for t in tasks]
         works = [Work(t, plan(t, spec, limit), folder.samples(t.name), limit) for t, limit in chosen]
-        _check_axes(works, settings)
+        check_axes(works, settings)
         for work in works:
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
@@ -390,7 +373,7 @@ def rescore(
     """
     with folder.locked(), ExitStack() as stack:
         works = [Work(t, plan(t, spec, limit), folder.samples(t.name), limit) for t, limit in tasks]
-        _check_axes(works, settings)
+        check_axes(works, settings)
         for work in works:
             if work.missing:
                 raise PluralError(
@@ -401,7 +384,7 @@ def rescore(
         return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
 
 
-def _check_axes(works: Sequence[Work], settings: Settings) -> None:
+def check_axes(works: Sequence[Work], settings: Settings) -> None:
     """Refuse an unknown axis before anything is asked."""
     for work in works:
         for axis in settings.axes or ():
