@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lm_plural.harness.jobs.evaluate import score as score
     from lm_plural.harness.jobs.plan import plan as plan
     from lm_plural.harness.jobs.preview import preview as preview
+    from lm_plural.harness.model.adapters import SharedBase as SharedBase
     from lm_plural.harness.ratings.scale import Scale as Scale
     from lm_plural.harness.ratings.table import RatingTable as RatingTable
     from lm_plural.harness.result.read import read_results as read_results
@@ -35,6 +36,7 @@ __all__ = [
     "PluralError",
     "RatingTable",
     "Scale",
+    "SharedBase",
     "UsageError",
     "audit",
     "compare",
@@ -53,6 +55,7 @@ _HOMES = {
     "PluralError": "errors",
     "RatingTable": "ratings.table",
     "Scale": "ratings.scale",
+    "SharedBase": "model.adapters",
     "UsageError": "errors",
     "audit": "jobs.audit",
     "compare": "jobs.disaggregate",

@@ -73,6 +73,8 @@ def _add_model(group: Any) -> None:
     add("--model", "-M", default="hf", metavar="NAME", help=backends)
     pairs: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "K=V"}
     add("--model_args", "-a", **pairs, help="pretrained=..., peft=..., dtype=..., base_url=...")
+    paths: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "PATH"}
+    add("--adapter", **paths, help="PEFT adapters: a run each, one after the other on one loaded base")
     add("--gen_kwargs", **pairs, help="generation arguments, over the tasks' own")
     template = "put prompts through the model's chat template (default: for respond tasks of models that have one)"
     truth: dict[str, Any] = {"nargs": "?", "const": True, "default": None, "type": parse_bool}
@@ -124,6 +126,8 @@ def execute(args: argparse.Namespace) -> int:
 
     quiet(args.verbosity)
     from lm_plural.harness.jobs.evaluate import evaluate
+    from lm_plural.harness.jobs.preview import preview
+    from lm_plural.harness.model.adapters import SharedBase, args_of_each
     from lm_plural.harness.model.arguments import parse_arguments
 
     if args.config:
@@ -131,7 +135,6 @@ def execute(args: argparse.Namespace) -> int:
     asked = {
         "tasks": args.tasks or (),
         "model": args.model,
-        "model_args": parse_arguments(args.model_args, "--model_args"),
         "gen_kwargs": parse_arguments(args.gen_kwargs, "--gen_kwargs"),
         "apply_chat_template": args.apply_chat_template,
         "system_instruction": args.system_instruction,
@@ -144,26 +147,32 @@ def execute(args: argparse.Namespace) -> int:
         "include_path": args.include_path,
         "output_path": args.output_path,
     }
-    if args.dry_run or args.write_out:
-        from lm_plural.harness.jobs.preview import preview
-
-        before = preview(**asked)
-        if args.write_out:
-            print("\n".join(prompts(before)))
-        if args.dry_run:
-            print(todo(before))
-            if before.stop:
-                raise PluralError(before.stop)
-            return 0
-    outcome = evaluate(
-        **asked,
-        **inference_of(args),
-        batch_size=args.batch_size,
-        max_batch_size=args.max_batch_size,
-        predict_only=args.predict_only,
-    )
-    report(outcome, tables=args.tables)
+    base = SharedBase()
+    for one in args_of_each(parse_arguments(args.model_args, "--model_args"), args.adapter, args.model):
+        asked["model_args"] = one
+        if args.dry_run or args.write_out:
+            say(preview(**asked), args)
+        if not args.dry_run:
+            outcome = evaluate(
+                **asked,
+                **inference_of(args),
+                batch_size=args.batch_size,
+                max_batch_size=args.max_batch_size,
+                predict_only=args.predict_only,
+                base=base,
+            )
+            report(outcome, tables=args.tables)
     return 0
+
+
+def say(before: Preview, args: argparse.Namespace) -> None:
+    """Print what would be asked."""
+    if args.write_out:
+        print("\n".join(prompts(before)))
+    if args.dry_run:
+        print(todo(before))
+        if before.stop:
+            raise PluralError(before.stop)
 
 
 def prompts(before: Preview) -> Iterator[str]:

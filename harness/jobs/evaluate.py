@@ -18,7 +18,8 @@ from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.files import is_file
 from lm_plural.harness.jobs.arguments import Axes, Pairs, axes_of, spec_of
 from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_places, checked_tasks, stored_task
-from lm_plural.harness.model.load import check_backend, load_engine
+from lm_plural.harness.model.adapters import SharedBase
+from lm_plural.harness.model.load import check_backend
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.predictions import predictions, save_predictions
@@ -148,6 +149,7 @@ def evaluate(
     trust_remote_code: bool = False,
     include_path: Sequence[str | os.PathLike[str]] = (),
     output_path: str | os.PathLike[str] = "outputs",
+    base: SharedBase | None = None,
 ) -> Outcome:
     """Evaluate a model on group-rated tasks; the same call again resumes or has nothing to do.
 
@@ -183,6 +185,8 @@ def evaluate(
         Folders with more tasks.
     output_path : path
         Files go to ``<output_path>/<model>/``.
+    base : SharedBase, optional
+        The same one in several calls: adapters (``peft``) of one base load it once.
 
     Returns
     -------
@@ -229,7 +233,7 @@ def evaluate(
             strata=strata,
         ),
     )
-    return evaluate_tasks(loaded, spec, Path(output_path), settings, started)
+    return evaluate_tasks(loaded, spec, Path(output_path), settings, started, base)
 
 
 def score(
@@ -297,6 +301,7 @@ def evaluate_tasks(
     output_path: Path,
     settings: Settings,
     started: datetime | None = None,
+    base: SharedBase | None = None,
 ) -> Outcome:
     """Evaluate a model on tasks; the same call again resumes or has nothing to do.
 
@@ -309,6 +314,8 @@ def evaluate_tasks(
     settings : Settings
     started : datetime, optional
         For the time in the results.
+    base : SharedBase, optional
+        What is loaded already.
 
     Raises
     ------
@@ -328,7 +335,7 @@ def evaluate_tasks(
             sizes, total = folder.sizes(), sum(len(work.requests) for work in works)
             with Progress(total, total - sum(len(work.missing) for work in works)) as progress:
                 progress.wait_for("loading the model")
-                engine = load_engine(
+                engine = (base or SharedBase()).engine(
                     spec,
                     batch_size=settings.batch_size,
                     device=settings.device,

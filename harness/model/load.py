@@ -91,7 +91,7 @@ def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, t
     """
     lm = _made(spec, lambda: _class_of(spec), batch_size, device, trust_remote_code)
     if spec.args.get("peft"):
-        _check_adapter(lm, str(spec.args["peft"]), spec)
+        check_adapter(lm, str(spec.args["peft"]), spec)
     server.prepare(lm)
     return lm
 
@@ -169,7 +169,7 @@ def _quiet_transformers() -> None:
         transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _check_adapter(lm: Any, adapter: str, spec: ModelSpec) -> None:
+def check_adapter(lm: Any, adapter: str, spec: ModelSpec) -> None:
     """Refuse an adapter whose weights did not all find a place: PEFT only warns, and the base model would answer."""
     from peft import PeftModel, get_peft_model_state_dict
     from peft.utils import load_peft_weights
