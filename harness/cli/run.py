@@ -207,14 +207,14 @@ def todo(before: Preview) -> str:
     scorers = dict.fromkeys(s for t in before.tasks for s in t.scorers)
     told = []
     if any(t.tokens is None for t in before.tasks):
-        told.append(f"prompt tokens: with {before.backend} nobody can count them here")
+        told.append(f"tokens: with {before.backend} nobody can count them here")
     told += [f"scorers needed: {', '.join(scorers)}"] if scorers else []
     told += [f"scorer {name!r} runs code: refused without --trust_remote_code" for name in before.code]
     for dataset, (how, tasks) in before.missing.items():
         more = f" and {len(tasks) - FEW} more" if len(tasks) > FEW else ""
         told.append(f"not at hand: {dataset} ({', '.join(tasks[:FEW])}{more}): {how}")
     title = f"{before.model_name}: what a run would ask (nothing was asked or written)"
-    header = ["task", "items", "requests", "answered", "to ask", "prompt tokens"]
+    header = ["task", "items", "requests", "answered", "to ask", "tokens"]
     table = [grid(rows, header)] if rows else []
     return "\n".join([paragraphs([title]), *table, paragraphs([*told, f"answers go to {before.folder}"], hang=2)])
 

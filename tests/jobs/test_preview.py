@@ -71,11 +71,11 @@ def test_a_dry_run_prints_one_screen_and_makes_no_folder(tmp_path: Path, capsys:
     assert err == ""
     lines = out.splitlines()
     assert len(lines) <= 24
-    assert lines[1].split() == ["task", "items", "requests", "answered", "to", "ask", "prompt", "tokens"]
+    assert lines[1].split() == ["task", "items", "requests", "answered", "to", "ask", "tokens"]
     rows = {line.split()[0]: line.split()[1:] for line in lines[3:]}
     assert rows[RESPOND] == ["2", "4", "0", "4", "-"]
     assert rows["all"] == ["12", "60", "0", "60", "-"]
-    assert "prompt tokens: with dummy nobody can count them here" in lines
+    assert "tokens: with dummy nobody can count them here" in lines
     assert "scorers needed: profanity" in lines
 
 

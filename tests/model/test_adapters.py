@@ -119,8 +119,8 @@ def test_an_adapter_that_does_not_fit_says_what_it_says_alone_and_spoils_nothing
 
 
 def run(model: Path, out: Path, *more: object) -> int:
-    tasks = ["-t", str(RATE), "plural_demo_respond", "--limit", "3", "--batch_size", "4", "--draws", "200"]
-    tasks += ["--permutations", "100", "--device", "cpu"]
+    tasks = ["-t", str(RATE), "plural_demo_respond", "--limit", "3", "--batch_size", "4", "--inference", "none"]
+    tasks += ["--gen_kwargs", "max_gen_toks=8", "--device", "cpu"]
     return main(["run", *tasks, "-o", str(out), "--model_args", f"pretrained={model},dtype=float32", *map(str, more)])
 
 
