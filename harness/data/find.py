@@ -61,12 +61,21 @@ def find_file(recipe: Recipe, name: str, folder: Path) -> Path:
     for path in looked:
         if is_file(path):
             return _checked(path, spec)
-    fetch = f"lm-plural data fetch {recipe.dataset} (from {spec.url})" if spec.url else None
-    how = fetch or spec.how or f"set {MIRROR} to a folder that has it"
-    if recipe.stand_in:
-        how += f", or use its stand-in {recipe.stand_in}"
+    how = _how(recipe, spec, f" (from {spec.url})")
     where = ", ".join(str(p) for p in looked)
     raise MissingFileError(f"data set {recipe.dataset!r}: no file {spec.path}: {how}; looked for {where}")
+
+
+def how_to_get(recipe: Recipe, folder: Path) -> str:
+    """Return what to do about a data set that is not at hand: about the first of its files that is nowhere."""
+    missing = (s for s in recipe.files.values() if not any(is_file(p) for p in places(recipe, s, folder)))
+    return _how(recipe, next(missing), "")
+
+
+def _how(recipe: Recipe, spec: DataFile, source: str) -> str:
+    fetch = f"lm-plural data fetch {recipe.dataset}{source}" if spec.url else None
+    how = fetch or spec.how or f"set {MIRROR} to a folder that has it"
+    return how + (f", or use its stand-in {recipe.stand_in}" if recipe.stand_in else "")
 
 
 def sha256_of(path: Path) -> str:

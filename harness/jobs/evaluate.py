@@ -14,12 +14,12 @@ from typing import Any
 from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.documents import load_yaml
-from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.files import is_file
-from lm_plural.harness.jobs.arguments import Axes, Pairs, arguments_of, axes_of, known_tasks
-from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_tasks, stored_task
-from lm_plural.harness.model.load import check_backend, load_engine
-from lm_plural.harness.model.needs import check_arguments
+from lm_plural.harness.jobs.arguments import Axes, Pairs, axes_of, spec_of
+from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_places, checked_tasks, stored_task
+from lm_plural.harness.model.adapters import SharedBase
+from lm_plural.harness.model.load import check_backend
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.predictions import predictions, save_predictions
@@ -149,6 +149,7 @@ def evaluate(
     trust_remote_code: bool = False,
     include_path: Sequence[str | os.PathLike[str]] = (),
     output_path: str | os.PathLike[str] = "outputs",
+    base: SharedBase | None = None,
 ) -> Outcome:
     """Evaluate a model on group-rated tasks; the same call again resumes or has nothing to do.
 
@@ -184,6 +185,8 @@ def evaluate(
         Folders with more tasks.
     output_path : path
         Files go to ``<output_path>/<model>/``.
+    base : SharedBase, optional
+        The same one in several calls: adapters (``peft``) of one base load it once.
 
     Returns
     -------
@@ -211,18 +214,10 @@ def evaluate(
     names = asked_tasks(tasks)
     check_backend(model)
     loaded = checked_tasks(Index([Path(p) for p in include_path]), names)
-    spec = ModelSpec(
-        backend=model,
-        args=arguments_of(model_args, "model_args"),
-        chat_template=apply_chat_template,
-        system_instruction=system_instruction,
-        gen_kwargs=arguments_of(gen_kwargs, "gen_kwargs"),
-        seed=seed,
-    )
-    check_arguments(spec)
+    spec = spec_of(model, model_args, gen_kwargs, apply_chat_template, system_instruction, seed)
     settings = Settings(
         limit=checked_limit(limit),
-        samples=_places(samples or {}, [t.name for t in loaded], limit),
+        samples=checked_places(samples, [t.name for t in loaded], limit),
         batch_size=batch_size,
         max_batch_size=max_batch_size,
         device=device,
@@ -238,15 +233,7 @@ def evaluate(
             strata=strata,
         ),
     )
-    return evaluate_tasks(loaded, spec, Path(output_path), settings, started)
-
-
-def _places(samples: Mapping[str, Sequence[int]], tasks: Sequence[str], limit: object) -> Mapping[str, Sequence[int]]:
-    """Return the places of the items to ask, once they go together with what else is asked."""
-    if samples and limit is not None:
-        raise UsageError(f"{argument('samples')} and {argument('limit')} cannot both be given")
-    known_tasks(samples, tasks, "samples")
-    return samples
+    return evaluate_tasks(loaded, spec, Path(output_path), settings, started, base)
 
 
 def score(
@@ -314,6 +301,7 @@ def evaluate_tasks(
     output_path: Path,
     settings: Settings,
     started: datetime | None = None,
+    base: SharedBase | None = None,
 ) -> Outcome:
     """Evaluate a model on tasks; the same call again resumes or has nothing to do.
 
@@ -326,6 +314,8 @@ def evaluate_tasks(
     settings : Settings
     started : datetime, optional
         For the time in the results.
+    base : SharedBase, optional
+        What is loaded already.
 
     Raises
     ------
@@ -336,7 +326,7 @@ def evaluate_tasks(
     with folder.locked(), ExitStack() as stack:
         chosen = [(t, settings.limit_of(t.name)) for t in tasks]
         works = [Work(t, plan(t, spec, limit), folder.samples(t.name), limit) for t, limit in chosen]
-        _check_axes(works, settings)
+        check_axes(works, settings)
         for work in works:
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
@@ -345,7 +335,7 @@ def evaluate_tasks(
             sizes, total = folder.sizes(), sum(len(work.requests) for work in works)
             with Progress(total, total - sum(len(work.missing) for work in works)) as progress:
                 progress.wait_for("loading the model")
-                engine = load_engine(
+                engine = (base or SharedBase()).engine(
                     spec,
                     batch_size=settings.batch_size,
                     device=settings.device,
@@ -390,7 +380,7 @@ def rescore(
     """
     with folder.locked(), ExitStack() as stack:
         works = [Work(t, plan(t, spec, limit), folder.samples(t.name), limit) for t, limit in tasks]
-        _check_axes(works, settings)
+        check_axes(works, settings)
         for work in works:
             if work.missing:
                 raise PluralError(
@@ -401,7 +391,7 @@ def rescore(
         return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
 
 
-def _check_axes(works: Sequence[Work], settings: Settings) -> None:
+def check_axes(works: Sequence[Work], settings: Settings) -> None:
     """Refuse an unknown axis before anything is asked."""
     for work in works:
         for axis in settings.axes or ():
