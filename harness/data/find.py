@@ -68,7 +68,7 @@ def find_file(recipe: Recipe, name: str, folder: Path) -> Path:
 
 def how_to_get(recipe: Recipe, folder: Path) -> str:
     """Return what to do about a data set that is not at hand: about the first of its files that is nowhere."""
-    missing = (s for s in recipe.files.values() if not any(is_file(p) for p in places(recipe, s, folder)))
+    missing = (s for s in recipe.files.values() if not any(is_file(p) for p in places(recipe.dataset, s.path, folder)))
     return _how(recipe, next(missing), "")
 
 
