@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.report.audit import ERRORS
-from lm_plural.harness.report.cells import interval, number
+from lm_plural.harness.report.cells import count, interval, measured, number, on_few
 from lm_plural.harness.report.layout import Row, bold, columns, grid, wrapped
 from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.inference import CLEAR
@@ -262,7 +262,7 @@ def _told(name: str, block: dict[str, Any]) -> Told:
     return Told(
         name,
         kind,
-        _row(block, kind),
+        kind.row(block),
         sorted(gaps, key=lambda g: (g.rank, -g.least)),
         compared,
         list(_few(block, kind.main)),
@@ -270,13 +270,6 @@ def _told(name: str, block: dict[str, Any]) -> Told:
         bool(block.get("simulated_raters")),
         [_steered(block["steered"])] if "steered" in block else [],
     )
-
-
-def _row(block: dict[str, Any], kind: Kind) -> Row:
-    """Return the numbers over all raters, marked where these are so few that intervals are approximate."""
-    raters, *numbers = kind.row(block)
-    about = any(f.startswith("approximate") for f in block["overall"].get("flags", ()))
-    return [raters, *(f"~{n}" if about else n for n in numbers)]
 
 
 def _few(block: dict[str, Any], main: str) -> Iterator[Untold]:
@@ -310,9 +303,8 @@ def _ends(row: dict[str, Any]) -> tuple[float, float]:
 def _size(row: dict[str, Any], digits: int, unit: str = "") -> str:
     """Return the size of a difference with its interval; an approximate one with how many raters it rests on."""
     near, far = _ends(row)
-    about = any(f.startswith("approximate") for f in row.get("flags", ()))
-    text = f"{'~' * about}{number(abs(row['value']), digits)} [{number(near, digits)}, {number(far, digits)}]{unit}"
-    return text + (f" ({row['n_raters_a']} and {row['n_raters_b']} raters)" if about else "")
+    before, after = on_few(row)
+    return f"{before}{number(abs(row['value']), digits)} [{number(near, digits)}, {number(far, digits)}]{unit}{after}"
 
 
 def _sides(row: dict[str, Any], *, others: str = "all others", who: str = " raters") -> tuple[str, str]:
@@ -395,43 +387,37 @@ def _steered(found: dict[str, Any]) -> str:
     return f"asked to answer as a member of a {found['axis']} group: {' and '.join(said) or 'no clear change'}"
 
 
-def _count(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
-
-
 def _row_of_rate(block: dict[str, Any]) -> Row:
-    o = block["overall"]
-    return [_count(o["n_raters"]), *(interval(o[m.name], m.digits) for m in SCREEN)]
+    return [count(block["overall"]), *(measured(block["overall"], m) for m in SCREEN)]
 
 
 def _row_of_people(block: dict[str, Any]) -> Row:
     o = block["overall"]
     if "item_mean" not in o:
-        return [_count(o["n_raters"]), number(o["mean"], 2), ""]
-    return [_count(o["n_raters"]), interval(o["item_mean"], 2), interval(o["disagreement"], 3)]
+        return [count(o), number(o["mean"], 2), ""]
+    return [count(o), *(measured(o, measure(name)) for name in ("item_mean", "disagreement"))]
 
 
 def _row_of_respond(block: dict[str, Any]) -> Row:
     o = block["overall"]
     means = [f"{key} {interval(found['mean'], 3)}" for key, found in o["statistics"].items()]
     unscored = max(o["n_unscored"].values(), default=0)
-    return [_count(o["n_prompts"]), str(unscored), _names(means, 2)]
+    return [f"{o['n_prompts']:,}", str(unscored), _names(means, 2)]
 
 
 def _row_of_shares(block: dict[str, Any]) -> Row:
     o = block["overall"]
-    return [_count(o["n_items"]), interval(o["js_similarity"], 3)]
+    return [f"{o['n_items']:,}", interval(o["js_similarity"], 3)]
 
 
 def _row_of_audit(block: dict[str, Any]) -> Row:
     o = block["overall"]
-    matched = o["rates"]["matched"]
-    return [_count(o["n_raters"]), interval(o["auc"], 2), *(interval(matched[m.name], m.digits) for m in ERRORS)]
+    return [count(o), measured(o, measure("auc")), *(measured(o, m, o["rates"]["matched"][m.name]) for m in ERRORS)]
 
 
 RATE = Kind(
     ("raters", *(m.heading for m in SCREEN)),
-    "divergence: distance, 0 best. skill: 1 best, 0 a guess. worth: that many raters.",
+    "divergence: 0 best. skill: 1 best, 0 only the average habit. worth: in raters.",
     "divergence",
     _row_of_rate,
     _of_rate,
