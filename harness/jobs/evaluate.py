@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.overview import ManyResults, named
 from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
 from lm_plural.harness.files import is_file
@@ -77,12 +76,8 @@ class Settings:
         return self.samples.get(task, self.limit)
 
 
-#: Characters of a model's name that are shown.
-MOST_NAME = 24
-
-
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, repr=False)
+class Outcome(ManyResults):
     """Where the results are, what they say, and whether anything was new."""
 
     folder: Path
@@ -90,39 +85,12 @@ class Outcome:
     content: dict[str, Any] | None
     new: bool
 
-    def __repr__(self) -> str:
-        head, blocks = self._said()
-        where = f"in {_tail(str(self.path or self.folder), overview.WIDTH - 3)}"
-        if len(blocks) == 1:
-            ((name, block),) = blocks.items()
-            *lines, last = overview.text_of(block, f"{head} on {name}").split("\n")
-            return overview.fitted([*lines, *([last] if len(lines) < overview.MOST_LINES - 1 else []), where])
-        tasks = [overview.sentence_of(block, name) for name, block in blocks.items()]
-        simulated = sum(bool(block.get("simulated_raters")) for block in blocks.values())
-        tasks += [f"of these, tasks with simulated raters: {simulated}"] if simulated else []
-        room = overview.MOST_LINES - 2
-        if len(tasks) > room:
-            tasks = [*tasks[: room - 2], f"and {len(blocks) - room + 2} more tasks", tasks[-1]]
-        said = f"{head} on {len(blocks)} tasks: all raters; worst group" if blocks else head
-        return overview.fitted([said, *tasks, where])
-
-    def _repr_html_(self) -> str:
-        head, blocks = self._said()
-        shown = [overview.html_of(block, f"{head} on {name}") for name, block in blocks.items()]
-        return f"<div>{''.join(shown)}<p>in <code>{escape(str(self.path or self.folder))}</code></p></div>"
-
-    def _said(self) -> tuple[str, dict[str, Any]]:
-        """Return what was measured, and the blocks of its tasks."""
-        content = self.content or {}
+    def _said(self) -> tuple[str, Mapping[str, Any], str]:
+        content, where = self.content or {}, str(self.path or self.folder)
         if "audited" in content:
-            return f"Outcome: audit of {content['scorer']['name']}", content["audited"]
-        name = _tail(content.get("model_name", "answers only"), MOST_NAME)
-        return f"Outcome: {name}", content.get("disaggregated", {})
-
-
-def _tail(text: str, width: int) -> str:
-    """Return a path or name cut at its beginning."""
-    return text if len(text) <= width else "…" + text[1 - width :]
+            return f"Outcome: audit of {content['scorer']['name']}", content["audited"], where
+        name = named(content.get("model_name", "answers only"))
+        return f"Outcome: {name}", content.get("disaggregated", {}), where
 
 
 def evaluate(

@@ -8,11 +8,10 @@ from typing import Any
 
 from lm_plural.harness.report.layout import Row
 from lm_plural.harness.statistics.catalogue import Measure
+from lm_plural.harness.statistics.inference import about, approximate
 
 #: Groups of one axis shown; the file has them all.
 MOST_GROUPS = 12
-#: An interval that is only about right: on how many raters it rests, and whose it is if not every statistic's.
-ABOUT = re.compile(r"approximate: (\d+) raters[^(]*(?:\((.*)\))?$")
 
 
 def shown(groups: Iterable[tuple[str, Any]], row: Callable[[str, Any], Row]) -> list[Row]:
@@ -39,17 +38,9 @@ def p_value(p: float) -> str:
     return "< 0.001" if p < 0.001 else number(p, 3)
 
 
-def about(flags: Iterable[str], statistic: str = "") -> int | None:
-    """Return on how few raters the interval of a statistic rests; None where they are enough."""
-    for found in filter(None, map(ABOUT.match, flags)):
-        if found[2] is None or statistic in found[2].split(", "):
-            return int(found[1])
-    return None
-
-
 def count(group: dict[str, Any]) -> str:
     """Return how many raters a group has and, in brackets, how few of them a number with ``~`` rests on."""
-    n, few = group["n_raters"], [int(found[1]) for found in filter(None, map(ABOUT.match, group.get("flags", ())))]
+    n, few = group["n_raters"], [raters for raters, _ in approximate(group.get("flags", ()))]
     if n is None:
         return "?"
     return f"{n:,} ({min(few)})" if few and min(few) < n else f"{n:,}"

@@ -7,7 +7,6 @@ from typing import Any
 
 from lm_plural.harness.report.cells import (
     MOST_GROUPS,
-    about,
     count,
     difference,
     interval,
@@ -18,7 +17,7 @@ from lm_plural.harness.report.cells import (
 )
 from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 from lm_plural.harness.statistics.catalogue import Measure, measure, named
-from lm_plural.harness.statistics.inference import CLEAR
+from lm_plural.harness.statistics.inference import CLEAR, about
 
 #: Differences named that turn round.
 MOST_TURNS = 4

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from lm_plural.harness.report.audit import render_audit
-from lm_plural.harness.report.cells import about, count
+from lm_plural.harness.report.cells import count
 from lm_plural.harness.report.layout import plain
 from lm_plural.harness.report.table import render_block
+from lm_plural.harness.statistics.inference import about
 from tests.analysis.test_audit import two as two
 from tests.report.test_summary import apart
 
