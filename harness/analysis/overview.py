@@ -19,6 +19,7 @@ MOST_LINES, WIDTH, MOST_GROUPS, MOST_NAME = 10, 80, 12, 24
 
 #: The first of these that a block has is what it is read by.
 FIRST = tuple(map(catalogue.measure, reversed(catalogue.named("first"))))
+SCREEN = tuple(map(catalogue.measure, catalogue.named("screen")))
 EXPOSURE = catalogue.measure("exposure")
 #: Which end of a measure is the worse one for a group, by whether more is better.
 WORSE = {True: "lowest", False: "highest", None: None}
@@ -104,6 +105,14 @@ def text_of(block: Block, head: str) -> str:
 def fitted(lines: list[str]) -> str:
     """Return lines as one text, each cut to the width."""
     return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
+
+
+def found_of(block: Block) -> str:
+    """Return how near a model is to all raters, measure by measure, or why that is refused."""
+    if (block.get("elicitation") or {}).get("refused"):
+        return next((note for note in reversed(block["notes"]) if "refused" in note), "refused")
+    found = {m: block["overall"][m.name] for m in SCREEN if m.name in block["overall"]}
+    return ", ".join(f"{m.heading} {interval(e, m.digits)}" for m, e in found.items()) or _overall(block)
 
 
 def sentence_of(block: Block, task: str) -> str:

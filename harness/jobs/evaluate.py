@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.analysis.options import Options
-from lm_plural.harness.analysis.overview import ManyResults, named
+from lm_plural.harness.analysis.overview import ManyResults, found_of, named
 from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
 from lm_plural.harness.files import is_file
@@ -22,7 +22,7 @@ from lm_plural.harness.model.needs import check_arguments
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.predictions import predictions, save_predictions
-from lm_plural.harness.result.write import build_results, save_results
+from lm_plural.harness.result.write import build_results, save_results, task_block
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Asking, Work, ask_all
@@ -309,6 +309,7 @@ def evaluate_tasks(
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
         scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack)
+        blocks: dict[str, dict[str, Any]] = {}
         if any(work.missing for work in works):
             sizes, total = folder.sizes(), sum(len(work.requests) for work in works)
             with Progress(total, total - sum(len(work.missing) for work in works)) as progress:
@@ -326,11 +327,12 @@ def evaluate_tasks(
                     sizes,
                     lambda work, records: _score_batch(scorings, work, records),
                     progress,
+                    lambda work: "" if settings.predict_only else _found(blocks, work, settings),
                 )
                 ask_all(works, how)
         if settings.predict_only:
             return Outcome(folder.path, None, None, new=True)
-        return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
+        return _aggregate(works, scorings, blocks, folder, spec, settings, started or datetime.now())
 
 
 def rescore(
@@ -366,7 +368,7 @@ def rescore(
                     "the run is not finished, or the task asks something else now; run it again"
                 )
         scorings = _open_scorings(works, folder, settings, stack, again=True)
-        return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
+        return _aggregate(works, scorings, {}, folder, spec, settings, started or datetime.now())
 
 
 def _check_axes(works: Sequence[Work], settings: Settings) -> None:
@@ -431,9 +433,23 @@ def _score_batch(scorings: dict[str, Scoring], work: Work, records: Sequence[Rec
         scoring.submit(response_pairs(work.loaded, records))
 
 
+def _found(blocks: dict[str, dict[str, Any]], work: Work, settings: Settings) -> str:
+    """Compute the block of a rate task that has just ended, and return what it says of all raters.
+
+    A respond task's comes last: its scorers are still busy, beside the prompts of the next task.
+    """
+    if work.loaded.task.mode != "rate":
+        return ""
+    with suppress(PluralError):  # said when all are asked: what is wrong with one task costs no other its answers
+        blocks[work.loaded.name] = block = task_block(work, (), settings.axes, settings.options)
+        return found_of(block)
+    return ""
+
+
 def _aggregate(
     works: Sequence[Work],
     scorings: dict[str, Scoring],
+    blocks: dict[str, dict[str, Any]],
     folder: RunFolder,
     spec: ModelSpec,
     settings: Settings,
@@ -446,7 +462,11 @@ def _aggregate(
         for w in works
         if w.loaded.name in scorings
     }
-    content = build_results(works, scores, spec, axes=settings.axes, options=settings.options)
+    for work in works:
+        name = work.loaded.name
+        if name not in blocks:
+            blocks[name] = task_block(work, scores.get(name, ()), settings.axes, settings.options)
+    content = build_results(works, blocks, spec)
     for work in works:
         save_predictions(folder, work.loaded.name, predictions(work, scores.get(work.loaded.name, ())))
     path, new = save_results(folder, content, started)

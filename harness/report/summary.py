@@ -23,8 +23,9 @@ from lm_plural.harness.report.layout import Row, bold, columns, cut, grid, wrapp
 from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.inference import CLEAR
 
-#: Of a model against all raters.
+#: Of a model against all raters, and of raters alone.
 SCREEN = tuple(map(measure, named("screen")))
+PEOPLES = tuple(map(measure, named("people", "differences")))
 #: The screen.
 LINES, WIDTH = 24, 80
 #: Differences of one task that are named, names of tasks and groups in a row, and lines for groups without an interval.
@@ -430,7 +431,7 @@ def _row_of_people(block: dict[str, Any]) -> Row:
     o = block["overall"]
     if "item_mean" not in o:
         return [count(o), number(o["mean"], 2), ""]
-    return [count(o), *(measured(o, measure(name)) for name in ("item_mean", "disagreement"))]
+    return [count(o), *(measured(o, m) for m in PEOPLES)]
 
 
 def _row_of_respond(block: dict[str, Any]) -> Row:
