@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.overview import ManyResults, found_of, named
 from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.files import is_file
@@ -23,7 +22,7 @@ from lm_plural.harness.model.load import check_backend
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.predictions import predictions, save_predictions
-from lm_plural.harness.result.write import build_results, save_results
+from lm_plural.harness.result.write import build_results, save_results, task_block
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Asking, Work, ask_all
@@ -77,12 +76,8 @@ class Settings:
         return self.samples.get(task, self.limit)
 
 
-#: Characters of a model's name that are shown.
-MOST_NAME = 24
-
-
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, repr=False)
+class Outcome(ManyResults):
     """Where the results are, what they say, and whether anything was new."""
 
     folder: Path
@@ -90,39 +85,12 @@ class Outcome:
     content: dict[str, Any] | None
     new: bool
 
-    def __repr__(self) -> str:
-        head, blocks = self._said()
-        where = f"in {_tail(str(self.path or self.folder), overview.WIDTH - 3)}"
-        if len(blocks) == 1:
-            ((name, block),) = blocks.items()
-            *lines, last = overview.text_of(block, f"{head} on {name}").split("\n")
-            return overview.fitted([*lines, *([last] if len(lines) < overview.MOST_LINES - 1 else []), where])
-        tasks = [overview.sentence_of(block, name) for name, block in blocks.items()]
-        simulated = sum(bool(block.get("simulated_raters")) for block in blocks.values())
-        tasks += [f"of these, tasks with simulated raters: {simulated}"] if simulated else []
-        room = overview.MOST_LINES - 2
-        if len(tasks) > room:
-            tasks = [*tasks[: room - 2], f"and {len(blocks) - room + 2} more tasks", tasks[-1]]
-        said = f"{head} on {len(blocks)} tasks: all raters; worst group" if blocks else head
-        return overview.fitted([said, *tasks, where])
-
-    def _repr_html_(self) -> str:
-        head, blocks = self._said()
-        shown = [overview.html_of(block, f"{head} on {name}") for name, block in blocks.items()]
-        return f"<div>{''.join(shown)}<p>in <code>{escape(str(self.path or self.folder))}</code></p></div>"
-
-    def _said(self) -> tuple[str, dict[str, Any]]:
-        """Return what was measured, and the blocks of its tasks."""
-        content = self.content or {}
+    def _said(self) -> tuple[str, Mapping[str, Any], str]:
+        content, where = self.content or {}, str(self.path or self.folder)
         if "audited" in content:
-            return f"Outcome: audit of {content['scorer']['name']}", content["audited"]
-        name = _tail(content.get("model_name", "answers only"), MOST_NAME)
-        return f"Outcome: {name}", content.get("disaggregated", {})
-
-
-def _tail(text: str, width: int) -> str:
-    """Return a path or name cut at its beginning."""
-    return text if len(text) <= width else "…" + text[1 - width :]
+            return f"Outcome: audit of {content['scorer']['name']}", content["audited"], where
+        name = named(content.get("model_name", "answers only"))
+        return f"Outcome: {name}", content.get("disaggregated", {}), where
 
 
 def evaluate(
@@ -331,6 +299,7 @@ def evaluate_tasks(
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
         scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack)
+        blocks: dict[str, dict[str, Any]] = {}
         if any(work.missing for work in works):
             sizes, total = folder.sizes(), sum(len(work.requests) for work in works)
             with Progress(total, total - sum(len(work.missing) for work in works)) as progress:
@@ -348,11 +317,12 @@ def evaluate_tasks(
                     sizes,
                     lambda work, records: _score_batch(scorings, work, records),
                     progress,
+                    lambda work: "" if settings.predict_only else _found(blocks, work, settings),
                 )
                 ask_all(works, how)
         if settings.predict_only:
             return Outcome(folder.path, None, None, new=True)
-        return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
+        return _aggregate(works, scorings, blocks, folder, spec, settings, started or datetime.now())
 
 
 def rescore(
@@ -388,7 +358,7 @@ def rescore(
                     "the run is not finished, or the task asks something else now; run it again"
                 )
         scorings = _open_scorings(works, folder, settings, stack, again=True)
-        return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
+        return _aggregate(works, scorings, {}, folder, spec, settings, started or datetime.now())
 
 
 def check_axes(works: Sequence[Work], settings: Settings) -> None:
@@ -453,9 +423,23 @@ def _score_batch(scorings: dict[str, Scoring], work: Work, records: Sequence[Rec
         scoring.submit(response_pairs(work.loaded, records))
 
 
+def _found(blocks: dict[str, dict[str, Any]], work: Work, settings: Settings) -> str:
+    """Compute the block of a rate task that has just ended, and return what it says of all raters.
+
+    A respond task's comes last: its scorers are still busy, beside the prompts of the next task.
+    """
+    if work.loaded.task.mode != "rate":
+        return ""
+    with suppress(PluralError):  # said when all are asked: what is wrong with one task costs no other its answers
+        blocks[work.loaded.name] = block = task_block(work, (), settings.axes, settings.options)
+        return found_of(block)
+    return ""
+
+
 def _aggregate(
     works: Sequence[Work],
     scorings: dict[str, Scoring],
+    blocks: dict[str, dict[str, Any]],
     folder: RunFolder,
     spec: ModelSpec,
     settings: Settings,
@@ -468,7 +452,11 @@ def _aggregate(
         for w in works
         if w.loaded.name in scorings
     }
-    content = build_results(works, scores, spec, axes=settings.axes, options=settings.options)
+    for work in works:
+        name = work.loaded.name
+        if name not in blocks:
+            blocks[name] = task_block(work, scores.get(name, ()), settings.axes, settings.options)
+    content = build_results(works, blocks, spec)
     for work in works:
         save_predictions(folder, work.loaded.name, predictions(work, scores.get(work.loaded.name, ())))
     path, new = save_results(folder, content, started)

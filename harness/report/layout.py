@@ -70,6 +70,19 @@ def _columns_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+def cut(text: str, width: int) -> str:
+    """Return a text of one line in at most so many columns, what is too much cut out of its middle."""
+    text = printable(text)
+    if columns(text) <= width:
+        return text
+    head, tail = text, text
+    while columns(head) > width // 2:
+        head = head[:-1]
+    while columns(tail) > width - columns(head) - 1:
+        tail = tail[1:]
+    return f"{head}…{tail}"
+
+
 def wrapped(text: str, width: int, *, hang: int = 0) -> list[str]:
     """Return the lines of one paragraph, at least one; those after the first are indented by `hang`.
 

@@ -109,6 +109,8 @@ class Asking:
     on_batch : callable
         Told of each batch's records after they are on disk.
     progress : Progress
+    on_end : callable
+        Told of each task whose last answer is on disk; returns what was found, in half a line, or nothing.
     """
 
     engine: Engine
@@ -117,6 +119,7 @@ class Asking:
     sizes: Sizes = field(default_factory=Sizes)
     on_batch: Callable[[Work, list[Record]], None] = lambda _w, _r: None
     progress: Progress = field(default_factory=Progress)
+    on_end: Callable[[Work], str] = lambda _: ""
 
 
 def ask_all(works: Sequence[Work], how: Asking) -> None:
@@ -129,6 +132,8 @@ def ask_all(works: Sequence[Work], how: Asking) -> None:
         elif missing:
             _ask_in_windows(work, missing, how)
         how.progress.end(len(missing), about(work.answers(), rated=work.loaded.task.mode == "rate"))
+        if found := how.on_end(work):
+            how.progress.say(f"{work.loaded.name}: {found}")
 
 
 def _ask_in_windows(work: Work, missing: Sequence[Request], how: Asking) -> None:
