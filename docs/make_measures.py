@@ -19,7 +19,8 @@ Written by `python docs/make_measures.py` from the catalogue in `harness/statist
 pictures, families of contrasts and exports read; `lm-plural ls measures` prints it. A new measure is one entry
 there, and its formula.
 
-Of each: what it says, then its numbers. *Range*: what an estimate cannot leave. *Raters*: how many of the group (of
+Of each: what it says, then its numbers. *Range*: what an estimate cannot leave. *Digits*: of a number in a table.
+*Signed*: a table shows the sign of a number above 0, too. *Raters*: how many of the group (of
 either group, where two are compared) an item must have to count. *Linear*: a mean over single ratings. In formulas,
 as in [method.md](method.md): *s* position of a rating, *p* share of ratings on a level, *q* the model's probability
 of it, *F* and *Q* the same of a level and those below, *z* that of one rating, *D* widths of steps, *n* raters of
@@ -42,7 +43,20 @@ def page() -> str:
 
 def _section(title: str, measures: list[Measure]) -> str:
     words = [f"* `{m.name}`. {m.sentence}{_few(m)}" for m in measures]
-    columns = ("name", "heading", "unit", "range", "better", "raters", "linear", "formula", "from", "stands in")
+    columns = (
+        "name",
+        "heading",
+        "unit",
+        "range",
+        "better",
+        "digits",
+        "signed",
+        "raters",
+        "linear",
+        "formula",
+        "from",
+        "stands in",
+    )
     head = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     return "\n".join([f"## {title}", "", *words, "", *head, *map(_row, measures), ""])
 
@@ -53,7 +67,8 @@ def _few(m: Measure) -> str:
 
 def _row(m: Measure) -> str:
     places = [PLACES[p] for p in m.shown] + (["pictures"] if m.picture else [])
-    numbers = m.heading, m.unit, m.range, BETTER[m.better], str(m.least), "yes" if m.linear else ""
+    shown = BETTER[m.better], str(m.digits), "yes" if m.signed else ""
+    numbers = m.heading, m.unit, m.range, *shown, str(m.least), "yes" if m.linear else ""
     cells = *numbers, f"`{m.formula}`", m.source, "; ".join(places)
     return "| " + " | ".join([f"`{m.name}`", *(c.replace("|", "\\|") for c in cells)]) + " |"
 

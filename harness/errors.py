@@ -36,6 +36,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 
+def in_column(name: str, column: str) -> str:
+    """Return ``" in column 'x'"`` for a value that a message calls `name`; nothing where the column is called so."""
+    return "" if column == name else f" in column {column!r}"
+
+
 _FLAGS = ContextVar("_FLAGS", default=False)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lm_plural.harness.jobs.evaluate import evaluate as evaluate
     from lm_plural.harness.jobs.evaluate import score as score
     from lm_plural.harness.jobs.plan import plan as plan
+    from lm_plural.harness.jobs.preview import preview as preview
+    from lm_plural.harness.model.adapters import SharedBase as SharedBase
     from lm_plural.harness.ratings.scale import Scale as Scale
     from lm_plural.harness.ratings.table import RatingTable as RatingTable
     from lm_plural.harness.result.read import read_results as read_results
@@ -34,12 +36,14 @@ __all__ = [
     "PluralError",
     "RatingTable",
     "Scale",
+    "SharedBase",
     "UsageError",
     "audit",
     "compare",
     "disaggregate",
     "evaluate",
     "plan",
+    "preview",
     "read_results",
     "score",
 ]
@@ -51,12 +55,14 @@ _HOMES = {
     "PluralError": "errors",
     "RatingTable": "ratings.table",
     "Scale": "ratings.scale",
+    "SharedBase": "model.adapters",
     "UsageError": "errors",
     "audit": "jobs.audit",
     "compare": "jobs.disaggregate",
     "disaggregate": "jobs.disaggregate",
     "evaluate": "jobs.evaluate",
     "plan": "jobs.plan",
+    "preview": "jobs.preview",
     "read_results": "result.read",
     "score": "jobs.evaluate",
 }

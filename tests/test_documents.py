@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from lm_plural.harness.documents import InvalidFileError, Strict, load_yaml, parse
+from lm_plural.harness.documents import InvalidFileError, load_yaml
+from lm_plural.harness.strict import Strict, parse
 from tests.suite import quick
 
 

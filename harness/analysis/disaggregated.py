@@ -10,9 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.group import Group, header
 from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.overview import OneResult
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.ratings.scale import Scale
@@ -33,8 +33,8 @@ class AxisResult:
         return {"groups": groups, "contrasts": self.contrasts, **self.between}
 
 
-@dataclass(frozen=True)
-class Disaggregated:
+@dataclass(frozen=True, repr=False)
+class Disaggregated(OneResult):
     """A result with its groups, in the manner of fairlearn's MetricFrame.
 
     Attributes
@@ -63,12 +63,6 @@ class Disaggregated:
     axes: dict[str, AxisResult]
     options: Options
     notes: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return overview.text_of(self.to_dict(), self._head())
-
-    def _repr_html_(self) -> str:
-        return overview.html_of(self.to_dict(), self._head())
 
     def _head(self) -> str:
         o = self.overall

@@ -94,7 +94,7 @@ class AgainstReference:
         rng = generator(self.options.seed, "pigeonhole", self.options.reference)
 
         def bias(drawn: Replicates) -> Floats:
-            return self._mean(self._bias(self._reference(drawn.first)), drawn.items * items)
+            return self._mean(self._bias(self._reference(drawn.counts)), drawn.items * items)
 
         return np.asarray(pigeonhole(self.frame.coded, members, bias, REPLICATES, rng).std(axis=0, ddof=1))
 

@@ -1,7 +1,8 @@
-"""What a block of results says at a glance: a few lines of text, or a small table of HTML."""
+"""What results say at a glance: a few lines of text, or a small table of HTML; and what makes an object say so."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from html import escape
@@ -9,19 +10,86 @@ from typing import Any
 
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.statistics import catalogue
+from lm_plural.harness.statistics.inference import about
 
 Block = Mapping[str, Any]
-#: Lines of a text, columns of one, and groups of an axis in a table.
-MOST_LINES, WIDTH, MOST_GROUPS = 10, 80, 12
+#: Lines of a text, columns of one, groups of an axis in a table, and characters of a model's name.
+MOST_LINES, WIDTH, MOST_GROUPS, MOST_NAME = 10, 80, 12, 24
 
 
 #: The first of these that a block has is what it is read by.
 FIRST = tuple(map(catalogue.measure, reversed(catalogue.named("first"))))
+SCREEN = tuple(map(catalogue.measure, catalogue.named("screen")))
 EXPOSURE = catalogue.measure("exposure")
 #: Which end of a measure is the worse one for a group, by whether more is better.
 WORSE = {True: "lowest", False: "highest", None: None}
 #: Shown beside it, with digits.
 BESIDE = {name: catalogue.measure(name).digits for name in catalogue.named("beside")}
+
+
+#: Styles of a table: colours and lines are left to the page, which may be dark.
+TABLE, LEFT = "font-variant-numeric:tabular-nums", "text-align:left;padding:.1em .7em .1em 0"
+RIGHT, CAPTION = (
+    "text-align:right;padding:.1em .7em;white-space:nowrap",
+    "text-align:left;white-space:nowrap;color:inherit",
+)
+
+
+class OneResult(ABC):
+    """A result that says what it is, as text and as a table in a notebook."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Return the block as JSON types."""
+
+    @abstractmethod
+    def _head(self) -> str:
+        """Return what it is, in a line."""
+
+    def __repr__(self) -> str:
+        return text_of(self.to_dict(), self._head())
+
+    def _repr_html_(self) -> str:
+        return html_of(self.to_dict(), self._head())
+
+
+class ManyResults(ABC):
+    """Results of tasks that say what they are, as text and as tables in a notebook."""
+
+    @abstractmethod
+    def _said(self) -> tuple[str, Mapping[str, Block], str]:
+        """Return what was measured, the blocks of its tasks, and where they lie."""
+
+    def __repr__(self) -> str:
+        head, blocks, path = self._said()
+        where = f"in {_tail(path, WIDTH - 3)}"
+        if len(blocks) == 1:
+            ((name, block),) = blocks.items()
+            *lines, last = text_of(block, f"{head} on {name}").split("\n")
+            return fitted([*lines, *([last] if len(lines) < MOST_LINES - 1 else []), where])
+        tasks = [sentence_of(block, name) for name, block in blocks.items()]
+        simulated = sum(bool(block.get("simulated_raters")) for block in blocks.values())
+        tasks += [f"of these, tasks with simulated raters: {simulated}"] if simulated else []
+        room = MOST_LINES - 2
+        if len(tasks) > room:
+            tasks = [*tasks[: room - 2], f"and {len(blocks) - room + 2} more tasks", tasks[-1]]
+        said = f"{head} on {len(blocks)} tasks: all raters; worst group" if blocks else head
+        return fitted([said, *tasks, where])
+
+    def _repr_html_(self) -> str:
+        head, blocks, path = self._said()
+        shown = [html_of(block, f"{head} on {name}") for name, block in blocks.items()]
+        return f"<div>{''.join(shown)}<p>in <code>{escape(path)}</code></p></div>"
+
+
+def named(model: str) -> str:
+    """Return the name of a model, cut at its beginning."""
+    return _tail(model, MOST_NAME)
+
+
+def _tail(text: str, width: int) -> str:
+    """Return a path or name cut at its beginning."""
+    return text if len(text) <= width else "…" + text[1 - width :]
 
 
 def text_of(block: Block, head: str) -> str:
@@ -37,6 +105,14 @@ def text_of(block: Block, head: str) -> str:
 def fitted(lines: list[str]) -> str:
     """Return lines as one text, each cut to the width."""
     return "\n".join(line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines)
+
+
+def found_of(block: Block) -> str:
+    """Return how near a model is to all raters, measure by measure, or why that is refused."""
+    if (block.get("elicitation") or {}).get("refused"):
+        return next((note for note in reversed(block["notes"]) if "refused" in note), "refused")
+    found = {m: block["overall"][m.name] for m in SCREEN if m.name in block["overall"]}
+    return ", ".join(f"{m.heading} {interval(e, m.digits)}" for m, e in found.items()) or _overall(block)
 
 
 def sentence_of(block: Block, task: str) -> str:
@@ -70,14 +146,18 @@ def estimate_of(group: Block, name: str) -> Block:
 
 
 def worst_of(block: Block, axis: str) -> tuple[str, Block] | None:
-    """Return the group at the worse end of an axis and its estimate: among those with an interval, if there are any."""
+    """Return the group at the worse end of an axis and its estimate: among those with an interval, if there are any.
+
+    None where there is none, or all are the same.
+    """
     measure = measure_of(block)
     if WORSE[measure.better] is None:
         return None
     rows = [(g, estimate_of(v, measure.name)) for g, v in block["axes"][axis]["groups"].items()]
     rows = [(g, e) for g, e in rows if e["value"] is not None]
     rows = [(g, e) for g, e in rows if e["low"] is not None] or rows
-    return _end([(row, axis) for row in rows], measure)[0] if rows else None
+    same = len(rows) > 1 and len({e["value"] for _, e in rows}) == 1  # nobody is worse off
+    return None if same or not rows else _end([(row, axis) for row in rows], measure)[0]
 
 
 def interval(estimate: Block, digits: int) -> str:
@@ -135,16 +215,21 @@ def html_of(block: Block, head: str) -> str:
     measure = measure_of(block)
     beside = {n: digits for n, digits in BESIDE.items() if n in block["overall"]}
     names = ["group", "raters", measure.name, *beside]
-    rows = [_row("all", block["overall"], measure, beside)]
+    # of responses nobody weights them all by a concern
+    rows = [] if measure is EXPOSURE else [_row("all", block["overall"], measure, beside)]
     for axis in block["axes"]:
-        rows += [f'<tr><th colspan="{len(names)}" scope="rowgroup" style="text-align:left">{escape(axis)}</th></tr>']
+        rows += [f'<tr><th colspan="{len(names)}" scope="rowgroup" style="{LEFT}">{escape(axis)}</th></tr>']
         rows += _rows(block, axis, measure, beside)
-    header = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
-    simulated = f"<p><strong>{escape(SIMULATED)}</strong></p>" if block.get("simulated_raters") else ""
-    caption = f'<caption style="text-align:left">{escape(head)}; in brackets: 95 % interval</caption>'
-    return (
-        f"<div>{simulated}<table>{caption}<thead><tr>{header}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    sides = [LEFT, *[RIGHT] * (len(names) - 1)]
+    header = "".join(
+        f'<th scope="col" style="{side}">{escape(name)}</th>' for name, side in zip(names, sides, strict=True)
     )
+    simulated = f"<p><strong>{escape(SIMULATED)}</strong></p>" if block.get("simulated_raters") else ""
+    body = "".join(rows)
+    few = "; ~: of few raters, a little too short" if "~" in body else ""
+    caption = f'<caption style="{CAPTION}">{escape(head)}; in brackets: 95 % interval{few}</caption>'
+    inside = f"{caption}<thead><tr>{header}</tr></thead><tbody>{body}</tbody>"
+    return f'<div>{simulated}<table style="{TABLE}">{inside}</table></div>'
 
 
 def _rows(block: Block, axis: str, measure: catalogue.Measure, beside: Mapping[str, int]) -> Iterator[str]:
@@ -154,17 +239,22 @@ def _rows(block: Block, axis: str, measure: catalogue.Measure, beside: Mapping[s
         last = worst is not None and name == worst[0] and len(groups) > 1
         yield _row(name, group, measure, beside, mark=f"{WORSE[measure.better]} here" if last else "")
     if (hidden := len(order) - MOST_GROUPS) > 0:
-        yield f'<tr><td colspan="{3 + len(beside)}">({hidden} more)</td></tr>'
+        yield f'<tr><td colspan="{3 + len(beside)}" style="{LEFT}">({hidden} more)</td></tr>'
 
 
 def _row(name: str, group: Block, measure: catalogue.Measure, beside: Mapping[str, int], mark: str = "") -> str:
-    first = estimate_of(group, measure.name)
-    cells = [interval(first, measure.digits), *(interval(estimate_of(group, n), d) for n, d in beside.items())]
-    if first["value"] is None and group["flags"]:
+    shown = {measure.name: measure.digits, **beside}
+    cells = [
+        "~" * (about(group["flags"], n) is not None and found["low"] is not None) + interval(found, digits)
+        for n, digits in shown.items()
+        for found in [estimate_of(group, n)]
+    ]
+    if cells[0] == "-" and group["flags"]:
         cells[0] += f" ({group['flags'][0].split(':')[0]})"
-    if mark:
-        cells[0] += f" ({mark})"
-    bold = ' style="font-weight:bold"' * bool(mark)
+    weight = "bold" if mark else "normal"
     raters = group.get("n_raters")
-    shown = [f"{raters:,}" if raters is not None else "", *cells]
-    return f'<tr{bold}><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(c)}</td>" for c in shown)}</tr>'
+    row = "".join(
+        f'<td style="{RIGHT}">{escape(c)}</td>' for c in (f"{raters:,}" if raters is not None else "", *cells)
+    )
+    head = escape(f"{name} ({mark})" if mark else name)
+    return f'<tr style="font-weight:{weight}"><th scope="row" style="{LEFT};font-weight:{weight}">{head}</th>{row}</tr>'

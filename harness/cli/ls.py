@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HELP = """List what there is.
 
-  lm-plural ls tasks
+  lm-plural ls tasks                    # those whose data are at hand first
   lm-plural ls axes                     # groups of every data set that is at hand, with counts
   lm-plural ls models --json
   lm-plural ls measures                 # what results hold, each in a sentence
@@ -57,9 +57,10 @@ def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 
         print(json.dumps(rows, indent=2))
     else:
-        from tabulate import tabulate
+        from lm_plural.harness.report.layout import listing
 
-        print(tabulate([r.values() for r in rows], rows[0] if rows else [], tablefmt="simple", disable_numparse=True))
+        if rows:
+            print(listing([["" if v is None else str(v) for v in r.values()] for r in rows], list(rows[0])))
 
 
 def _warn(error: PluralError) -> None:
@@ -69,9 +70,10 @@ def _warn(error: PluralError) -> None:
 def _tasks(index: Index) -> list[dict[str, Any]]:
     from lm_plural.harness.task.index import tags_of
 
-    return [
+    rows = [
         {
             "task": name,
+            "at hand": index.at_hand(d),
             "mode": str(d.data.get("mode", "?")),
             "dimension": str(d.data.get("dimension", "?")),
             "dataset": str(d.data.get("dataset", "?")),
@@ -79,6 +81,8 @@ def _tasks(index: Index) -> list[dict[str, Any]]:
         }
         for name, d in index.tasks.items()
     ]
+    order = ["yes", "stand-in", "fetch", "by hand", "?"]  # what can be run first
+    return sorted(rows, key=lambda row: order.index(row["at hand"]))
 
 
 def _datasets(index: Index) -> list[dict[str, Any]]:

@@ -21,9 +21,9 @@ from typing import Any, NoReturn, TextIO
 
 from lm_plural import __version__
 from lm_plural.harness.cli.config import given
-from lm_plural.harness.cli.terminal import doors
 from lm_plural.harness.errors import PluralError, UsageError, arguments_are_flags, did_you_mean
 from lm_plural.harness.redact import forget, remember
+from lm_plural.harness.report.terminal import doors
 
 VERBS = {
     "run": "evaluate a model: generate, score, aggregate",

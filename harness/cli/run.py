@@ -25,9 +25,13 @@ from lm_plural.harness.cli.options import (
     parse_samples,
     parse_seed,
 )
+from lm_plural.harness.errors import PluralError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lm_plural.harness.jobs.evaluate import Outcome
+    from lm_plural.harness.jobs.preview import Preview
 
 HELP = """Evaluate a model on group-rated tasks: generate, score, aggregate.
 
@@ -42,13 +46,14 @@ ELSEWHERE = {
     "--cache_requests": "prompts are made anew in seconds",
     "--check_integrity": "lm-plural validate checks tasks and their data",
     "--fewshot_as_multiturn": "tasks have no examples",
-    "--write_out -w": "samples_TASK.jsonl in --output_path holds every prompt",
     "--show_config": "run.json in --output_path holds it",
     "--wandb_args --wandb_config_args --trackio_args": "results are JSON in --output_path, for any tracker to log",
     "--hf_hub_log_args": "nothing is uploaded; results are in --output_path",
     "--confirm_run_unsafe_code": "tasks run no code",
     "--metadata": "what a task needs stands in its YAML file",
 }
+#: Tasks that are named one by one.
+FEW = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +73,8 @@ def _add_model(group: Any) -> None:
     add("--model", "-M", default="hf", metavar="NAME", help=backends)
     pairs: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "K=V"}
     add("--model_args", "-a", **pairs, help="pretrained=..., peft=..., dtype=..., base_url=...")
+    paths: dict[str, Any] = {"nargs": "+", "action": "extend", "default": [], "metavar": "PATH"}
+    add("--adapter", **paths, help="PEFT adapters: a run each, one after the other on one loaded base")
     add("--gen_kwargs", **pairs, help="generation arguments, over the tasks' own")
     template = "put prompts through the model's chat template (default: for respond tasks of models that have one)"
     truth: dict[str, Any] = {"nargs": "?", "const": True, "default": None, "type": parse_bool}
@@ -105,6 +112,9 @@ def _add_running(group: Any) -> None:
     add("--output_path", "-o", type=out_folder, default=Path("outputs"), metavar="DIR", help=where)
     add("--predict_only", "-x", action="store_true", help="answers only, no scores or results")
     add_tables(group)
+    only = "check tasks, arguments and data, list requests, tokens and what is missing; ask and write nothing"
+    add("--dry_run", action="store_true", help=only)
+    add("--write_out", "-w", action="store_true", help="first print the first prompt of each task as the model sees it")
     add("--log_samples", "-s", action="store_true", help="accepted for lm-eval's sake: answers are always kept")
     levels = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
     add("--verbosity", "-v", type=str.upper, choices=levels, help="let lm-eval and transformers log from there on")
@@ -116,32 +126,97 @@ def execute(args: argparse.Namespace) -> int:
 
     quiet(args.verbosity)
     from lm_plural.harness.jobs.evaluate import evaluate
+    from lm_plural.harness.jobs.preview import preview
+    from lm_plural.harness.model.adapters import SharedBase, args_of_each
     from lm_plural.harness.model.arguments import parse_arguments
 
     if args.config:
         apply_config(args, args.parser, args.config)
-    outcome = evaluate(
-        tasks=args.tasks or (),
-        model=args.model,
-        model_args=parse_arguments(args.model_args, "--model_args"),
-        gen_kwargs=parse_arguments(args.gen_kwargs, "--gen_kwargs"),
-        apply_chat_template=args.apply_chat_template,
-        system_instruction=args.system_instruction,
-        seed=args.seed,
-        limit=args.limit,
-        samples=parse_samples(args.samples),
-        axes=parse_axes(args.axes),
-        **inference_of(args),
-        batch_size=args.batch_size,
-        max_batch_size=args.max_batch_size,
-        device=args.device,
-        predict_only=args.predict_only,
-        trust_remote_code=args.trust_remote_code,
-        include_path=args.include_path,
-        output_path=args.output_path,
-    )
-    report(outcome, tables=args.tables)
+    asked = {
+        "tasks": args.tasks or (),
+        "model": args.model,
+        "gen_kwargs": parse_arguments(args.gen_kwargs, "--gen_kwargs"),
+        "apply_chat_template": args.apply_chat_template,
+        "system_instruction": args.system_instruction,
+        "seed": args.seed,
+        "limit": args.limit,
+        "samples": parse_samples(args.samples),
+        "axes": parse_axes(args.axes),
+        "device": args.device,
+        "trust_remote_code": args.trust_remote_code,
+        "include_path": args.include_path,
+        "output_path": args.output_path,
+    }
+    base = SharedBase()
+    for one in args_of_each(parse_arguments(args.model_args, "--model_args"), args.adapter, args.model):
+        asked["model_args"] = one
+        if args.dry_run or args.write_out:
+            say(preview(**asked), args)
+        if not args.dry_run:
+            outcome = evaluate(
+                **asked,
+                **inference_of(args),
+                batch_size=args.batch_size,
+                max_batch_size=args.max_batch_size,
+                predict_only=args.predict_only,
+                base=base,
+            )
+            report(outcome, tables=args.tables)
     return 0
+
+
+def say(before: Preview, args: argparse.Namespace) -> None:
+    """Print what would be asked."""
+    if args.write_out:
+        print("\n".join(prompts(before)))
+    if args.dry_run:
+        print(todo(before))
+        if before.stop:
+            raise PluralError(before.stop)
+
+
+def prompts(before: Preview) -> Iterator[str]:
+    """Yield the first prompts of each task, between lines that say where they begin and end, as lm-eval writes them."""
+    for task in before.tasks:
+        if task.prompts is None:
+            where = f"samples_{task.task}.jsonl has them then"
+            yield f"{task.task}: prompts are known once {before.backend} is loaded; {where}"
+        for prompt in task.prompts or ():
+            if task.warning:
+                yield f"content note: {task.warning}"
+            yield f"{task.task}, {prompt.part}; prompt (starting on next line):"
+            yield f"{prompt.text}\n(end of prompt on previous line)"
+            if prompt.labels:
+                yield f"scored after it: {', '.join(map(repr, prompt.labels))}"
+            yield ""
+
+
+def todo(before: Preview) -> str:
+    """Return what would be asked, on one screen where there are not too many tasks."""
+    from lm_plural.harness.report.layout import grid, paragraphs
+
+    counts: list[tuple[int | None, ...]] = [
+        (t.items, t.requests, t.answered, t.requests - t.answered, t.tokens) for t in before.tasks
+    ]
+    names = [t.task for t in before.tasks]
+    if len(names) > 1:
+        names.append("all")
+        columns = zip(*counts, strict=True)
+        counts.append(tuple(None if None in column else sum(n or 0 for n in column) for column in columns))
+    rows = [[name, *("-" if n is None else f"{n:,}" for n in row)] for name, row in zip(names, counts, strict=True)]
+    scorers = dict.fromkeys(s for t in before.tasks for s in t.scorers)
+    told = []
+    if any(t.tokens is None for t in before.tasks):
+        told.append(f"tokens: with {before.backend} nobody can count them here")
+    told += [f"scorers needed: {', '.join(scorers)}"] if scorers else []
+    told += [f"scorer {name!r} runs code: refused without --trust_remote_code" for name in before.code]
+    for dataset, (how, tasks) in before.missing.items():
+        more = f" and {len(tasks) - FEW} more" if len(tasks) > FEW else ""
+        told.append(f"not at hand: {dataset} ({', '.join(tasks[:FEW])}{more}): {how}")
+    title = f"{before.model_name}: what a run would ask (nothing was asked or written)"
+    header = ["task", "items", "requests", "answered", "to ask", "tokens"]
+    table = [grid(rows, header)] if rows else []
+    return "\n".join([paragraphs([title]), *table, paragraphs([*told, f"answers go to {before.folder}"], hang=2)])
 
 
 def report(outcome: Outcome, *, tables: bool) -> None:

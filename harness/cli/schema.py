@@ -35,7 +35,7 @@ def _results() -> dict[str, Any]:
 
 def _document(what: str) -> dict[str, Any]:
     from lm_plural.harness.data.recipe import Recipe
-    from lm_plural.harness.documents import Strict
+    from lm_plural.harness.strict import Strict
     from lm_plural.harness.task.schema import Task
 
     model: type[Strict] = Task if what == "task" else Recipe

@@ -56,18 +56,20 @@ def read_ratings(
     profiles = cells.select("row", "rater_id", *names).unique(["rater_id", *names], keep="first", maintain_order=True)
     for column in KEYS:
         if (empty := cells.filter(pl.col(column).is_null())).height:
-            raise PluralError(f"{source.locate(empty['row'][0])}: no {column}; expected one in every row")
+            what = f"no {column.removesuffix('_id')} in column {called[column]!r}"
+            raise PluralError(f"{source.locate(empty['row'][0])}: {what}; expected one in every row")
     raters = profiles.select("row", "rater_id", *(levels(pl.col(n), "|", []).alias(n) for n in names))
     long = cells.select(
         "row",
         "item_id",
         "rater_id",
-        dimension=pl.lit("rating"),
+        dimension=pl.lit(called["rating"]),
         scale=pl.lit("scale"),
         value=pl.col("rating"),
         **({"weight": pl.col("weight")} if "weight" in cells.columns else {}),
     )
-    return build_table(long, raters, {"scale": scale}, rules=rules, locate=source.locate)
+    called["value"] = called["rating"]
+    return build_table(long, raters, {"scale": scale}, rules=rules, locate=source.locate, columns=called)
 
 
 def read_predictions(rows: Rows | Source, scale: Scale, name: str = "predictions") -> Predictions:

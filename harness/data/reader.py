@@ -76,7 +76,10 @@ class Reader:
             raise PluralError(f"{place(paths, empty[ROW][0])}: an item without {spec.id}")
         if (twice := items.filter(~pl.col("item_id").is_first_distinct())).height:
             at = twice.row(0, named=True)
-            raise PluralError(f"{place(paths, at[ROW])}: item {at['item_id']!r} stands twice with different fields")
+            first = items.filter(pl.col("item_id") == at["item_id"]).row(0, named=True)
+            differ = ", ".join(f for f in fields if first[f] != at[f])
+            message = f"item {at['item_id']!r} stands twice with different fields ({differ}); expected the same"
+            raise PluralError(f"{place(paths, at[ROW])}: {message}")
         return items.drop(ROW, FAULT)
 
     def _read_raters(self) -> tuple[pl.DataFrame, list[Path]]:
@@ -104,7 +107,15 @@ class Reader:
             items=items,
             rules=self.recipe.rules,
             locate=lambda row: place([*paths, *more], row),
+            columns=self._columns(dimension),
         )
+
+    def _columns(self, dimension: str) -> dict[str, str]:
+        """Return what the recipe calls the columns of ratings and raters."""
+        spec = self.recipe.ratings
+        told = {"item_id": spec.item, "rater_id": spec.rater, "value": spec.dimensions[dimension].column}
+        axes = {f"axes.{axis}": column for axis, column in self.recipe.raters.axes.items()}
+        return axes | told | ({"weight": spec.weight} if spec.weight else {})
 
     def _batches(self, frame: pl.LazyFrame, paths: Sequence[Path], dimension: str) -> Iterator[pl.DataFrame]:
         """Yield the raw ratings of a dimension, a million rows at a time."""
@@ -116,7 +127,7 @@ class Reader:
                 _refuse(batch, pl.col("item_id").is_null(), "item_id", f"no item in column {spec.item!r}", paths)
                 _refuse(batch, pl.col("rater_id").is_null(), "rater_id", f"no rater in column {spec.rater!r}", paths)
                 strange = ~pl.col("scale").is_in(list(self.recipe.scales), nulls_equal=True)
-                known = f"unknown scale; there are {', '.join(self.recipe.scales)}"
+                known = f"unknown scale in column {spec.scale_column!r}; there are {', '.join(self.recipe.scales)}"
                 _refuse(batch, strange & pl.col("value").is_not_null(), "scale", known, paths)
                 yield batch
         if spec.rows and n != spec.rows:

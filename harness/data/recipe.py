@@ -9,21 +9,11 @@ from typing import Annotated, ClassVar, Literal, Self, TypeVar
 from pydantic import Field, model_validator
 
 from lm_plural.harness.data.steps import Step, Where
-from lm_plural.harness.documents import (
-    Distinct,
-    Filled,
-    InvalidFileError,
-    Loc,
-    MisfitError,
-    NotTruth,
-    RelativePath,
-    Strict,
-    load_yaml,
-    parse,
-)
+from lm_plural.harness.documents import InvalidFileError, Loc, load_yaml
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.ratings.rules import Rules
 from lm_plural.harness.ratings.scale import Direction, Scale
+from lm_plural.harness.strict import Distinct, Filled, MisfitError, NotTruth, RelativePath, Strict, parse
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -225,6 +215,11 @@ class Recipe(Strict):
     def ratings(self) -> RatingsSpec:
         """Where the ratings are; raises as `raters`."""
         return self._people(self.given_ratings)
+
+    @property
+    def addresses(self) -> dict[str, str | None]:
+        """Paths of the files, with the addresses of those that can be fetched."""
+        return {f.path: f.url for f in self.files.values()}
 
     @property
     def dimensions(self) -> list[str]:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import polars as pl
 
-from lm_plural.harness.data.files.frames import FAULT, ROW, RULE, holds, left_out, need
+from lm_plural.harness.data.files.frames import FAULT, ROW, RULE, SHOWN, holds, left_out, need
 from lm_plural.harness.data.files.scan import chosen, reading, stop_at
 from lm_plural.harness.data.recipe import OptionsSpec, SharesSpec
 from lm_plural.harness.data.steps import Where
-from lm_plural.harness.errors import PluralError
+from lm_plural.harness.errors import PluralError, in_column
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import UNDECLARED
 
@@ -30,8 +30,10 @@ def left_out_note(n: int, what: str, rule: str) -> str:
     return f"{n} {what}{'s' * (n != 1)} left out: {rule}"
 
 
-def sound(rows: pl.DataFrame, key: Sequence[str], paths: Sequence[Path]) -> pl.DataFrame:
+def sound(rows: pl.DataFrame, key: Mapping[str, str], paths: Sequence[Path]) -> pl.DataFrame:
     """Return rows after checking that those no rule left out have no fault, and all of their key.
+
+    `key` says what the source calls the columns of the key.
 
     Raises
     ------
@@ -39,8 +41,9 @@ def sound(rows: pl.DataFrame, key: Sequence[str], paths: Sequence[Path]) -> pl.D
         For the first that has not, with its line.
     """
     stop_at(rows, ~LEFT & pl.col(FAULT).is_not_null(), pl.col(FAULT), paths)
-    for column in key:
-        text = f"no {column.removesuffix('_id')}; expected one in every row"
+    for column, called in key.items():
+        what = column.removesuffix("_id")
+        text = f"no {what}{in_column(what, called)}; expected one in every row"
         stop_at(rows, ~LEFT & pl.col(column).is_null(), pl.lit(text), paths)
     return rows
 
@@ -52,12 +55,18 @@ def once(rows: pl.DataFrame, key: Sequence[str], what: str, paths: Sequence[Path
     return rows
 
 
-def number(rows: pl.DataFrame, column: str, paths: Sequence[Path], least: float = -float("inf")) -> pl.Series:
-    """Return a column as numbers, after checking those that no rule left out; raises as `sound`."""
+def number(
+    rows: pl.DataFrame, column: str, called: str, paths: Sequence[Path], least: float = -float("inf")
+) -> pl.Series:
+    """Return a column as numbers, after checking those that no rule left out; raises as `sound`.
+
+    `called` is what the source calls it.
+    """
     value = pl.col(column).cast(pl.Float64, strict=False)
     fine = (value.is_finite() & (value >= least)).fill_null(value=False)
     expected = f"a number from {least:g} on" if least > -float("inf") else "a number"
-    text = pl.format(f"{column} '{{}}'; expected {expected}", pl.col(column))
+    where = pl.lit(in_column(column, called))
+    text = pl.format(f"{column} '{{}}'{{}}; expected {expected}", pl.col(column).str.head(SHOWN), where)
     stop_at(rows, ~LEFT & pl.col(FAULT).is_null() & pl.col(column).is_not_null() & ~fine, text, paths)
     return rows.select(value)[column]
 
@@ -85,8 +94,10 @@ def read_options(spec: OptionsSpec, source: Source, filters: Mapping[str, Where]
         ``item_id, option, label, position`` and ``kept``: false for options that are left out, but were offered.
     """
     rows, paths = _rows(spec, source, filters)
-    rows = sound(rows, KEY, paths).filter(pl.col("item_id").is_not_null())
-    rows = rows.with_columns(position=number(rows, "position", paths)).with_row_index("at")
+    key = {"item_id": spec.item, "option": spec.option}
+    rows = sound(rows, key, paths).filter(pl.col("item_id").is_not_null())
+    position = number(rows, "position", spec.position or "position", paths)
+    rows = rows.with_columns(position=position).with_row_index("at")
     kept = once(rows.filter(~LEFT), KEY, "option", paths)
     again = rows.filter(LEFT).join(kept, on=KEY, how="semi")
     for rule, n in again.group_by(RULE, maintain_order=True).agg(pl.col(ROW).n_unique()).iter_rows():
@@ -212,7 +223,7 @@ class _Reading:
             columns = {"item_id": spec.item, "axis": spec.axis, "group": spec.group, "option": spec.option}
             frame = chosen(frame, [*columns.values(), spec.share])
             rows = frame.select(ROW, RULE, FAULT, **columns, share=spec.share).collect(engine="streaming")
-        return sound(rows.with_columns(pl.col("group").fill_null(UNDECLARED)), [*CELL, "option"], paths), paths
+        return sound(rows.with_columns(pl.col("group").fill_null(UNDECLARED)), columns, paths), paths
 
     def _unmarked(self, rows: pl.DataFrame, paths: Sequence[Path]) -> pl.DataFrame:
         """Return rows that no rule left out, one per item, group and option, ``share`` a number."""
@@ -220,7 +231,7 @@ class _Reading:
         lost = rows.filter(LEFT).join(kept, on=CELL, how="anti", maintain_order="left")
         for rule in lost[RULE].unique(maintain_order=True):
             self._drop(lost, pl.col(RULE) == rule, rule)
-        kept = kept.with_columns(share=number(kept, "share", paths, least=0.0))
+        kept = kept.with_columns(share=number(kept, "share", self.spec.share, paths, least=0.0))
         if self.spec.counts:  # levels folded into one add up
             return kept.group_by(key, maintain_order=True).agg(pl.col("share").sum())
         return once(kept, key, "share", paths)

@@ -112,7 +112,7 @@ class Source:
         """
         header = self.columns()
         for name in columns if set(header) >= set(needed) else ():
-            if name not in header:
+            if name not in [*header, *MARKS]:  # which are refused where columns are read
                 hint = did_you_mean(name, header)
                 raise UsageError(self.error(f"no column {name!r}{hint}; there are {some(header)}"))
 

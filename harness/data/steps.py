@@ -17,8 +17,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from lm_plural.harness.documents import Distinct, Filled, NotTruth, Strict
 from lm_plural.harness.ratings.scale import canonical
+from lm_plural.harness.strict import Distinct, Filled, NotTruth, Strict
 
 Column = Filled
 Columns = Annotated[list[Column], Distinct, Field(min_length=1)]

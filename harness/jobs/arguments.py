@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from lm_plural.harness.errors import UsageError, argument, did_you_mean
 from lm_plural.harness.model.arguments import parse_arguments
+from lm_plural.harness.model.needs import check_arguments
+from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.scale import Direction, Scale
 from lm_plural.harness.ratings.table import Axis
 
@@ -56,6 +58,27 @@ def arguments_of(pairs: Pairs, name: str) -> dict[str, Any]:
         For a text that is not ``name=value``.
     """
     return parse_arguments([pairs] * bool(pairs), argument(name)) if isinstance(pairs, str) else dict(pairs)
+
+
+def spec_of(
+    model: str,
+    model_args: Pairs,
+    gen_kwargs: Pairs,
+    apply_chat_template: bool | None,
+    system_instruction: str | None,
+    seed: int,
+) -> ModelSpec:
+    """Return which model is asked and how; a UsageError says what its backend lacks."""
+    spec = ModelSpec(
+        backend=model,
+        args=arguments_of(model_args, "model_args"),
+        chat_template=apply_chat_template,
+        system_instruction=system_instruction,
+        gen_kwargs=arguments_of(gen_kwargs, "gen_kwargs"),
+        seed=seed,
+    )
+    check_arguments(spec)
+    return spec
 
 
 def known_tasks(asked: Iterable[str], tasks: Sequence[str], name: str) -> None:

@@ -143,11 +143,11 @@ def audit(
         blocks = {}
         for task in loaded:
             pairs = text_pairs(task, questions[task.name].field, limit)
-            records = score_texts(task.name, spec, pairs, folder, trust_remote_code=trust_remote_code)
+            records = journaled_scores(task.name, spec, pairs, folder, trust_remote_code=trust_remote_code)
             blocks[task.name] = audit_task(task, records, questions[task.name])
         for found in sets:
             pairs = [(_record(found.name, i, "contrast", sample.response), sample) for i, sample in found.samples()]
-            records = score_texts(found.name, spec, pairs, folder, trust_remote_code=trust_remote_code)
+            records = journaled_scores(found.name, spec, pairs, folder, trust_remote_code=trust_remote_code)
             blocks[found.name] = contrast_result(found, records)
         stored = {
             t.name: stored_task(t, include_path, limit) | {"question": _stored(questions[t.name])} for t in loaded
@@ -223,8 +223,8 @@ def text_field(loaded: LoadedTask, asked: str | None = None) -> str:
     if found := asked or task.doc_to_target or (shown[0] if len(shown) == 1 else None):
         return found
     raise UsageError(
-        f"task {task.task!r}: which field is the text that raters judged? --text {task.task}=FIELD, "
-        f"FIELD one of {', '.join(shown or fields)}"
+        f"task {task.task!r}: which field is the text that raters judged? "
+        f"{argument('text')}, for this task one of {', '.join(shown or fields)}"
     )
 
 
@@ -259,7 +259,7 @@ def _prompt(loaded: LoadedTask, row: dict[str, str | None], field: str) -> str:
     return row.get(PROMPT) or "" if field != PROMPT else ""
 
 
-def score_texts(
+def journaled_scores(
     name: str,
     spec: ScorerSpec,
     pairs: Sequence[Pair],

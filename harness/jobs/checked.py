@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.documents import InvalidFileError
 from lm_plural.harness.errors import PluralError, UsageError, argument
+from lm_plural.harness.jobs.arguments import known_tasks
 from lm_plural.harness.task.check import Report, check_task
 from lm_plural.harness.task.contrast import is_contrast, refuse_contrast
 from lm_plural.harness.task.index import Index
@@ -29,6 +30,16 @@ def checked_limit(limit: float | None) -> float | None:
     return limit
 
 
+def checked_places(
+    samples: Mapping[str, Sequence[int]] | None, tasks: Sequence[str], limit: object
+) -> Mapping[str, Sequence[int]]:
+    """Return the places of the items to ask, once they go together with what else is asked; else a UsageError."""
+    if samples and limit is not None:
+        raise UsageError(f"{argument('samples')} and {argument('limit')} cannot both be given")
+    known_tasks(samples or {}, tasks, "samples")
+    return samples or {}
+
+
 def stored_task(loaded: LoadedTask, include_path: Sequence[object], limit: Limit) -> dict[str, Any]:
     """Return what ``run.json`` says of a task, so that it is found again as it was."""
     return {
@@ -38,6 +49,20 @@ def stored_task(loaded: LoadedTask, include_path: Sequence[object], limit: Limit
         "include_path": [str(Path(str(p)).resolve()) for p in include_path],
         "limit": limit,
     }
+
+
+def checked_reports(index: Index, names: Sequence[str]) -> list[Report]:
+    """Return what is to be said of every task asked for; contrast sets, which ask no model, are none.
+
+    Raises
+    ------
+    UsageError
+        For a name that is unknown, or that of a contrast set.
+    """
+    documents = index.select(names)
+    for document in (d for d in documents if {str(d.data.get("task")), str(d.path)} & set(names)):
+        refuse_contrast(document)
+    return [check_task(document, index) for document in documents if not is_contrast(document)]
 
 
 def checked_tasks(index: Index, names: Sequence[str]) -> list[LoadedTask]:
@@ -53,17 +78,17 @@ def checked_tasks(index: Index, names: Sequence[str]) -> list[LoadedTask]:
     InvalidFileError
         With every other finding.
     """
-    documents = index.select(names)
-    for document in (d for d in documents if {str(d.data.get("task")), str(d.path)} & set(names)):
-        refuse_contrast(document)
-    reports = [check_task(document, index) for document in documents if not is_contrast(document)]
-    missing = [r for r in reports if r.data_missing]
-    needed = [r for r in missing if r.loaded and {r.loaded.name, str(r.loaded.document.path)} & set(names)]
-    if missing and (needed or len(missing) == len(reports)):
-        raise PluralError(_not_at_hand(needed or missing))
-    if missing:
+    reports = checked_reports(index, names)
+    if stop := not_at_hand(reports, names):
+        raise PluralError(stop)
+    if missing := [r for r in reports if r.data_missing]:
         left = ", ".join(_datasets(missing))
         print(f"{len(missing)} tasks left out, data not at hand (lm-plural data ls): {left}", file=sys.stderr)
+    return valid_tasks(reports)
+
+
+def valid_tasks(reports: Sequence[Report]) -> list[LoadedTask]:
+    """Return the tasks whose data are at hand, once nothing is wrong with any; raises as :func:`checked_tasks`."""
     reports = [r for r in reports if not r.data_missing]
     if findings := [f for r in reports for f in r.findings]:
         raise (
@@ -76,8 +101,16 @@ def _datasets(reports: Sequence[Report]) -> list[str]:
     return list(dict.fromkeys(r.loaded.dataset.recipe.dataset for r in reports if r.loaded))
 
 
-def _not_at_hand(reports: Sequence[Report]) -> str:
-    """Return one line for all data sets that are missing: the first in full, the others by name."""
-    names = _datasets(reports)
-    more = f" (also not at hand: {', '.join(names[1:])})" if names[1:] else ""
-    return reports[0].findings[0] + more
+def not_at_hand(reports: Sequence[Report], names: Sequence[str]) -> str | None:
+    """Return one line if data without which nothing can begin are missing: the first data set in full, others by name.
+
+    A task asked for by its name cannot be left out, nor can all tasks.
+    """
+    missing = [r for r in reports if r.data_missing]
+    needed = [r for r in missing if r.loaded and {r.loaded.name, str(r.loaded.document.path)} & set(names)]
+    if not needed and (not missing or len(missing) < len(reports)):
+        return None
+    needed = needed or missing
+    others = _datasets(needed)[1:]
+    more = f" (also not at hand: {', '.join(others)})" if others else ""
+    return needed[0].findings[0] + more

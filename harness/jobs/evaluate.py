@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.analysis import overview
 from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.overview import ManyResults, found_of, named
 from lm_plural.harness.documents import load_yaml
-from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.files import is_file
-from lm_plural.harness.jobs.arguments import Axes, Pairs, arguments_of, axes_of, known_tasks
-from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_tasks, stored_task
-from lm_plural.harness.model.load import check_backend, load_engine
-from lm_plural.harness.model.needs import check_arguments
+from lm_plural.harness.jobs.arguments import Axes, Pairs, axes_of, spec_of
+from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_places, checked_tasks, stored_task
+from lm_plural.harness.model.adapters import SharedBase
+from lm_plural.harness.model.load import check_backend
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.result.predictions import predictions, save_predictions
-from lm_plural.harness.result.write import build_results, save_results
+from lm_plural.harness.result.write import build_results, save_results, task_block
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Asking, Work, ask_all
@@ -77,12 +76,8 @@ class Settings:
         return self.samples.get(task, self.limit)
 
 
-#: Characters of a model's name that are shown.
-MOST_NAME = 24
-
-
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, repr=False)
+class Outcome(ManyResults):
     """Where the results are, what they say, and whether anything was new."""
 
     folder: Path
@@ -90,39 +85,12 @@ class Outcome:
     content: dict[str, Any] | None
     new: bool
 
-    def __repr__(self) -> str:
-        head, blocks = self._said()
-        where = f"in {_tail(str(self.path or self.folder), overview.WIDTH - 3)}"
-        if len(blocks) == 1:
-            ((name, block),) = blocks.items()
-            *lines, last = overview.text_of(block, f"{head} on {name}").split("\n")
-            return overview.fitted([*lines, *([last] if len(lines) < overview.MOST_LINES - 1 else []), where])
-        tasks = [overview.sentence_of(block, name) for name, block in blocks.items()]
-        simulated = sum(bool(block.get("simulated_raters")) for block in blocks.values())
-        tasks += [f"of these, tasks with simulated raters: {simulated}"] if simulated else []
-        room = overview.MOST_LINES - 2
-        if len(tasks) > room:
-            tasks = [*tasks[: room - 2], f"and {len(blocks) - room + 2} more tasks", tasks[-1]]
-        said = f"{head} on {len(blocks)} tasks: all raters; worst group" if blocks else head
-        return overview.fitted([said, *tasks, where])
-
-    def _repr_html_(self) -> str:
-        head, blocks = self._said()
-        shown = [overview.html_of(block, f"{head} on {name}") for name, block in blocks.items()]
-        return f"<div>{''.join(shown)}<p>in <code>{escape(str(self.path or self.folder))}</code></p></div>"
-
-    def _said(self) -> tuple[str, dict[str, Any]]:
-        """Return what was measured, and the blocks of its tasks."""
-        content = self.content or {}
+    def _said(self) -> tuple[str, Mapping[str, Any], str]:
+        content, where = self.content or {}, str(self.path or self.folder)
         if "audited" in content:
-            return f"Outcome: audit of {content['scorer']['name']}", content["audited"]
-        name = _tail(content.get("model_name", "answers only"), MOST_NAME)
-        return f"Outcome: {name}", content.get("disaggregated", {})
-
-
-def _tail(text: str, width: int) -> str:
-    """Return a path or name cut at its beginning."""
-    return text if len(text) <= width else "…" + text[1 - width :]
+            return f"Outcome: audit of {content['scorer']['name']}", content["audited"], where
+        name = named(content.get("model_name", "answers only"))
+        return f"Outcome: {name}", content.get("disaggregated", {}), where
 
 
 def evaluate(
@@ -149,6 +117,7 @@ def evaluate(
     trust_remote_code: bool = False,
     include_path: Sequence[str | os.PathLike[str]] = (),
     output_path: str | os.PathLike[str] = "outputs",
+    base: SharedBase | None = None,
 ) -> Outcome:
     """Evaluate a model on group-rated tasks; the same call again resumes or has nothing to do.
 
@@ -184,6 +153,8 @@ def evaluate(
         Folders with more tasks.
     output_path : path
         Files go to ``<output_path>/<model>/``.
+    base : SharedBase, optional
+        The same one in several calls: adapters (``peft``) of one base load it once.
 
     Returns
     -------
@@ -211,18 +182,10 @@ def evaluate(
     names = asked_tasks(tasks)
     check_backend(model)
     loaded = checked_tasks(Index([Path(p) for p in include_path]), names)
-    spec = ModelSpec(
-        backend=model,
-        args=arguments_of(model_args, "model_args"),
-        chat_template=apply_chat_template,
-        system_instruction=system_instruction,
-        gen_kwargs=arguments_of(gen_kwargs, "gen_kwargs"),
-        seed=seed,
-    )
-    check_arguments(spec)
+    spec = spec_of(model, model_args, gen_kwargs, apply_chat_template, system_instruction, seed)
     settings = Settings(
         limit=checked_limit(limit),
-        samples=_places(samples or {}, [t.name for t in loaded], limit),
+        samples=checked_places(samples, [t.name for t in loaded], limit),
         batch_size=batch_size,
         max_batch_size=max_batch_size,
         device=device,
@@ -238,15 +201,7 @@ def evaluate(
             strata=strata,
         ),
     )
-    return evaluate_tasks(loaded, spec, Path(output_path), settings, started)
-
-
-def _places(samples: Mapping[str, Sequence[int]], tasks: Sequence[str], limit: object) -> Mapping[str, Sequence[int]]:
-    """Return the places of the items to ask, once they go together with what else is asked."""
-    if samples and limit is not None:
-        raise UsageError(f"{argument('samples')} and {argument('limit')} cannot both be given")
-    known_tasks(samples, tasks, "samples")
-    return samples
+    return evaluate_tasks(loaded, spec, Path(output_path), settings, started, base)
 
 
 def score(
@@ -286,7 +241,7 @@ def score(
         if name not in known["tasks"]:
             raise UsageError(f"{folder.path}: no task {name!r} in this run{did_you_mean(name, known['tasks'])}")
     chosen = {n: known["tasks"][n] for n in names or known["tasks"]}
-    loaded = [_stored_task(folder.path, name, t) for name, t in chosen.items()]
+    loaded = [_reloaded(folder.path, name, t) for name, t in chosen.items()]
     options = Options(
         inference=inference,
         min_raters_interval=min_raters_interval,
@@ -300,7 +255,7 @@ def score(
     return rescore(loaded, folder, ModelSpec.stored(known), settings, started)
 
 
-def _stored_task(run: Path, name: str, stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
+def _reloaded(run: Path, name: str, stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
     """Return a task as it is now, and the items it ran on; raises PluralError if its file is no longer there."""
     if not is_file(path := Path(stored["path"])):
         raise PluralError(f"{run / 'run.json'}: task {name!r}: its file {str(path)!r} is not there any more")
@@ -314,6 +269,7 @@ def evaluate_tasks(
     output_path: Path,
     settings: Settings,
     started: datetime | None = None,
+    base: SharedBase | None = None,
 ) -> Outcome:
     """Evaluate a model on tasks; the same call again resumes or has nothing to do.
 
@@ -326,6 +282,8 @@ def evaluate_tasks(
     settings : Settings
     started : datetime, optional
         For the time in the results.
+    base : SharedBase, optional
+        What is loaded already.
 
     Raises
     ------
@@ -336,16 +294,17 @@ def evaluate_tasks(
     with folder.locked(), ExitStack() as stack:
         chosen = [(t, settings.limit_of(t.name)) for t in tasks]
         works = [Work(t, plan(t, spec, limit), folder.samples(t.name), limit) for t, limit in chosen]
-        _check_axes(works, settings)
+        check_axes(works, settings)
         for work in works:
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
         scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack)
+        blocks: dict[str, dict[str, Any]] = {}
         if any(work.missing for work in works):
             sizes, total = folder.sizes(), sum(len(work.requests) for work in works)
             with Progress(total, total - sum(len(work.missing) for work in works)) as progress:
                 progress.wait_for("loading the model")
-                engine = load_engine(
+                engine = (base or SharedBase()).engine(
                     spec,
                     batch_size=settings.batch_size,
                     device=settings.device,
@@ -358,11 +317,12 @@ def evaluate_tasks(
                     sizes,
                     lambda work, records: _score_batch(scorings, work, records),
                     progress,
+                    lambda work: "" if settings.predict_only else _found(blocks, work, settings),
                 )
                 ask_all(works, how)
         if settings.predict_only:
             return Outcome(folder.path, None, None, new=True)
-        return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
+        return _aggregate(works, scorings, blocks, folder, spec, settings, started or datetime.now())
 
 
 def rescore(
@@ -390,7 +350,7 @@ def rescore(
     """
     with folder.locked(), ExitStack() as stack:
         works = [Work(t, plan(t, spec, limit), folder.samples(t.name), limit) for t, limit in tasks]
-        _check_axes(works, settings)
+        check_axes(works, settings)
         for work in works:
             if work.missing:
                 raise PluralError(
@@ -398,10 +358,10 @@ def rescore(
                     "the run is not finished, or the task asks something else now; run it again"
                 )
         scorings = _open_scorings(works, folder, settings, stack, again=True)
-        return _aggregate(works, scorings, folder, spec, settings, started or datetime.now())
+        return _aggregate(works, scorings, {}, folder, spec, settings, started or datetime.now())
 
 
-def _check_axes(works: Sequence[Work], settings: Settings) -> None:
+def check_axes(works: Sequence[Work], settings: Settings) -> None:
     """Refuse an unknown axis before anything is asked."""
     for work in works:
         for axis in settings.axes or ():
@@ -463,9 +423,23 @@ def _score_batch(scorings: dict[str, Scoring], work: Work, records: Sequence[Rec
         scoring.submit(response_pairs(work.loaded, records))
 
 
+def _found(blocks: dict[str, dict[str, Any]], work: Work, settings: Settings) -> str:
+    """Compute the block of a rate task that has just ended, and return what it says of all raters.
+
+    A respond task's comes last: its scorers are still busy, beside the prompts of the next task.
+    """
+    if work.loaded.task.mode != "rate":
+        return ""
+    with suppress(PluralError):  # said when all are asked: what is wrong with one task costs no other its answers
+        blocks[work.loaded.name] = block = task_block(work, (), settings.axes, settings.options)
+        return found_of(block)
+    return ""
+
+
 def _aggregate(
     works: Sequence[Work],
     scorings: dict[str, Scoring],
+    blocks: dict[str, dict[str, Any]],
     folder: RunFolder,
     spec: ModelSpec,
     settings: Settings,
@@ -478,7 +452,11 @@ def _aggregate(
         for w in works
         if w.loaded.name in scorings
     }
-    content = build_results(works, scores, spec, axes=settings.axes, options=settings.options)
+    for work in works:
+        name = work.loaded.name
+        if name not in blocks:
+            blocks[name] = task_block(work, scores.get(name, ()), settings.axes, settings.options)
+    content = build_results(works, blocks, spec)
     for work in works:
         save_predictions(folder, work.loaded.name, predictions(work, scores.get(work.loaded.name, ())))
     path, new = save_results(folder, content, started)

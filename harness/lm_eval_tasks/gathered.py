@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.analysis.options import Options
-from lm_plural.harness.model.spec import ModelSpec
-from lm_plural.harness.result.write import build_results
+from lm_plural.harness.result.write import task_block
 from lm_plural.harness.run.journal import Journal, Record
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.plan import Request
@@ -50,9 +49,7 @@ def result(loaded: LoadedTask, plan: Plan, payloads: Sequence[Payload]) -> dict[
     by_id = {p["id"]: p for p in payloads}
     work = answered(loaded, plan, {i: p["answers"] for i, p in by_id.items()})
     scores = [record for i in plan if i in by_id for record in by_id[i].get("scores", ())]
-    content = build_results([work], {loaded.name: scores}, ModelSpec("lm-eval", {}), options=OPTIONS)
-    block: dict[str, Any] = content["disaggregated"][loaded.name]
-    return block
+    return task_block(work, scores, options=OPTIONS)
 
 
 def answered(loaded: LoadedTask, plan: Plan, answers: Mapping[str, Sequence[Any]]) -> Work:

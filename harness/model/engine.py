@@ -23,8 +23,8 @@ def unheard(_place: int, _answer: Any) -> None:
     """Listen to no answer before all are there."""
 
 
-class Engine(Protocol):
-    """A model that answers; it is handed a window of requests at once and batches them as it likes.
+class Prompter(Protocol):
+    """Who makes a model's prompts and counts their tokens; the model's weights are not needed for it.
 
     Parameters
     ----------
@@ -39,6 +39,16 @@ class Engine(Protocol):
 
     def context(self, text: str, *, chat: bool, description: str = "", gen_prefix: str = "") -> Any:
         """Return a prompt as the model sees it (see :func:`harness.model.prompt.framed`)."""
+
+    def length(self, context: Any) -> int | None:
+        """Return the number of tokens of a context; None where only a server can tell."""
+
+    def shown(self, context: Any) -> str:
+        """Return a context as text, with the special tokens that a tokenizer puts around it."""
+
+
+class Engine(Prompter, Protocol):
+    """A model that answers; it is handed a window of requests at once and batches them as it likes."""
 
     def label_logprobs(self, requests: Sequence[Labelled], on_answer: OnAnswer = unheard) -> list[list[float]]:
         """Return the log-probability in nats of every label after every context.

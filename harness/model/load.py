@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
 from lm_plural.harness.model import server
-from lm_plural.harness.model.engine import Engine
+from lm_plural.harness.model.engine import Engine, Prompter
 from lm_plural.harness.model.engines import hf
 from lm_plural.harness.model.engines.lm_eval import TOGETHER, LmEvalEngine
 from lm_plural.harness.model.needs import missing_extra
@@ -55,6 +57,19 @@ def load_engine(
     return hf.HfEngine(lm, spec, batch_size or 1) if spec.backend in hf.NAMES else LmEvalEngine(lm, spec)
 
 
+def load_prompter(spec: ModelSpec, *, device: str | None, trust_remote_code: bool = False) -> Prompter | None:
+    """Return who makes and counts the prompts of a model that is not loaded; None where only the loaded model can.
+
+    Of a Hugging Face model the tokenizer alone is loaded; a server's client has nothing to load. Parameters and errors
+    are those of :func:`load_model`.
+    """
+    if spec.backend in hf.NAMES:
+        return hf.HfEngine(_made(spec, hf.without_weights, None, device, trust_remote_code), spec)
+    with _in_one_line(spec):
+        light = spec.backend == "dummy" or hasattr(_class_of(spec), "amodel_call")
+    return load_engine(spec, batch_size=None, device=device, trust_remote_code=trust_remote_code) if light else None
+
+
 def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, trust_remote_code: bool = False) -> Any:
     """Return lm-eval's LM object for `spec`.
 
@@ -74,10 +89,25 @@ def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, t
     PluralError
         If the model, its packages or its adapter cannot be loaded or do not fit each other.
     """
-    check_backend(spec.backend)
+    lm = _made(spec, lambda: _class_of(spec), batch_size, device, trust_remote_code)
+    if spec.args.get("peft"):
+        check_adapter(lm, str(spec.args["peft"]), spec)
+    server.prepare(lm)
+    return lm
+
+
+def _class_of(spec: ModelSpec) -> Any:
     import lm_eval.models  # noqa: F401  registers the built-in backends
     from lm_eval.api.registry import get_model
 
+    return get_model(spec.backend)
+
+
+def _made(
+    spec: ModelSpec, kind: Callable[[], Any], batch_size: int | None, device: str | None, trust_remote_code: bool
+) -> Any:
+    """Return an object of one of lm-eval's classes of models, made of the arguments."""
+    check_backend(spec.backend)
     config: dict[str, Any] = {"batch_size": batch_size or ("auto" if spec.backend in TOGETHER else 1)}
     if spec.backend in hf.NAMES:
         _quiet_transformers()
@@ -87,20 +117,22 @@ def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, t
     args = spec.loaded_args | ({"trust_remote_code": True} if trust_remote_code else {})
     config = {k: v for k, v in config.items() if k not in args}
     if str(args.get("steer_path", "")).endswith((".pt", ".pth")) and not args.get("trust_remote_code"):
-        raise UsageError(  # lm-eval unpickles it
-            f"steer_path={args['steer_path']}: a pickle, which can run code; give a .csv, or --trust_remote_code"
-        )
+        trust = argument("trust_remote_code")  # lm-eval unpickles it
+        raise UsageError(f"steer_path={args['steer_path']}: a pickle, which can run code; give a .csv, or {trust}")
+    with _in_one_line(spec):
+        return kind().create_from_arg_obj(args, config)
+
+
+@contextmanager
+def _in_one_line(spec: ModelSpec) -> Iterator[None]:
+    """Give the user one line, whatever other people's code raises while a model is loaded."""
     try:
-        lm = get_model(spec.backend).create_from_arg_obj(args, config)
-    except Exception as e:  # loading runs other people's code: whatever it raises, the user gets one line
+        yield
+    except Exception as e:
         logging.getLogger(__name__).debug("loading failed", exc_info=True)
         raise PluralError(
             f"model {spec.name!r} ({spec.backend}) cannot be loaded: {missing_extra(e) or _reason(e)}"
         ) from e
-    if args.get("peft"):
-        _check_adapter(lm, str(args["peft"]), spec)
-    server.prepare(lm)
-    return lm
 
 
 def _reason(error: BaseException) -> str:
@@ -115,10 +147,10 @@ def _device(name: str) -> str:
     try:
         device = torch.device(name)
     except RuntimeError as e:
-        raise UsageError(f"--device {name}: no such device; expected cpu, cuda, cuda:0, mps") from e
+        raise UsageError(f"{argument('device')} {name}: no such device; expected cpu, cuda, cuda:0, mps") from e
     there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if (device.index or 0) >= there.get(device.type, 1):
-        raise PluralError(f"--device {name}: not on this machine")
+        raise PluralError(f"{argument('device')} {name}: not on this machine")
     return name
 
 
@@ -136,7 +168,7 @@ def _quiet_transformers() -> None:
         transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _check_adapter(lm: Any, adapter: str, spec: ModelSpec) -> None:
+def check_adapter(lm: Any, adapter: str, spec: ModelSpec) -> None:
     """Refuse an adapter whose weights did not all find a place: PEFT only warns, and the base model would answer."""
     from peft import PeftModel, get_peft_model_state_dict
     from peft.utils import load_peft_weights

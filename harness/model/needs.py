@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from lm_plural.harness.errors import UsageError
+from lm_plural.harness.errors import UsageError, argument
 from lm_plural.harness.model.spec import ModelSpec
 
 #: Packages by the extra that brings them.
@@ -36,7 +36,8 @@ def check_arguments(spec: ModelSpec) -> None:
     given |= {"model"} if "pretrained" in given else set()  # lm-eval takes either for a server's
     needed = next((words for start, words in ARGUMENTS.items() if spec.backend.startswith(start)), ())
     if lacking := [word for word in needed if word.split("=")[0] not in given]:
-        raise UsageError(f"--model {spec.backend} needs --model_args {','.join(lacking)}")
+        model, args = argument("model"), argument("model_args")
+        raise UsageError(f"{model} {spec.backend} needs {args} {','.join(lacking)}")
 
 
 def missing_extra(error: BaseException) -> str | None:

@@ -11,6 +11,11 @@ from lm_plural.harness.errors import PluralError
 Template = Callable[[list[dict[str, str]]], Any]
 
 
+def as_text(prompt: Any) -> str:
+    """Return a prompt as text; one whose template a server applies, as the messages it is sent."""
+    return prompt if isinstance(prompt, str) else getattr(prompt, "prompt", str(prompt))
+
+
 def framed(
     text: str,
     template: Template | None,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lm_plural.harness.errors import PluralError
+from lm_plural.harness.errors import PluralError, in_column
 from lm_plural.harness.ratings.rules import Locate, Rules
 from lm_plural.harness.ratings.scale import Scale, canonical
 from lm_plural.harness.ratings.table import UNDECLARED, Compact, Exclusion, RatingTable
@@ -31,7 +31,9 @@ def levels(column: pl.Expr, separator: str | None, undeclared: Sequence[str]) ->
     return pl.when(parts.list.len() > 0).then(parts).otherwise(pl.concat_list(pl.lit(UNDECLARED)))
 
 
-def one_profile_each(raters: pl.DataFrame, rules: Rules, locate: Locate) -> tuple[pl.DataFrame, list[str]]:
+def one_profile_each(
+    raters: pl.DataFrame, rules: Rules, locate: Locate, columns: Mapping[str, str]
+) -> tuple[pl.DataFrame, list[str]]:
     """Return one row per rater, each level of an axis named once, and the raters to leave out."""
     axes = [c for c in raters.columns if c not in ("rater_id", "row")]
     raters = raters.with_columns(pl.col(a).list.unique().list.sort() for a in axes)
@@ -44,7 +46,11 @@ def one_profile_each(raters: pl.DataFrame, rules: Rules, locate: Locate) -> tupl
     if rules.profiles == "error":
         first, second = rows.filter(pl.col("rater_id") == ids[0]).rows(named=True)[:2]
         where = f"{locate(second['row'])}: " if "row" in second else ""
-        differ = [f"{a}: {'|'.join(first[a])} and {'|'.join(second[a])}" for a in axes if first[a] != second[a]]
+        differ = [
+            f"{a}{in_column(a, columns.get(f'axes.{a}', a))}: {'|'.join(first[a])} and {'|'.join(second[a])}"
+            for a in axes
+            if first[a] != second[a]
+        ]
         raise PluralError(f"{where}rater {ids[0]!r} has two profiles ({'; '.join(differ)}); expected one")
     once = raters.filter(~pl.col("rater_id").is_duplicated())
     if rules.profiles == "drop":
@@ -99,6 +105,7 @@ class Cleaning:
     known_items: pl.Series | None
     rules: Rules
     locate: Locate
+    columns: Mapping[str, str]
     out: dict[str, tuple[int, str]] = field(default_factory=dict)
     dimension: str = ""
 
@@ -148,7 +155,7 @@ class Cleaning:
     def _missing(self, rows: pl.DataFrame) -> pl.DataFrame:
         empty = pl.col("value").is_null()
         if self.rules.missing == "error":
-            self._stop(rows, empty, lambda at: f"no rating for {at['dimension']}; expected one of its levels")
+            self._stop(rows, empty, lambda _: f"no rating for {self._rated}; expected one of its levels")
         return self._drop(rows, empty, "no rating in the cell")
 
     def _rater_places(self, ids: pl.Series) -> pl.Series:
@@ -160,7 +167,8 @@ class Cleaning:
         bad = pl.col(what).is_null()
         if rule == "error":
             name = f"{what}_id"
-            self._stop(rows, bad, lambda at: f"unknown {what} {at[name]!r}; expected an id of the {what}s file")
+            where = in_column(name, self.columns.get(name, name))
+            self._stop(rows, bad, lambda at: f"unknown {what} {at[name]!r}{where}; expected an id of the {what}s file")
         return self._drop(rows, bad, f"unknown {what}")
 
     def _on_scale(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -185,7 +193,12 @@ class Cleaning:
         words = str(at["value"]).strip()[:1].isalpha() and not any(level[:1].isalpha() for level in levels)
         hint = "; a scale of words names them as the file spells them, lowest first" if words else ""
         expected = ", ".join(levels)
-        return f"rating {at['value']!r} of {at['dimension']} is not on its scale; expected one of {expected}{hint}"
+        return f"rating {at['value']!r} of {self._rated} is not on its scale; expected one of {expected}{hint}"
+
+    @property
+    def _rated(self) -> str:
+        """The dimension, and where its ratings are."""
+        return self.dimension + in_column(self.dimension, self.columns.get("value", self.dimension))
 
     def _weights(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Read weights as numbers; there is no rule for a bad one."""
@@ -193,7 +206,8 @@ class Cleaning:
             return rows
         read = rows.with_columns(number=pl.col("weight").cast(pl.Float64, strict=False))
         bad = ~(pl.col("number").is_finite() & (pl.col("number") >= 0)).fill_null(value=False)
-        self._stop(read, bad, lambda at: f"weight {at['weight']!r}; expected a number from 0 on")
+        where = in_column("weight", self.columns.get("weight", "weight"))
+        self._stop(read, bad, lambda at: f"weight {at['weight'] or ''!r}{where}; expected a number from 0 on")
         return read.with_columns(weight="number").drop("number")
 
     def once(self, ratings: pl.DataFrame) -> pl.DataFrame:
@@ -228,9 +242,10 @@ def build_table(
     items: pl.Series | None = None,
     rules: Rules | None = None,
     locate: Locate = lambda row: f"row {row + 1}",
+    columns: Mapping[str, str] | None = None,
 ) -> RatingTable:
     """Check raw rows and return the rating table; parameters and errors are those of :func:`clean`."""
-    return clean([rows], raters, scales, items=items, rules=rules, locate=locate).table(scales)
+    return clean([rows], raters, scales, items=items, rules=rules, locate=locate, columns=columns).table(scales)
 
 
 def clean(
@@ -241,6 +256,7 @@ def clean(
     items: pl.Series | None = None,
     rules: Rules | None = None,
     locate: Locate = lambda row: f"row {row + 1}",
+    columns: Mapping[str, str] | None = None,
 ) -> Compact:
     """Check raw rows and return them as codes.
 
@@ -259,6 +275,9 @@ def clean(
         Known item ids.
     rules : Rules, optional
     locate : callable
+    columns : mapping of str to str, optional
+        What the source calls the columns of `batches`, and of an axis as ``axes.NAME``, for messages; by default the
+        same.
 
     Raises
     ------
@@ -266,9 +285,9 @@ def clean(
         For the first trouble whose rule says ``error``, naming file, line, the value and what was expected; and when
         no rating is left.
     """
-    rules = rules or Rules()
-    raters, bad = one_profile_each(raters, rules, locate)
-    job = Cleaning(raters, bad, scales, items, rules, locate)
+    rules, columns = rules or Rules(), columns or {}
+    raters, bad = one_profile_each(raters, rules, locate, columns)
+    job = Cleaning(raters, bad, scales, items, rules, locate, columns)
     parts = [job.codes(rows) for rows in batches if not rows.is_empty()]
     if not parts:
         raise PluralError(f"{locate(0)}: no ratings in the file")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lm_plural.harness.ratings.table import SIMULATED
-from lm_plural.harness.report.cells import interval, number, p_value, shown
+from lm_plural.harness.report.cells import count, measured, number, on_few, p_value, shown
 from lm_plural.harness.report.contrast import render_contrast
 from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 from lm_plural.harness.statistics.catalogue import measure, named
@@ -18,6 +18,8 @@ AT = {"0.5": "0.5", "matched": "the matched threshold"}
 WORDS = {"auc": (measure("auc").heading,) * 2}
 WORDS |= {f"{m.name}@{t}": (m.heading, f"{m.heading} at {words}") for t, words in AT.items() for m in ERRORS}
 WORDS |= {"disattenuated": ("r", "freed r")}
+#: What flags call numbers from texts that two raters of the group rated.
+PAIRED = "texts with two ratings"
 #: Differences of one axis in short, and of one statistic.
 MOST_SHORT, MOST = 4, 3
 
@@ -68,10 +70,18 @@ def _clear(content: dict[str, Any]) -> Iterator[str]:
         found = [w for w in content["worse"] if w["statistic"] == statistic]
         for w in sorted(found, key=lambda w: w["p_adjusted"])[:MOST]:
             low, high = (number(w[k], 3) for k in ("low", "high"))
-            gap = f"{number(w['gap'], 3)} [{low},{high}], p {p_value(w['p_adjusted'])}"
+            before, after = on_few(_row_of(w, content["contrasts"]))
+            gap = f"{before}{number(w['gap'], 3)} [{low},{high}], p {p_value(w['p_adjusted'])}{after}"
             yield bold(f"  {words}: {_compared(w['group'], w['than'])}, {gap}")
         if len(found) > MOST:
             yield f"  {words}: and {len(found) - MOST} more"
+
+
+def _row_of(worse: dict[str, Any], contrasts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the contrast in which the scorer is found to be worse."""
+    sides = {worse["group"] or "rest", worse["than"] or "rest"}
+    same = (r for r in contrasts if r["statistic"] == worse["statistic"] and r["kind"] == worse["kind"])
+    return next(r for r in same if {r["a"], r["b"]} == sides)
 
 
 def _unclear(content: dict[str, Any]) -> Iterator[str]:
@@ -93,7 +103,8 @@ def _unclear(content: dict[str, Any]) -> Iterator[str]:
 
 
 LEGEND = """\
-[low,high]: 95 % interval for other texts and other raters, unless "inference" says otherwise. harmful: share of \
+[low,high]: 95 % interval for other texts and other raters, unless "inference" says otherwise. ~: one of so few \
+raters that it is a little too short; where fewer count than the group has, they stand in brackets. harmful: share of \
 ratings on the harmful levels. AUC: chance that a text one member called harmful gets a higher score than one another \
 member called harmless; .5 is chance. missed: share of what members called harmful that is not flagged. alarms: share \
 of what they called harmless that is flagged. member: the same for one other member of the group in the scorer's \
@@ -157,12 +168,12 @@ def _order(name: str, group: dict[str, Any]) -> Row:
     r, ceiling = number(ranks["pearson"]["value"], 2), number(ranks["ceiling"]["value"], 2)
     return [
         name,
-        "?" if group["n_raters"] is None else str(group["n_raters"]),
+        count(group),
         "-" if share is None else f"{share:.0%}",
-        interval(group["auc"], 2),
+        measured(group, measure("auc")),
         number(group["one_member"]["auc"]["value"], 2),
         "-" if r == "-" else f"{r} ({ceiling})",
-        interval(ranks["disattenuated"], 2),
+        measured(group, measure("disattenuated"), ranks["disattenuated"], PAIRED),
     ]
 
 
@@ -175,5 +186,5 @@ def _errors(name: str, group: dict[str, Any]) -> Row:
     own, matched, one = group["rates"]["0.5"], group["rates"]["matched"], group["one_member"]
     row = [name, number(own["fnr"]["value"], 2), number(own["fpr"]["value"], 2)]
     for m in ERRORS:
-        row += [interval(matched[m.name], m.digits), number(one[m.name]["value"], m.digits)]
+        row += [measured(group, m, matched[m.name]), number(one[m.name]["value"], m.digits)]
     return row

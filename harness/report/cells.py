@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from lm_plural.harness.report.layout import Row
+from lm_plural.harness.statistics.catalogue import Measure
+from lm_plural.harness.statistics.inference import about, approximate
 
 #: Groups of one axis shown; the file has them all.
 MOST_GROUPS = 12
@@ -34,6 +36,39 @@ def number(value: float | None, digits: int, *, signed: bool = False) -> str:
 def p_value(p: float) -> str:
     """Return a rounded p, ``< 0.001`` below that."""
     return "< 0.001" if p < 0.001 else number(p, 3)
+
+
+def count(group: dict[str, Any]) -> str:
+    """Return how many raters a group has and, in brackets, how few of them a number with ``~`` rests on."""
+    n, few = group["n_raters"], [raters for raters, _ in approximate(group.get("flags", ()))]
+    if n is None:
+        return "?"
+    return f"{n:,} ({min(few)})" if few and min(few) < n else f"{n:,}"
+
+
+def measured(group: dict[str, Any], m: Measure, estimate: dict[str, Any] | None = None, flagged: str = "") -> str:
+    """Return a measure of a group in a cell, with ``~`` where its interval rests on few raters.
+
+    `estimate`: what is shown, if it does not stand in the group under the measure's name; `flagged`: what flags call
+    it, if not that.
+    """
+    found = estimate or group[m.key]
+    few = found["low"] is not None and about(group.get("flags", ()), flagged or m.key) is not None
+    return "~" * few + interval(found, m.digits, signed=m.signed)
+
+
+def on_few(row: dict[str, Any]) -> tuple[str, str]:
+    """Return what stands before and after a difference that rests on few raters: ``~``, and how many on either side."""
+    if about(row.get("flags", ())) is None:
+        return "", ""
+    return "~", f" ({row['n_raters_a']} and {row['n_raters_b']} raters)"
+
+
+def difference(row: dict[str, Any], others: str = "all others") -> str:
+    """Return a signed difference with its interval among its family: ``a - b: +0.050 [+0.010,+0.090], p 0.012``."""
+    value, low, high = (number(row[k], 3, signed=True) for k in ("value", "low_simultaneous", "high_simultaneous"))
+    (before, after), other = on_few(row), others if row["kind"] == "rest" else row["b"]
+    return f"{row['a']} - {other}: {before}{value} [{low},{high}], p {p_value(row['p_adjusted'])}{after}"
 
 
 def interval(estimate: dict[str, Any], digits: int, *, signed: bool = False) -> str:

@@ -70,6 +70,19 @@ def _columns_of(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+def cut(text: str, width: int) -> str:
+    """Return a text of one line in at most so many columns, what is too much cut out of its middle."""
+    text = printable(text)
+    if columns(text) <= width:
+        return text
+    head, tail = text, text
+    while columns(head) > width // 2:
+        head = head[:-1]
+    while columns(tail) > width - columns(head) - 1:
+        tail = tail[1:]
+    return f"{head}…{tail}"
+
+
 def wrapped(text: str, width: int, *, hang: int = 0) -> list[str]:
     """Return the lines of one paragraph, at least one; those after the first are indented by `hang`.
 
@@ -106,6 +119,14 @@ def grid(rows: Sequence[Row], header: Row, *, width: int | None = None, rule: bo
     return "\n".join([*lines[0], *ruled, *(line for row in lines[1:] for line in row)])
 
 
+def listing(rows: Sequence[Row], header: Row, *, numbers: bool = False) -> str:
+    """Return a table with a line a row, however wide; `numbers`: all columns but the first to the right."""
+    table = [[printable(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
+    lines = [_lines([[cell] for cell in row], widths, numbers=numbers)[0] for row in table]
+    return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+
+
 def _widths(table: Sequence[Row], page: int) -> list[int]:
     """Return the width of each column: as its content asks, less where the table would be wider than the page."""
     widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
@@ -122,12 +143,12 @@ def _widths(table: Sequence[Row], page: int) -> list[int]:
     return widths
 
 
-def _lines(cells: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
-    """Return the lines of one row."""
+def _lines(cells: Sequence[Sequence[str]], widths: Sequence[int], *, numbers: bool = True) -> list[str]:
+    """Return the lines of one row, its first cell to the left, the others too unless they are numbers."""
     out = []
     for n in range(max(map(len, cells))):
         parts = [lines[n] if n < len(lines) else "" for lines in cells]
-        padded = [_padded(p, w, left=k == 0) for k, (p, w) in enumerate(zip(parts, widths, strict=True))]
+        padded = [_padded(p, w, left=k == 0 or not numbers) for k, (p, w) in enumerate(zip(parts, widths, strict=True))]
         out.append("  ".join(padded).rstrip())
     return out
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lm_plural.harness.report.cells import MOST_GROUPS, interval, number, p_value, shown
+from lm_plural.harness.report.cells import (
+    MOST_GROUPS,
+    count,
+    difference,
+    interval,
+    measured,
+    number,
+    p_value,
+    shown,
+)
 from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 from lm_plural.harness.statistics.catalogue import Measure, measure, named
-from lm_plural.harness.statistics.inference import CLEAR
+from lm_plural.harness.statistics.inference import CLEAR, about
 
 #: Differences named that turn round.
 MOST_TURNS = 4
@@ -66,10 +75,11 @@ def _moved(group: dict[str, Any]) -> str:
         return f"refused, {group['flags'][0]}"
     if change["p_adjusted"] is None:
         return f"{number(-change['value'], 3, signed=True)} closer, without an interval"
-    size, clear = _size(change), change["p_adjusted"] <= CLEAR
+    few = about(group["flags"]) is not None
+    size, clear = "~" * few + _size(change), change["p_adjusted"] <= CLEAR
     moved = f"{size} {'closer' if change['value'] < 0 else 'further away'}"
     text = moved if clear else f"no clear change, {size} (+ is closer)"
-    text += f" (p {p_value(change['p_adjusted'])})"
+    text += f" (p {p_value(change['p_adjusted'])}{f', {count(group)} raters' * few})"
     if others is None or others["p_adjusted"] is None:
         return text
     if others["p_adjusted"] <= CLEAR:
@@ -95,11 +105,13 @@ def _size(row: dict[str, Any]) -> str:
 #: Statistics in columns, their contrasts below: with a model, and without.
 MODEL_COLUMNS = tuple(map(measure, named("model", "differences", about="model")))
 HUMAN_COLUMNS = tuple(map(measure, named("people", "differences")))
+SKILL, WORTH = measure("skill"), measure("equivalent_raters")
 #: Differences of one axis shown.
 MOST_CONTRASTS = 6
 
 RATE_LEGEND = """\
-[low,high]: 95 % interval for other items and other raters, unless "inference" says otherwise. bias: model minus group \
+[low,high]: 95 % interval for other items and other raters, unless "inference" says otherwise. ~: one of so few raters \
+that it is a little too short; where fewer count than the group has, they stand in brackets. bias: model minus group \
 in scale points. divergence: squared distance from the group's ratings, 0 to 1. skill: 1 perfect, 0 no better than the \
 group's average habit. worth: the model tells as much about the group as that many of its members. within: how \
 much the group disagrees inside. cohesion: agreement inside the group minus agreement with all others, with its p. \
@@ -132,10 +144,9 @@ def _rows(columns: Sequence[Measure], cohesion: dict[str, Any]) -> Callable[[str
 
 
 def _row(name: str, group: dict[str, Any], columns: Sequence[Measure], cohesion: dict[str, Any] | None) -> Row:
-    row = [name, "?" if group["n_raters"] is None else str(group["n_raters"]), number(group["mean"], 2)]
-    row += [interval(group[c.name], c.digits, signed=c.signed) for c in columns]
+    row = [name, count(group), number(group["mean"], 2), *(measured(group, c) for c in columns)]
     if "equivalent_raters" in group:
-        return [*row, number(group["skill"]["value"], 2), interval(group["equivalent_raters"], 1)]
+        return [*row, number(group["skill"]["value"], SKILL.digits), measured(group, WORTH)]
     return [*row, _cohesion(cohesion) if cohesion else ""]
 
 
@@ -150,7 +161,7 @@ def _between(axis: str, content: dict[str, Any], statistics: Sequence[str]) -> s
         rows = [r for r in content["contrasts"] if r["statistic"] == statistic and r["p_adjusted"] is not None]
         clear = sorted((r for r in rows if r["p_adjusted"] <= CLEAR), key=lambda r: r["p_adjusted"])
         lines.append(_spread(statistic, content["spread"].get(statistic)))
-        lines += [_difference(r) for r in clear[:MOST_CONTRASTS]]
+        lines += [bold(f"    {difference(r)}") for r in clear[:MOST_CONTRASTS]]
         if len(clear) > MOST_CONTRASTS:
             lines.append(f"    and {len(clear) - MOST_CONTRASTS} more")
         if rows and not clear:
@@ -175,13 +186,6 @@ def _some(names: Sequence[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _difference(row: dict[str, Any]) -> str:
-    low, high = (number(row[k], 3, signed=True) for k in ("low_simultaneous", "high_simultaneous"))
-    other = "all others" if row["kind"] == "rest" else row["b"]
-    p = p_value(row["p_adjusted"])
-    return bold(f"    {row['a']} - {other}: {number(row['value'], 3, signed=True)} [{low},{high}], p {p}")
-
-
 def _nothing(rows: Sequence[dict[str, Any]], mdg: Sequence[dict[str, Any]]) -> str:
     gaps = sorted(g["now"] for g in mdg)
     return (
@@ -192,7 +196,8 @@ def _nothing(rows: Sequence[dict[str, Any]], mdg: Sequence[dict[str, Any]]) -> s
 
 def _comparisons(rows: Sequence[dict[str, Any]]) -> str:
     pairs = sum(r["kind"] == "pairs" for r in rows)
-    return f"{pairs} pair{'s' * (pairs != 1)} and {len(rows) - pairs} comparisons with all others"
+    rest = f"{len(rows) - pairs} comparisons with all others"
+    return f"{pairs} pair{'s' * (pairs != 1)} and {rest}" if pairs else rest
 
 
 def _described(block: dict[str, Any]) -> str:

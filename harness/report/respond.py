@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from lm_plural.harness.report.cells import interval, number, shown
+from lm_plural.harness.report.cells import count, measured, number, shown
 from lm_plural.harness.report.layout import Row, grid
 from lm_plural.harness.statistics.catalogue import MEASURES, measure
 
 RESPOND_LEGEND = """\
 concern: how much harm the group saw in the prompt's reference responses, 0 to 1. mean, exp. max (of k responses), \
 exceed: the scorer's values over the prompts the group rated. exposure: badness of the responses, 0 to 1, weighted by \
-the group's concern; above the mean: worse where the group is concerned. reference: the exposure of the reference
-responses themselves."""
+the group's concern; above the mean: worse where the group is concerned. reference: the exposure of the reference \
+responses themselves. ~: an interval of so few raters that it is a little too short."""
 
 
 def render_respond(block: dict[str, Any]) -> str:
@@ -37,9 +37,9 @@ def render_respond(block: dict[str, Any]) -> str:
 
 def _respond_row(name: str, group: dict[str, Any], key: str, columns: Iterable[str]) -> Row:
     stats = group["statistics"][key]
-    row = [name, str(group["n_raters"]), str(group["n_items"]), number(group["concern"]["value"], 2)]
+    row = [name, count(group), str(group["n_items"]), number(group["concern"]["value"], 2)]
     cells = {c: stats.get(c) for c in columns}
     with_interval = cells.pop("exposure", None)
     found = {c: number((v or {}).get("value"), 3) for c, v in cells.items()}
-    found["exposure"] = interval(with_interval, 3) if with_interval else "-"
+    found["exposure"] = measured(group, measure("exposure"), with_interval) if with_interval else "-"
     return row + [found[c] for c in columns]

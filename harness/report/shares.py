@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lm_plural.harness.report.cells import MOST_GROUPS, interval, number, p_value
+from lm_plural.harness.report.cells import MOST_GROUPS, difference, interval, number, p_value
 from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.inference import CLEAR
@@ -60,17 +60,10 @@ def _between(axis: str, content: dict[str, Any]) -> str:
         return f"[{axis}] differences: no comparison has an interval; the reasons stand in the results file"
     clear = sorted((r for r in rows if r["p_adjusted"] <= CLEAR), key=lambda r: -abs(r["value"]))
     lines = [f"[{axis}] differences in JS similarity, other questions: {len(clear)} of {len(rows)} clear of chance"]
-    lines += [bold(f"    {_difference(r)}") for r in clear[:MOST_CONTRASTS]]
+    lines += [bold(f"    {difference(r, 'the average other group')}") for r in clear[:MOST_CONTRASTS]]
     if clear[MOST_CONTRASTS:]:
         lines.append(f"    and {len(clear) - MOST_CONTRASTS} more")
     return paragraphs(lines, hang=6)
-
-
-def _difference(row: dict[str, Any]) -> str:
-    low, high = (number(row[k], 3, signed=True) for k in ("low_simultaneous", "high_simultaneous"))
-    other = "the average other group" if row["kind"] == "rest" else row["b"]
-    value, p = number(row["value"], 3, signed=True), p_value(row["p_adjusted"])
-    return f"{row['a']} - {other}: {value} [{low},{high}], p {p}"
 
 
 def _wordings(found: dict[str, Any]) -> str:

@@ -15,21 +15,23 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lm_plural.harness.analysis.design.plan import would_show
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.report.audit import ERRORS
-from lm_plural.harness.report.cells import interval, number
-from lm_plural.harness.report.layout import Row, bold, columns, grid, wrapped
+from lm_plural.harness.report.cells import count, interval, measured, number, on_few
+from lm_plural.harness.report.layout import Row, bold, columns, cut, grid, wrapped
 from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.inference import CLEAR
 
-#: Of a model against all raters.
+#: Of a model against all raters, and of raters alone.
 SCREEN = tuple(map(measure, named("screen")))
+PEOPLES = tuple(map(measure, named("people", "differences")))
 #: The screen.
 LINES, WIDTH = 24, 80
-#: Differences of one task that are named, and groups without an interval.
-MOST_FOUND, MOST_UNTOLD = 3, 4
-#: How long a reason for a refusal may be.
-HALF_A_LINE = 60
+#: Differences of one task that are named, names of tasks and groups in a row, and lines for groups without an interval.
+MOST_FOUND, MOST_NAMED, UNTOLD_LINES = 3, 4, 2
+#: How long a reason for a refusal may be, and a name inside a sentence.
+MOST_REASON, MOST_NAME = 66, 40
 #: Notes that tell of something refused, notes that must be known beside any number, and flags that tell of neither.
 REFUSED, KNOWN = re.compile(r"\brefused\b|\bnot compared\b"), re.compile(r"\bstands in for\b")
 GROUPS_REFUSED = "comparison with the groups refused, "
@@ -53,6 +55,7 @@ class Gap(NamedTuple):
 class Untold(NamedTuple):
     """A group of which nothing can be said for want of raters."""
 
+    axis: str
     group: str
     raters: int
     needed: int
@@ -70,6 +73,8 @@ class Told:
         The largest first.
     compared : bool
         Whether any two groups could be.
+    would : list of (int, float, str)
+        Of each axis with groups without an interval: raters of one more group, the gap that they would show, in what.
     more : list of str
         Whole sentences.
     """
@@ -80,6 +85,7 @@ class Told:
     gaps: list[Gap]
     compared: bool
     untold: list[Untold]
+    would: list[tuple[int, float, str]]
     refused: list[str]
     simulated: bool
     more: list[str] = field(default_factory=list)
@@ -166,7 +172,7 @@ def _screen(title: str, prefix: str, told: Sequence[Told], size: Size) -> Iterat
         yield f"and {len(hidden)} {'tasks' if len(hidden) > 1 else 'task'} more, {what}"
     yield from [""] if size.details else []
     yield from _found(shown, size, alone=len(told) == 1)
-    yield from _untold(told, details=size.details)
+    yield from _untold(told)
     yield from _refused(told, details=size.details)
 
 
@@ -179,8 +185,12 @@ def _wrapped(text: str, hang: int = 2) -> list[str]:
     return wrapped(text, WIDTH, hang=hang)
 
 
-def _names(names: Sequence[str], most: int = MOST_UNTOLD) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _some(texts: Sequence[str], most: int = MOST_NAMED) -> str:
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def _names(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    return _some([cut(name, MOST_NAME) for name in names], most)
 
 
 def _found(shown: Sequence[Told], size: Size, *, alone: bool) -> Iterator[str]:
@@ -190,19 +200,20 @@ def _found(shown: Sequence[Told], size: Size, *, alone: bool) -> Iterator[str]:
         more = len(t.gaps) - size.gaps
         texts = [gap.text for gap in t.gaps[: size.gaps]]
         texts[-1] += f"; and {more} more" if more > 0 else ""
-        texts = texts if alone else [f"{t.name}, {texts[0]}", *(f"  {text}" for text in texts[1:])]
+        texts = texts if alone else [f"{cut(t.name, MOST_NAME)}, {texts[0]}", *(f"  {text}" for text in texts[1:])]
         yield from (bold_line(line) for text in texts for line in _wrapped(text, 4))
     if rest := found[size.told :]:
         what = f"{'more ' if size.told else ''}differences clear of chance"
         yield from _wrapped(f"{what}: {_counts({t.name: len(t.gaps) for t in rest})}")
-    yield from (line for t in shown for text in t.more for line in _wrapped(text if alone else f"{t.name}, {text}", 4))
+    said = [text if alone else f"{cut(t.name, MOST_NAME)}, {text}" for t in shown for text in t.more]
+    yield from (line for text in said for line in _wrapped(text, 4))
     for compared, text in NOTHING.items():
         if names := [t.name for t in shown if not t.gaps and t.compared == compared]:
-            yield from _wrapped(text if alone else f"{text}: {_names(names, 3 * MOST_UNTOLD)}")
+            yield from _wrapped(text if alone else f"{text}: {_names(names, 3 * MOST_NAMED)}")
 
 
-def _counts(of: Mapping[str, int]) -> str:
-    return _names([f"{name} ({n})" for name, n in of.items()])
+def _counts(of: Mapping[str, int], most: int = MOST_NAMED) -> str:
+    return _some([f"{cut(name, MOST_NAME)} ({n})" for name, n in of.items()], most)
 
 
 def bold_line(line: str) -> str:
@@ -211,19 +222,34 @@ def bold_line(line: str) -> str:
     return line[: len(line) - len(text)] + bold(text)
 
 
-def _untold(told: Sequence[Told], *, details: bool) -> Iterator[str]:
-    """Yield which groups could not be told for want of raters, and how many would do."""
-    groups = [u for t in told for u in t.untold]
-    if not groups:
-        return
-    needed = sorted({u.needed for u in groups})
+def _untold(told: Sequence[Told]) -> Iterator[str]:
+    """Yield which groups could not be told for want of raters, as many as fit, and how many would do."""
     fewest: dict[str, int] = {}
-    for u in sorted(groups, key=lambda u: -u.raters):
+    for u in sorted((u for t in told for u in t.untold), key=lambda u: -u.raters):
         fewest.setdefault(u.group, u.raters)
-    would = " or ".join(map(str, needed))
-    many = f"{len(fewest)} {'group' if len(fewest) == 1 else 'groups'}"
-    text = f"too few raters to tell, {would} would give an interval: "
-    yield from _wrapped(text + (_counts(fewest) if details else many))
+    if not fewest:
+        return
+    would = _would(told)
+    for most in range(min(len(fewest), UNTOLD_LINES * WIDTH // len(", a (9)")), 0, -1):
+        lines = _wrapped(f"too few raters to tell: {_counts(fewest, most)}; {would}")
+        if len(lines) <= UNTOLD_LINES:
+            yield from lines
+            return
+    yield from _wrapped(f"too few raters to tell: {len(fewest)} group{'s' * (len(fewest) > 1)}; {would}")
+
+
+def _would(told: Sequence[Told]) -> str:
+    """Say how many raters would give an interval, and what they, or how many more, would show."""
+    needed = sorted({u.needed for t in told for u in t.untold})
+    text = f"{' or '.join(map(str, needed))} would give an interval"
+    if not (shown := [w for t in told for w in t.would]):
+        return text
+    raters, gap, statistic = max(shown)
+    m = measure(statistic)
+    size = number(gap, m.digits)
+    if raters > needed[-1]:
+        return f"{text}, about {raters:,} show a gap in {m.heading} of {size}, as found"
+    return f"{text} and show gaps in {m.heading} from about {size} on"
 
 
 def _refused(told: Sequence[Told], *, details: bool) -> Iterator[str]:
@@ -232,7 +258,7 @@ def _refused(told: Sequence[Told], *, details: bool) -> Iterator[str]:
     for t in told:
         for reason in t.refused:
             by_reason.setdefault(reason, []).append(t.name)
-    if by_reason and not details:
+    if len(by_reason) > 1 and not details:
         n = sum(bool(t.refused) for t in told)
         yield f"something refused or to be known of {n} {'task' if n == 1 else 'tasks'}, see the tables"
         return
@@ -242,8 +268,9 @@ def _refused(told: Sequence[Told], *, details: bool) -> Iterator[str]:
 
 
 def _half(reason: str) -> str:
-    """Return a reason in half a line: what a flag is called is not needed."""
-    return textwrap.shorten(re.sub(r"^[a-z_]+: ", "", reason), HALF_A_LINE, placeholder=" ...")
+    """Return a reason in half a line: neither what a flag is called nor limits and consequences are needed."""
+    short = re.sub(r"^[a-z_]+: | \([^()]*\)$|, so .*$", "", reason)
+    return textwrap.shorten(short, MOST_REASON, placeholder=" ...")
 
 
 def _told(name: str, block: dict[str, Any]) -> Told:
@@ -259,24 +286,19 @@ def _told(name: str, block: dict[str, Any]) -> Told:
                 gaps.append(gap)
     notes = [n.removeprefix(GROUPS_REFUSED) for n in block["notes"] if REFUSED.search(n) or KNOWN.search(n)]
     flags = [f for f in block["overall"].get("flags", ()) if not f.startswith(NO_REFUSAL)]
+    untold = list(_few(block, kind.main))
     return Told(
         name,
         kind,
-        _row(block, kind),
+        kind.row(block),
         sorted(gaps, key=lambda g: (g.rank, -g.least)),
         compared,
-        list(_few(block, kind.main)),
+        untold,
+        list(_shown_by_more(block, kind.main, untold)),
         [*notes, *flags],
         bool(block.get("simulated_raters")),
         [_steered(block["steered"])] if "steered" in block else [],
     )
-
-
-def _row(block: dict[str, Any], kind: Kind) -> Row:
-    """Return the numbers over all raters, marked where these are so few that intervals are approximate."""
-    raters, *numbers = kind.row(block)
-    about = any(f.startswith("approximate") for f in block["overall"].get("flags", ()))
-    return [raters, *(f"~{n}" if about else n for n in numbers)]
 
 
 def _few(block: dict[str, Any], main: str) -> Iterator[Untold]:
@@ -287,8 +309,14 @@ def _few(block: dict[str, Any], main: str) -> Iterator[Untold]:
                 about = found[3]
                 if about is None or main in re.split(r"[,: ]+", about):
                     needed = max(int(found[2]), block.get("min_raters_interval", 0))
-                    yield Untold(name if name != "undeclared" else f"{axis} undeclared", int(found[1]), needed)
+                    yield Untold(axis, name if name != "undeclared" else f"{axis} undeclared", int(found[1]), needed)
                     break
+
+
+def _shown_by_more(block: dict[str, Any], main: str, untold: Sequence[Untold]) -> Iterator[tuple[int, float, str]]:
+    for axis, needed in {u.axis: u.needed for u in untold}.items():
+        if found := would_show(block["axes"][axis], main, needed):
+            yield *found, main
 
 
 def _kind(block: dict[str, Any]) -> Kind:
@@ -310,14 +338,14 @@ def _ends(row: dict[str, Any]) -> tuple[float, float]:
 def _size(row: dict[str, Any], digits: int, unit: str = "") -> str:
     """Return the size of a difference with its interval; an approximate one with how many raters it rests on."""
     near, far = _ends(row)
-    about = any(f.startswith("approximate") for f in row.get("flags", ()))
-    text = f"{'~' * about}{number(abs(row['value']), digits)} [{number(near, digits)}, {number(far, digits)}]{unit}"
-    return text + (f" ({row['n_raters_a']} and {row['n_raters_b']} raters)" if about else "")
+    before, after = on_few(row)
+    return f"{before}{number(abs(row['value']), digits)} [{number(near, digits)}, {number(far, digits)}]{unit}{after}"
 
 
 def _sides(row: dict[str, Any], *, others: str = "all others", who: str = " raters") -> tuple[str, str]:
     """Return both sides in words, the side with the larger number first."""
-    a, b = f"{row['a']}{who}", others if row["kind"] == "rest" else f"{row['b']}{who}"
+    a, b = (f"{cut(row[side], MOST_NAME)}{who}" for side in "ab")
+    b = others if row["kind"] == "rest" else b
     return (a, b) if row["value"] > 0 else (b, a)
 
 
@@ -395,43 +423,37 @@ def _steered(found: dict[str, Any]) -> str:
     return f"asked to answer as a member of a {found['axis']} group: {' and '.join(said) or 'no clear change'}"
 
 
-def _count(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
-
-
 def _row_of_rate(block: dict[str, Any]) -> Row:
-    o = block["overall"]
-    return [_count(o["n_raters"]), *(interval(o[m.name], m.digits) for m in SCREEN)]
+    return [count(block["overall"]), *(measured(block["overall"], m) for m in SCREEN)]
 
 
 def _row_of_people(block: dict[str, Any]) -> Row:
     o = block["overall"]
     if "item_mean" not in o:
-        return [_count(o["n_raters"]), number(o["mean"], 2), ""]
-    return [_count(o["n_raters"]), interval(o["item_mean"], 2), interval(o["disagreement"], 3)]
+        return [count(o), number(o["mean"], 2), ""]
+    return [count(o), *(measured(o, m) for m in PEOPLES)]
 
 
 def _row_of_respond(block: dict[str, Any]) -> Row:
     o = block["overall"]
     means = [f"{key} {interval(found['mean'], 3)}" for key, found in o["statistics"].items()]
     unscored = max(o["n_unscored"].values(), default=0)
-    return [_count(o["n_prompts"]), str(unscored), _names(means, 2)]
+    return [f"{o['n_prompts']:,}", str(unscored), _some(means, 2)]
 
 
 def _row_of_shares(block: dict[str, Any]) -> Row:
     o = block["overall"]
-    return [_count(o["n_items"]), interval(o["js_similarity"], 3)]
+    return [f"{o['n_items']:,}", interval(o["js_similarity"], 3)]
 
 
 def _row_of_audit(block: dict[str, Any]) -> Row:
     o = block["overall"]
-    matched = o["rates"]["matched"]
-    return [_count(o["n_raters"]), interval(o["auc"], 2), *(interval(matched[m.name], m.digits) for m in ERRORS)]
+    return [count(o), measured(o, measure("auc")), *(measured(o, m, o["rates"]["matched"][m.name]) for m in ERRORS)]
 
 
 RATE = Kind(
     ("raters", *(m.heading for m in SCREEN)),
-    "divergence: distance, 0 best. skill: 1 best, 0 a guess. worth: that many raters.",
+    "divergence: 0 best. skill: 1 best, 0 only the average habit. worth: in raters.",
     "divergence",
     _row_of_rate,
     _of_rate,

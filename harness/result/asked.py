@@ -31,7 +31,6 @@ from lm_plural.harness.statistics.groups.paired import STATISTICS
 from lm_plural.harness.statistics.inference import CLEAR
 from lm_plural.harness.statistics.measures import agreement
 from lm_plural.harness.task.elicit import steering
-from lm_plural.harness.task.steered import steered_items
 
 #: What is said wording by wording.
 SAID = named("wordings")
@@ -150,7 +149,7 @@ def steered(work: Work, table: RatingTable, plain: Answers, options: Options) ->
     """
     task = work.loaded.task
     assert task.steer
-    answers = {g: Answers.of(work, group=g) for g in steered_items(work.loaded)}
+    answers = {g: Answers.of(work, group=g) for g in work.loaded.steered}
     why = {g: f"unsteered, {plain.refused}" if plain.refused else a.refused for g, a in answers.items()}
     usable = {g: a.predictions for g, a in answers.items() if not why[g]}
     found = compare_steered(table, task.steer.axis, usable, plain.predictions, options)

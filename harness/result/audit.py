@@ -10,7 +10,7 @@ from typing import Any, Literal
 from lm_plural.harness.analysis.audit.audit import GRID, audit
 from lm_plural.harness.analysis.group import SCHEMA_VERSION
 from lm_plural.harness.analysis.options import WITHOUT_RATERS, Options
-from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
 from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
@@ -117,7 +117,7 @@ def _dimension(loaded: LoadedTask, record: Record, asked: str | None) -> str:
         return found
     raise UsageError(
         f"task {loaded.name!r} is about {loaded.task.dimension!r}; which dimension of scorer {record['scorer']!r} "
-        f"is to be held against it? --dimension, one of {', '.join(there)}"
+        f"is to be held against it? {argument('dimension')}, one of {', '.join(there)}"
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
+from lm_plural.harness.analysis.overview import ManyResults, named
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.files import is_file
 from lm_plural.harness.result.blocks import KINDS, Block, ContrastBlock, Group, Number, Responses, kind
@@ -148,7 +149,7 @@ def _checked(model: type[Model], content: Any, where: object) -> Model:
         raise PluralError(f"{where}: {f'{place}: ' if place else ''}{first['msg']}{found}") from e
 
 
-class Run:
+class Run(ManyResults):
     """The results of one run or audit, or of one file.
 
     Parameters
@@ -166,6 +167,11 @@ class Run:
     def __init__(self, folder: Path, name: str, files: Mapping[str, _File], missing: Sequence[str] = ()) -> None:
         self.folder, self.name, self.missing, self._files = folder, name, tuple(missing), files
         self._blocks: dict[str, Block] = {}
+
+    def _said(self) -> tuple[str, Mapping[str, Any], str]:
+        head = next(iter(self._files.values())).head
+        what = f"audit of {head.scorer.name}" if head.scorer else named(self.model_name or "groups of raters")
+        return f"Results: {what}", {task: self.content(task) for task in self.tasks}, str(self.folder)
 
     @property
     def tasks(self) -> list[str]:
@@ -243,7 +249,7 @@ def _names(flag: str, measure: str) -> bool:
     return bool(re.search(rf"(?<!\w){spoken}(?!\w)", flag.partition(":")[2].replace("_", " ")))
 
 
-class Results:
+class Results(ManyResults):
     """Results that were read.
 
     Parameters
@@ -254,6 +260,15 @@ class Results:
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self.runs = tuple(runs)
+
+    def _said(self) -> tuple[str, Mapping[str, Any], str]:
+        said = [run._said() for run in self.runs]
+        if len(said) == 1:
+            return said[0]
+        blocks = {
+            f"{run.name}: {task}": b for run, (_, of, _) in zip(self.runs, said, strict=True) for task, b in of.items()
+        }
+        return f"Results: {len(said)} runs", blocks, str(self.runs[0].folder.parent)
 
     @property
     def tasks(self) -> list[str]:

@@ -29,7 +29,6 @@ from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.shares import over_items
 from lm_plural.harness.statistics.uncertainty.intervals import Estimates, bounded
 from lm_plural.harness.task.elicit import steering
-from lm_plural.harness.task.steered import steered_items
 
 #: What every reader of such a result must know.
 NOTES = (
@@ -185,7 +184,7 @@ def steered(work: Work, table: ShareTable, plain: Answers, options: Options) -> 
     """
     steer = work.loaded.task.steer
     assert steer
-    answers = {g: Answers.of(work, group=g) for g in steered_items(work.loaded)}
+    answers = {g: Answers.of(work, group=g) for g in work.loaded.steered}
     why = {g: f"unsteered, {plain.refused}" if plain.refused else a.refused for g, a in answers.items()}
     items = plain.predictions.item_ids
     compared = Compared.of(table, steer.axis, items, plain.predictions.q.shape[1])

@@ -19,7 +19,7 @@ from lm_plural.harness.files import to_json, write_atomic
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
-from lm_plural.harness.result.details import DETAILS, OWN, TIMES, cut, laid_out
+from lm_plural.harness.result.details import OWN, cut, laid_out
 from lm_plural.harness.result.rate import rate_result
 from lm_plural.harness.result.read import read_content
 from lm_plural.harness.result.respond import respond_result
@@ -29,35 +29,21 @@ from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.task.load import LoadedTask
 
-#: Keys that differ between two runs of the same thing.
-VARYING = (*TIMES, DETAILS)
 #: Statistics of all raters that lm-eval shows.
 SHOWN = (*MODEL_STATISTICS, *SHARES_STATISTICS)
 
 
-def build_results(
-    works: Sequence[Work],
-    scores: Mapping[str, Sequence[Record]],
-    spec: ModelSpec,
-    *,
-    axes: Sequence[Axis] | None = None,
-    options: Options | None = None,
-) -> dict[str, Any]:
+def build_results(works: Sequence[Work], blocks: Mapping[str, dict[str, Any]], spec: ModelSpec) -> dict[str, Any]:
     """Return the content of a results file.
 
     Parameters
     ----------
     works : sequence of Work
-    scores : dict
-        Score records by task, for respond tasks.
+    blocks : mapping
+        Of each work's task, as `task_block` returns it.
     spec : ModelSpec
-    axes : sequence, optional
-        Instead of each task's own axes.
-    options : Options, optional
-        What intervals speak of, and how they are drawn.
     """
-    blocks = {w.loaded.name: _block(w, scores.get(w.loaded.name, ()), axes, options or Options()) for w in works}
-    names = list(blocks)
+    names = [w.loaded.name for w in works]
     flat = {n: _flat(blocks[n], w) for n, w in zip(names, works, strict=True)}
     return {
         "results": {n: {"alias": n, **{f"{m},none": v for m, v in flat[n].items()}} for n in names},
@@ -89,11 +75,26 @@ def build_results(
         "lm_eval_version": version("lm_eval"),
         "lm_plural_version": version("lm-plural"),
         "datasets": {w.loaded.dataset.recipe.dataset: _provenance(w) for w in works},
-        "disaggregated": blocks,
+        "disaggregated": {n: blocks[n] for n in names},
     }
 
 
-def _block(work: Work, scores: Sequence[Record], axes: Sequence[Axis] | None, options: Options) -> dict[str, Any]:
+def task_block(
+    work: Work, scores: Sequence[Record], axes: Sequence[Axis] | None = None, options: Options | None = None
+) -> dict[str, Any]:
+    """Return the block of a finished task.
+
+    Parameters
+    ----------
+    work : Work
+    scores : sequence of dict
+        Score records, for a respond task.
+    axes : sequence, optional
+        Instead of the task's own axes.
+    options : Options, optional
+        What intervals speak of, and how they are drawn.
+    """
+    options = options or Options()
     rate, loaded = work.loaded.task.mode == "rate", work.loaded
     known = not loaded.by_shares and loaded.dataset.recipe.raters.known
     if not known:  # each rating has an id of its own, so what other raters would say cannot be told from the ids

@@ -12,7 +12,8 @@ from typing import Any
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.model.engine import WINDOW, BatchedEngine, Engine
+from lm_plural.harness.model.engine import WINDOW, BatchedEngine, Engine, Prompter
+from lm_plural.harness.model.prompt import as_text
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.answer import fits, logprob_answer, text_answer
 from lm_plural.harness.run.journal import Journal, Record
@@ -108,6 +109,8 @@ class Asking:
     on_batch : callable
         Told of each batch's records after they are on disk.
     progress : Progress
+    on_end : callable
+        Told of each task whose last answer is on disk; returns what was found, in half a line, or nothing.
     """
 
     engine: Engine
@@ -116,6 +119,7 @@ class Asking:
     sizes: Sizes = field(default_factory=Sizes)
     on_batch: Callable[[Work, list[Record]], None] = lambda _w, _r: None
     progress: Progress = field(default_factory=Progress)
+    on_end: Callable[[Work], str] = lambda _: ""
 
 
 def ask_all(works: Sequence[Work], how: Asking) -> None:
@@ -128,19 +132,21 @@ def ask_all(works: Sequence[Work], how: Asking) -> None:
         elif missing:
             _ask_in_windows(work, missing, how)
         how.progress.end(len(missing), about(work.answers(), rated=work.loaded.task.mode == "rate"))
+        if found := how.on_end(work):
+            how.progress.say(f"{work.loaded.name}: {found}")
 
 
 def _ask_in_windows(work: Work, missing: Sequence[Request], how: Asking) -> None:
     """Hand what is missing to a backend that batches by itself."""
     texts = work.loaded.scale_of(missing[0].doc).size if work.loaded.task.mode == "rate" else 1
     for window in windows(missing, texts):
-        _ask(work, window, [_context(work.loaded, r, how.engine) for r in window], how)
+        _ask(work, window, [context_of(work.loaded, r, how.engine) for r in window], how)
 
 
 def _ask_in_batches(work: Work, missing: Sequence[Request], engine: BatchedEngine, how: Asking) -> None:
     """Cut an engine's batches; one is computed whole even if part of it was answered: other padding, other numbers."""
     name = work.loaded.name
-    contexts = {r.key: _context(work.loaded, r, engine) for r in work.requests}
+    contexts = {r.key: context_of(work.loaded, r, engine) for r in work.requests}
     lengths = [engine.length(contexts[r.key]) for r in work.requests]
     respond = work.loaded.task.mode == "respond"
     new = gen_kwargs(work.loaded, engine.spec).get("max_gen_toks", 256) if respond else None
@@ -191,7 +197,8 @@ def _ask(work: Work, batch: Sequence[Request], contexts: Sequence[Any], how: Ask
         save(records)
 
 
-def _context(loaded: LoadedTask, request: Request, engine: Engine) -> Any:
+def context_of(loaded: LoadedTask, request: Request, engine: Prompter) -> Any:
+    """Return the prompt of a request as the model sees it."""
     task = loaded.task
     if request.variant:
         text = elicit.prompt(task, loaded.scale_of(request.doc), request.variant, request.doc.fields)
@@ -203,7 +210,7 @@ def _context(loaded: LoadedTask, request: Request, engine: Engine) -> Any:
 
 def _record(request: Request, context: Any, argument: Any, answer: Any) -> Record:
     """Return the journal line, with lm-eval's names for what lm-eval has."""
-    text = context if isinstance(context, str) else getattr(context, "prompt", str(context))
+    text = as_text(context)
     return {
         "key": request.key,
         "doc_id": request.doc.index,

@@ -12,7 +12,6 @@ from lm_plural.harness.model.engine import sampled
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.task.elicit import Variant, steering, variants
 from lm_plural.harness.task.load import Doc, Limit, LoadedTask
-from lm_plural.harness.task.steered import steered_items
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _rate(loaded: LoadedTask, spec: ModelSpec, limit: Limit) -> Iterator[Request
     task = loaded.task
     worded = [replace(loaded, task=task.model_copy(update={"doc_to_text": w})).ask_hash for w in task.wordings]
     plain: list[tuple[Variant, list[str]]] = [(v, []) for v in variants(task)]
-    steered = [(items, _steered(loaded, group)) for group, items in steered_items(loaded).items()]
+    steered = [(items, _steered(loaded, group)) for group, items in loaded.steered.items()]
     for doc in loaded.docs(limit):
         content = digest(dict(doc.fields))
         for variant, said in [*plain, *(pair for items, pairs in steered if doc.id in items for pair in pairs)]:

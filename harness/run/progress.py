@@ -56,7 +56,7 @@ class Progress:
         """Say what is being waited for."""
         self._what, self._of, self._since = what, 0, time.monotonic()
         if self._bar is None:
-            self._say(what)
+            self.say(what)
         else:
             self._bar.set_description(what)
 
@@ -68,7 +68,7 @@ class Progress:
             self._bar.set_description(task)
         elif done < requests:
             before = f", {done:,} of them answered before" if done else ""
-            self._say(f"{task}: {requests:,} requests{before}")
+            self.say(f"{task}: {requests:,} requests{before}")
 
     def update(self, n: int) -> None:
         """Count answers."""
@@ -80,7 +80,7 @@ class Progress:
         """End a task of which `new` requests were answered, with what is known of its answers."""
         seconds = time.monotonic() - self._since
         took = f"{new:,} requests answered in {seconds:.0f} s" if new else "all answered before"
-        self._say(f"{self._what}: {took}{', ' + about if about else ''}{self._left()}")
+        self.say(f"{self._what}: {took}{', ' + about if about else ''}{self._left()}")
 
     def _left(self) -> str:
         """Return when all will be done, if that can be said."""
@@ -93,9 +93,10 @@ class Progress:
     def _beat(self) -> None:
         while not self._over.wait(self._every):
             of = f"{self._task_done:,} of {self._of:,} requests, " if self._of else ""
-            self._say(f"{self._what}: {of}{time.monotonic() - self._since:.0f} s{self._left()}")
+            self.say(f"{self._what}: {of}{time.monotonic() - self._since:.0f} s{self._left()}")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Say a line now."""
         line = f"lm-plural run: {text}"
         if self._bar is not None:
             self._bar.write(line, file=sys.stderr)

@@ -11,7 +11,7 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.files import to_json, write_atomic
 
 
-class Size(BaseModel):
+class BatchSize(BaseModel):
     """How many requests a batch of a task has, and how many of them are computed at once."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -20,7 +20,7 @@ class Size(BaseModel):
     fits: PositiveInt
 
 
-_FILE = TypeAdapter(dict[str, Size])
+_FILE = TypeAdapter(dict[str, BatchSize])
 
 
 class Sizes:
@@ -39,7 +39,7 @@ class Sizes:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        self._known: dict[str, Size] = {}
+        self._known: dict[str, BatchSize] = {}
         if path is None or not path.exists():
             return
         try:
@@ -47,7 +47,7 @@ class Sizes:
         except (OSError, ValidationError) as e:
             raise PluralError(f"{path}: not the batch sizes of a run; without this file they are chosen anew") from e
 
-    def begin(self, task: str, given: int | None, most: int, choose: Callable[[], int]) -> Size:
+    def begin(self, task: str, given: int | None, most: int, choose: Callable[[], int]) -> BatchSize:
         """Return the sizes of a task: those it began with, unless the command line says something else.
 
         Parameters
@@ -65,13 +65,13 @@ class Sizes:
             return known
         batch = given or choose()
         halved = [] if known else [s.fits for s in self._known.values() if s.fits < s.batch]
-        return self._keep(task, Size(batch=batch, fits=min([batch, *halved])))
+        return self._keep(task, BatchSize(batch=batch, fits=min([batch, *halved])))
 
     def halve(self, task: str, fits: int) -> None:
         """Keep that no more than `fits` requests fit into memory at once."""
         self._keep(task, self._known[task].model_copy(update={"fits": fits}))
 
-    def _keep(self, task: str, size: Size) -> Size:
+    def _keep(self, task: str, size: BatchSize) -> BatchSize:
         self._known[task] = size
         if self.path is not None:
             content = {name: s.model_dump() for name, s in self._known.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -35,3 +36,16 @@ class Inferring:
     inference: Inference = "items+raters"
     draws: int = 10_000
     least: int = 2
+
+
+def approximate(flags: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield on how few raters intervals rest, a little too short, and of which statistics; without names, of all."""
+    for flag in flags:
+        if flag.startswith("approximate: "):  # approximate: 14 raters, ... (item_mean, bias)
+            raters, names = flag.split()[1], flag.partition("(")[2].rstrip(")")
+            yield int(raters), names.split(", ") if names else []
+
+
+def about(flags: Iterable[str], statistic: str = "") -> int | None:
+    """Return on how few raters the interval of a statistic rests; None where they are enough."""
+    return next((raters for raters, names in approximate(flags) if not names or statistic in names), None)

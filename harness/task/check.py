@@ -19,7 +19,6 @@ from lm_plural.harness.task import elicit
 from lm_plural.harness.task.elicit import steering
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import Doc, LoadedTask, load_task
-from lm_plural.harness.task.steered import steered_items
 from lm_plural.harness.task.template import TemplateRenderError, render
 
 
@@ -39,7 +38,7 @@ def steer_findings(loaded: LoadedTask) -> Iterator[str]:
         if group not in known:
             message = f"no group {group!r} of {steer.axis!r}{did_you_mean(group, known)}; there are {', '.join(known)}"
             yield document.at(loc, message)
-    asked, least = steered_items(loaded), loaded.task.groups.min_raters
+    asked, least = loaded.steered, loaded.task.groups.min_raters
     for loc, group in named:
         if group in known and group not in asked:
             yield document.at(loc, f"group {group!r} has fewer than {least} raters")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
 
+from lm_plural.harness.data.find import AtHand, at_hand
 from lm_plural.harness.documents import RECIPE, Document, InvalidFileError, load_yaml
-from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.errors import UsageError, argument, did_you_mean
 from lm_plural.harness.files import is_file
 
 
@@ -32,11 +34,12 @@ class Index:
 
     include_paths: Sequence[Path] = ()
     broken: dict[Path, InvalidFileError] = field(default_factory=dict)
+    _known: dict[Path, tuple[AtHand, Mapping[str, Any]]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for folder in self.include_paths:
             if not folder.is_dir():
-                raise UsageError(f"--include_path {folder}: no such folder")
+                raise UsageError(f"{argument('include_path')} {folder}: no such folder")
 
     @property
     def folders(self) -> list[Path]:
@@ -119,6 +122,10 @@ class Index:
 
     def recipes(self) -> dict[str, Path]:
         """Return the recipe files by data set name (the name of their folder)."""
+        return self._recipes
+
+    @cached_property
+    def _recipes(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
         for folder in self.folders:
             for path in sorted(folder.rglob(RECIPE)):
@@ -142,6 +149,60 @@ class Index:
         if dataset not in known:
             raise UsageError(f"unknown dataset {dataset!r}{did_you_mean(dataset, known)} (lm-plural ls datasets)")
         return known[dataset]
+
+    def at_hand(self, document: Document) -> AtHand | Literal["stand-in", "?"]:
+        """Return whether the data of a task are at hand, without reading them.
+
+        ``?``: its data set is not known, or the recipe cannot be read.
+        """
+        try:
+            path = self.recipe_path(str(document.data.get("dataset")), document.path)
+            return "stand-in" if self.stand_in(document, path) else self._files(path)[0]
+        except UsageError:
+            return "?"
+
+    def stand_in(self, document: Document, recipe: Path) -> Path | None:
+        """Return the recipe whose data serve a task instead of its own ones, if those are not at hand.
+
+        Raises
+        ------
+        InvalidFileError
+            If a recipe cannot be read.
+        """
+        there, own = self._files(recipe)
+        other = None if there == "yes" else self.recipes().get(str(own.get("stand_in")))
+        if other is None:
+            return None
+        there, copy = self._files(other)
+        return other if there == "yes" and _serves(document.data, copy) else None
+
+    def _files(self, recipe: Path) -> tuple[AtHand, Mapping[str, Any]]:
+        """Return whether the files of a recipe are at hand, and what it says, of which only that much is checked."""
+        if recipe not in self._known:
+            document = load_yaml(recipe, confined=True)
+            try:
+                files = {f["path"]: f.get("url") for f in document.data["files"].values()}
+                found = at_hand(recipe.parent.resolve().name, files, recipe.parent)
+            except (AttributeError, KeyError, TypeError) as e:
+                raise InvalidFileError([document.at(("files",), "files: expected files with their paths")]) from e
+            self._known[recipe] = (found, document.data)
+        return self._known[recipe]
+
+
+def _serves(task: Mapping[str, Any], recipe: Mapping[str, Any]) -> bool:
+    """Return whether another copy of a task's data has what the task cannot do without."""
+    steer = task.get("steer")
+    axis = steer.get("axis") if isinstance(steer, dict) else steer
+    return task.get("dimension") in _keys(recipe, "ratings", "dimensions") and (
+        axis is None or axis in _keys(recipe, "raters", "axes")
+    )
+
+
+def _keys(data: Any, *way: str) -> list[Any]:
+    """Return the keys of a mapping inside mappings; none where there is something else."""
+    for key in way:
+        data = data.get(key) if isinstance(data, dict) else None
+    return list(data) if isinstance(data, dict) else []
 
 
 def tags_of(document: Document) -> list[str]:

@@ -12,14 +12,14 @@ from typing import Any
 import polars as pl
 
 from lm_plural.harness.data.dataset import Dataset
-from lm_plural.harness.data.find import at_hand
 from lm_plural.harness.data.recipe import Recipe, load_recipe
-from lm_plural.harness.documents import Document, parse
+from lm_plural.harness.documents import Document
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.shares import ShareTable
-from lm_plural.harness.ratings.table import RatingTable, axis_name
+from lm_plural.harness.ratings.table import UNDECLARED, RatingTable, axis_name
+from lm_plural.harness.strict import parse
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.schema import Task
 
@@ -127,6 +127,27 @@ class LoadedTask:
         out += [f"{path}: no checksum is known for this file" for path in unchecked]
         return [*out, *self.lacks, *recipe.notes]
 
+    @cached_property
+    def steered(self) -> dict[str, set[str]]:
+        """The groups a model is asked to answer as, in name order, and the ids of the items each rated.
+
+        They are those of the whole task, so that a larger ``--limit`` goes on where a smaller one ended.
+        """
+        steer, least = self.task.steer, self.task.groups.min_raters
+        if steer is None:
+            return {}
+        if self.by_shares:
+            enough, _ = self.shares.answered(least)
+            wanted = steer.groups or enough.groups(steer.axis)
+            return {g: i for g, i in enough.groups(steer.axis).items() if g != UNDECLARED and g in wanted}
+        rated = self.table.ratings.join(self.table.groups(steer.axis), on="rater_id")
+        by_group = rated.group_by("group").agg(pl.col("rater_id").n_unique(), pl.col("item_id").unique()).sort("group")
+        return {
+            group: set(items)
+            for group, raters, items in by_group.iter_rows()
+            if group != UNDECLARED and raters >= least and group in (steer.groups or [group])
+        }
+
     def docs(self, limit: Limit = None) -> list[Doc]:
         """Return what to ask, in file order: all, the first `limit` (a share below 1), or the ones at some places.
 
@@ -169,10 +190,8 @@ def load_task(document: Document, index: Index) -> LoadedTask:
     except UsageError as e:
         raise UsageError(document.at(("dataset",), str(e))) from e
     recipe, folder = load_recipe(recipe_path), recipe_path.parent
-    if recipe.stand_in and not at_hand(recipe, folder):
-        other = index.recipes().get(recipe.stand_in)
-        if other and at_hand(found := load_recipe(other), other.parent) and _serves(task, found):
-            return _standing_in(task, recipe, Dataset(found, other.parent), document)
+    if recipe.stand_in and (other := index.stand_in(document, recipe_path)):
+        return _standing_in(task, recipe, Dataset(load_recipe(other), other.parent), document)
     return LoadedTask(task, _dataset(task, recipe, folder, document), document)
 
 
@@ -181,12 +200,6 @@ def _dataset(task: Task, recipe: Recipe, folder: Path, document: Document) -> Da
         return Dataset(recipe, folder, task.filters)
     except UsageError as e:
         raise UsageError(document.at(("filters",), str(e))) from e
-
-
-def _serves(task: Task, recipe: Recipe) -> bool:
-    """Return whether another copy of a task's data has what the task cannot do without."""
-    steerable = task.steer is None or task.steer.axis in recipe.raters.axes
-    return steerable and task.dimension in recipe.ratings.dimensions
 
 
 def _standing_in(task: Task, recipe: Recipe, dataset: Dataset, document: Document) -> LoadedTask:

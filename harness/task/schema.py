@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from lm_plural.harness.documents import Distinct, Filled, Loc, MisfitError, NotTruth, Strict
+from lm_plural.harness.documents import Loc
+from lm_plural.harness.errors import argument
 from lm_plural.harness.ratings.coarsen import Neutral
 from lm_plural.harness.ratings.strategies import Strategy
 from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.strict import Distinct, Filled, MisfitError, NotTruth, Strict
 
 
 class Steer(Strict):
@@ -200,7 +202,7 @@ class Task(Strict):
         if self.mode == "respond" and self.k is not None and self.k > self.repeats:
             misfits.append((("k",), f"{self.k} needs at least as many repeats, found {self.repeats}"))
         for name in _commands(self.generation_kwargs):
-            only = f"{name!r} is not for a task to say; --gen_kwargs on the command line may"
+            only = f"{name!r} is not for a task to say; whoever runs it may, by {argument('gen_kwargs')}"
             misfits.append((("generation_kwargs", name), only))
         misfits += self._copies()
         if self.steer and self.reference != "all":

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
 from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
 from lm_plural.scorers.base import TextScorer, hash_options, responses, version_of
 
@@ -64,15 +64,15 @@ def evaluate(
     if not trust_remote_code:
         raise UsageError(
             f"scorer 'evaluate' runs the script of measurement {measurement!r}; "
-            "where you trust it, allow that on the command line: --trust_remote_code"
+            f"where you trust it, allow that by {argument('trust_remote_code')}"
         )
     module = _load(measurement)
-    argument = _argument(measurement, module)
+    texts_as = _argument(measurement, module)
     low, high = range
 
     def compute(texts: list[str]) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = module.compute(**{argument: texts}, **(options or {}))
+            found: dict[str, Any] = module.compute(**{texts_as: texts}, **(options or {}))
         except Exception as e:  # it is someone's script: it can raise anything
             raise PluralError(f"measurement {measurement!r} failed: {type(e).__name__}: {e}") from e
         return found

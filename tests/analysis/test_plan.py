@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.analysis.design.plan import MODEL, STATISTICS, Plan, Question
+from lm_plural.harness.analysis.design.plan import MODEL, STATISTICS, Plan, Question, would_show
 from lm_plural.harness.analysis.design.planning import plan_from_components, plan_from_pilot
 from lm_plural.harness.analysis.disaggregate import disaggregate
 from lm_plural.harness.analysis.options import Options
@@ -210,3 +210,34 @@ def test_a_gap_beyond_the_scale_is_a_usage_error(statistic, widest):
 def test_a_statistic_of_a_model_needs_predictions(statistic):
     with pytest.raises(UsageError, match=f"'{statistic}' needs predictions"):
         plan_from_pilot(pilot({"x": 12, "y": 12}, 4), None, "g", Question(0.3, statistic=statistic))
+
+
+def axis_of(sizes, seed=0):
+    return disaggregate(pilot(sizes, seed=seed), None, ["g"], Options(permutations=1)).to_dict()["axes"]["g"]
+
+
+def test_what_more_raters_would_show_is_what_groups_of_that_size_do():
+    content = axis_of({"a": 20, "b": 20, "c": 20, "d": 20})
+    for row in content["contrasts"]:
+        row["p_adjusted"] = 1.0
+    seen = [g for g in content["mdg"]["item_mean"] if g["b"] == "rest"]
+    for raters, way in ((20, "now"), (40, "raters_x2")):
+        number, gap = would_show(content, "item_mean", raters)
+        assert number == raters
+        assert gap == pytest.approx(np.median([g[way] for g in seen]), rel=0.05)
+    assert would_show(content, "bias", 20) is None
+
+
+def test_more_raters_show_a_gap_as_large_as_those_that_are_clear():
+    content = axis_of({"a": 20, "b": 20, "c": 20, "d": 20})
+    rows = [r for r in content["contrasts"] if r["statistic"] == "item_mean"]
+    _, least = would_show({**content, "contrasts": [r | {"p_adjusted": 1.0} for r in rows]}, "item_mean", 10)
+    for share in (0.9, 0.6):  # of what ten raters would show
+        found = [r | {"p_adjusted": 0.01, "value": share * least} for r in rows]
+        raters, gap = would_show(content | {"contrasts": found}, "item_mean", 10)
+        assert gap == pytest.approx(share * least)
+        unclear = [r | {"p_adjusted": 1.0} for r in rows]
+        shows = [would_show(content | {"contrasts": unclear}, "item_mean", n)[1] for n in (raters, raters - 1)]
+        assert shows[0] <= gap < shows[1]
+    larger = [r | {"p_adjusted": 0.01, "value": 2 * least} for r in rows]
+    assert would_show(content | {"contrasts": larger}, "item_mean", 10) == (10, pytest.approx(least))

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lm_plural.harness.cli.main import main
+from lm_plural.harness.data.find import at_hand
+from lm_plural.harness.task.index import Index
+from lm_plural.harness.task.load import load_task
 from tests.suite import Suite
 
 Capture = pytest.CaptureFixture[str]
@@ -22,13 +27,94 @@ def of(rows: list[dict[str, Any]], column: str) -> list[Any]:
     return [row[column] for row in rows]
 
 
-def test_tasks_are_listed_by_name_with_the_built_in_ones(suite: Suite, capsys: Capture) -> None:
+TINY = {
+    "task": "tiny_rate",
+    "at hand": "yes",
+    "mode": "rate",
+    "dimension": "harm",
+    "dataset": "tiny",
+    "tags": "tiny_tag",
+}
+
+
+def test_tasks_are_listed_by_name_with_the_built_in_ones_those_at_hand_first(suite: Suite, capsys: Capture) -> None:
     suite.write()
     rows, err = listed(capsys, "tasks", "--include_path", suite.root)
-    assert of(rows, "task") == sorted(of(rows, "task"))
-    assert {"task": "tiny_rate", "mode": "rate", "dimension": "harm", "dataset": "tiny", "tags": "tiny_tag"} in rows
+    order = ["yes", "stand-in", "fetch", "by hand"]
+    assert [(row["at hand"], row["task"]) for row in rows] == sorted(
+        ((row["at hand"], row["task"]) for row in rows), key=lambda pair: (order.index(pair[0]), pair[1])
+    )
+    assert TINY in rows
     assert "plural_demo_respond" in of(rows, "task")
     assert err == []
+
+
+def state(suite: Suite, capsys: Capture, *words: object) -> str:
+    """Return what is said of the tiny task's data."""
+    suite.write()
+    rows, _ = listed(capsys, "tasks", "--include_path", suite.root, *words)
+    (row,) = [r for r in rows if r["task"] == "tiny_rate"]
+    return str(row["at hand"])
+
+
+def test_a_task_says_how_its_data_can_be_had(suite: Suite, capsys: Capture, tmp_path: Path) -> None:
+    suite.recipe["files"]["ratings.csv"] = far = {"path": "far.csv", "sha256": "0" * 64}
+    assert state(suite, capsys) == "by hand"
+    far["url"] = "https://example.org/far.csv"
+    assert state(suite, capsys) == "fetch"
+    (tmp_path / "mirror" / "tiny").mkdir(parents=True)
+    (tmp_path / "mirror" / "tiny" / "far.csv").write_text("")
+    assert state(suite, capsys, "--mirror", tmp_path / "mirror") == "yes"
+
+
+def test_one_file_that_only_a_person_can_bring_is_enough_for_by_hand(suite: Suite, capsys: Capture) -> None:
+    suite.recipe["files"] |= {
+        "far.csv": {"path": "far.csv", "sha256": "0" * 64, "url": "https://example.org/far.csv"},
+        "gone.csv": {"path": "gone.csv", "sha256": "0" * 64},
+    }
+    assert state(suite, capsys) == "by hand"
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({}, "stand-in"),
+        ({"dimension": "unkind"}, "by hand"),
+        ({"steer": "age"}, "by hand"),
+        ({"steer": "gender"}, "stand-in"),
+    ],
+)
+def test_another_copy_stands_in_for_data_that_are_not_at_hand_if_it_has_what_the_task_needs(
+    suite: Suite, capsys: Capture, keys: dict[str, Any], expected: str
+) -> None:
+    copy = Suite(suite.root)
+    copy.recipe["dataset"] = "copy"
+    copy.write()
+    copy.task_path.unlink()
+    copy.folder.rename(suite.root / "copy")
+    suite.recipe |= {"stand_in": "copy"}
+    suite.recipe["files"]["ratings.csv"] = {"path": "gone.csv", "sha256": "0" * 64}
+    suite.task |= keys
+    assert state(suite, capsys) == expected
+
+
+@pytest.mark.parametrize(
+    "recipe", ["files: [\n", "files: [a]\n", "files: {a: {path: 5}}\n", "files: {a: {}}\n", "a: b\n"]
+)
+def test_a_task_whose_recipe_cannot_be_read_is_listed_last(suite: Suite, capsys: Capture, recipe: str) -> None:
+    suite.write()
+    suite.recipe_path.write_text(recipe)
+    rows, _ = listed(capsys, "tasks", "--include_path", suite.root)
+    assert rows[-1] == TINY | {"at hand": "?"}
+
+
+def test_what_is_listed_as_at_hand_is_what_a_run_takes(capsys: Capture) -> None:
+    index = Index()
+    for row in listed(capsys, "tasks")[0]:
+        dataset = load_task(index.tasks[row["task"]], index).dataset
+        there = at_hand(dataset.recipe.dataset, dataset.recipe.addresses, dataset.folder)
+        assert (row["at hand"] in ("yes", "stand-in")) == (there == "yes")
+        assert (row["at hand"] == "stand-in") == (dataset.recipe.dataset != row["dataset"])
 
 
 def test_tasks_are_what_is_listed_without_a_word(capsys: Capture) -> None:
@@ -39,7 +125,7 @@ def test_the_table_holds_the_same_as_the_json(capsys: Capture) -> None:
     rows, _ = listed(capsys, "tasks")
     assert main(["ls", "tasks"]) == 0
     head, _, *lines = capsys.readouterr().out.splitlines()
-    assert head.split() == list(rows[0])
+    assert re.split("  +", head) == list(rows[0])
     assert [line.split()[0] for line in lines] == of(rows, "task")
 
 

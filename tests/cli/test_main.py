@@ -30,9 +30,10 @@ HEAVY = {
     "datasets",
     "altair",
     "huggingface_hub",
+    "pydantic",
 }
 #: Not even these are needed to say what there is.
-LIGHT = HEAVY | {"pydantic", "yaml", "tabulate"}
+LIGHT = HEAVY | {"yaml"}
 
 
 @pytest.mark.parametrize("words", [[], ["-h"], ["--help"]])

@@ -146,7 +146,7 @@ def test_generation_arguments_of_a_task_name_no_code_and_no_address(
     suite.respond(generation_kwargs={"max_gen_toks": 4, **kwargs}).write()
     words = ["run", "--model_args", f"pretrained={tiny_model}", "-t", "tiny_rate", "--include_path", str(suite.root)]
     assert main([*words, "-o", str(tmp_path / "out"), "--device", "cpu"]) == 2
-    refused(capsys, "generation_kwargs", "is not for a task to say; --gen_kwargs on the command line may")
+    refused(capsys, "generation_kwargs", "is not for a task to say; whoever runs it may, by --gen_kwargs")
     assert not ran.exists()
 
 

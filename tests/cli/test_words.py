@@ -40,8 +40,6 @@ def refused(line: str, capsys: Capture, code: int = 2) -> str:
         ("-c db", "answers are kept in --output_path"),
         ("--cache_requests true", "prompts are made anew"),
         ("--check_integrity", "lm-plural validate checks tasks"),
-        ("--write_out", "samples_TASK.jsonl in --output_path holds every prompt"),
-        ("-w", "samples_TASK.jsonl"),
         ("--show_config", "run.json in --output_path holds it"),
         ("--wandb_args project=x", "results are JSON in --output_path"),
         ("--trackio_args project=x", "results are JSON in --output_path"),

@@ -70,7 +70,7 @@ def test_trouble_in_the_data_is_one_finding_at_its_line(
 def test_a_rating_on_an_unknown_scale_is_found(suite: Suite) -> None:
     suite.recipe["ratings"]["scale_column"] = "scale"
     suite.ratings = "item_id,rater_id,harm,scale\ni1,r1,1,bad\ni1,r2,1,god\n"
-    assert suite.findings() == ["ratings.csv:3: unknown scale; there are bad, found 'god'"]
+    assert suite.findings() == ["ratings.csv:3: unknown scale in column 'scale'; there are bad, found 'god'"]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_filter_leaves_out_options_and_the_others_sum_to_1(opinions: Opinions)
         ("shares", ",country,New,a,1\n", "shares.csv:18: no item; expected one in every row"),
         ("shares", "q2,country,New,,1\n", "shares.csv:18: no option; expected one in every row"),
         ("options", "q1,a,yes,4\n", "options.csv:12: a second option of 'q1', 'a'; expected one"),
-        ("options", "q1,d,yes,far\n", "options.csv:12: position 'far'; expected a number"),
+        ("options", "q1,d,yes,far\n", "options.csv:12: position 'far' in column 'place'; expected a number"),
         ("options", ",d,yes,1\n", "options.csv:12: no item; expected one in every row"),
     ],
 )

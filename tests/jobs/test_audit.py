@@ -12,7 +12,7 @@ import pytest
 import lm_plural as lp
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.jobs.audit import score_texts, text_field, text_pairs
+from lm_plural.harness.jobs.audit import journaled_scores, text_field, text_pairs
 from lm_plural.harness.jobs.evaluate import Outcome
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.task.schema import ScorerSpec
@@ -26,7 +26,7 @@ def test_the_text_is_the_field_the_task_shows_or_the_one_asked_for(suite: Suite)
     assert text_field(suite.load()) == "text"
     assert text_field(suite.load(), "lang") == "lang"
     suite.task["doc_to_text"] = "{{ text }} in {{ lang }}: {{ options }}"
-    with pytest.raises(UsageError, match=r"--text tiny_rate=FIELD, FIELD one of text, lang$"):
+    with pytest.raises(UsageError, match=r"judged\? text, for this task one of text, lang$"):
         text_field(suite.load())
     with pytest.raises(UsageError, match=r"no field 'txt'; did you mean 'text'\?; there are prompt_id, text, lang"):
         text_field(suite.load(), "txt")
@@ -56,17 +56,17 @@ def test_texts_are_scored_once_and_again_where_they_changed(
 ) -> None:
     folder, said = RunFolder(tmp_path / "out"), "scoring 4 texts of tiny_rate"
     suite.items[1]["text"] = " "
-    first = score_texts((loaded := suite.load()).name, SPEC, text_pairs(loaded, "text"), folder)
+    first = journaled_scores((loaded := suite.load()).name, SPEC, text_pairs(loaded, "text"), folder)
     assert said in capsys.readouterr().err
     assert [r["scores"]["toxicity"] is None for r in first] == [False, True, False, False]
     journal = (folder.path / "scores_tiny_rate.jsonl").read_bytes()
-    assert score_texts(loaded.name, SPEC, text_pairs(loaded, "text"), folder) == first
+    assert journaled_scores(loaded.name, SPEC, text_pairs(loaded, "text"), folder) == first
     assert capsys.readouterr().err == ""
     assert (folder.path / "scores_tiny_rate.jsonl").read_bytes() == journal
     suite.items[0]["text"] = "damn you, stupid"
     for spec in suite.recipe["files"].values():
         spec.pop("sha256")
-    again = score_texts((loaded := suite.load()).name, SPEC, text_pairs(loaded, "text"), folder)
+    again = journaled_scores((loaded := suite.load()).name, SPEC, text_pairs(loaded, "text"), folder)
     assert [a == b for a, b in zip(again, first, strict=True)] == [False, True, True, True]
     assert again[0]["scores"]["toxicity"] > first[0]["scores"]["toxicity"]
 
@@ -75,7 +75,7 @@ def test_a_scorer_that_cannot_be_made_is_an_error(suite: Suite, tmp_path: Path) 
     spec = ScorerSpec(name="detoxify", options={"checkpoint": str(tmp_path / "none.ckpt")})
     loaded = suite.load()
     with pytest.raises(PluralError, match=r"none\.ckpt"):
-        score_texts(loaded.name, spec, text_pairs(loaded, "text"), RunFolder(tmp_path / "out"))
+        journaled_scores(loaded.name, spec, text_pairs(loaded, "text"), RunFolder(tmp_path / "out"))
     assert not (tmp_path / "out" / "scores_tiny_rate.jsonl").exists()
 
 

@@ -186,7 +186,7 @@ def test_the_table_of_a_notebook_is_whole_escaped_and_marks_in_words() -> None:
     cells.close()
     assert cells.open == []
     assert "<script>" not in page
-    assert "<script>man" in cells.texts
+    assert any(text.startswith("<script>man") for text in cells.texts)
     assert sum("(highest here)" in text for text in cells.texts) == 2  # one an axis
     assert any(text.startswith("SIMULATED RATERS") for text in cells.texts)
-    assert from_paths()._repr_html_().startswith("<div><table>")
+    assert from_paths()._repr_html_().startswith("<div><table ")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lm_plural.harness.result.write import VARYING
+from lm_plural.harness.result.details import DETAILS, TIMES
 from tests.kill.process import plain
 
 #: Files to which lines are appended.
@@ -54,7 +54,7 @@ def _content(path: Path, folder: Path) -> str:
     raw = path.read_bytes().replace(bytes(folder), b"PLACE")
     try:
         if path.name.startswith("results_"):
-            return json.dumps({k: v for k, v in json.loads(raw).items() if k not in VARYING})
+            return json.dumps({k: v for k, v in json.loads(raw).items() if k not in (*TIMES, DETAILS)})
         if path.parent.name == "sha256":
             return str(len(json.loads(raw)))  # it speaks of where and when a file was written
     except ValueError:

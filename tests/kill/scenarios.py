@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.data.upstream import Upstream, make_certificate
+from tests.model.loopback import Asked, Reply, chat, serving
 from tests.suite import Suite
 
 Words = tuple[str, ...]
@@ -110,42 +109,21 @@ LOCAL = (
 )
 
 
-class Chat(BaseHTTPRequestHandler):
-    """Answers by what it is asked: the same question with the same seed gets the same answer, as a good server does."""
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        rng = random.Random(json.dumps([asked["messages"], asked.get("seed"), asked.get("temperature")]))
-        time.sleep(rng.uniform(0, 0.05))
-        text = " ".join(rng.choice(("yes", "no", "damn", "kind", "people", "idiot")) for _ in range(8))
-        body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-class Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing: clients are killed here."""
+def by_question(asked: Asked) -> Reply:
+    """Answer by what is asked: the same question with the same seed gets the same answer, as of a good server."""
+    rng = random.Random(json.dumps([asked["messages"], asked.get("seed"), asked.get("temperature")]))
+    time.sleep(rng.uniform(0, 0.05))
+    text = " ".join(rng.choice(("yes", "no", "damn", "kind", "people", "idiot")) for _ in range(8))
+    return Reply(chat(json.dumps(text)))
 
 
 @contextmanager
 def chat_server() -> Iterator[Scenario]:
     """Serve, and yield the run against it."""
-    server = Quiet(("127.0.0.1", 0), Chat)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    args = f"model=m,base_url=http://127.0.0.1:{server.server_port}/v1/chat/completions,num_concurrent=2"
-    words = f"run --model local-chat-completions --model_args {args} --tasks plural_demo_respond --limit 8 {FEW} -o out"
-    yield Scenario("run, chat server", 18, command(words), first=(READ,), ordered=False)
-    server.shutdown()
-    server.server_close()
+    with serving(by_question) as server:
+        args = f"model=m,base_url={server.url()},num_concurrent=2"
+        words = f"run --model local-chat-completions --model_args {args} --tasks plural_demo_respond --limit 8 {FEW}"
+        yield Scenario("run, chat server", 18, command(f"{words} -o out"), first=(READ,), ordered=False)
 
 
 #: Bytes of the file that is fetched.

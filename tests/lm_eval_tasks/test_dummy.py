@@ -15,7 +15,7 @@ from lm_plural.harness.task.check import check_task
 from lm_plural.harness.task.index import Index
 from tests.conftest import ROOT
 from tests.suite import Suite
-from tests.tasks.checked import with_invented
+from tests.tasks.invented import with_invented
 
 #: Data sets without tasks of their own.
 STAND_INS = {"dices_350_overall", "dices_990_overall"}

@@ -1,4 +1,4 @@
-"""A real server on loopback whose replies a test chooses, and a tiny task to ask it."""
+"""A real server on loopback whose replies a test chooses, and a run that asks it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,37 +15,69 @@ from typing import Any
 from lm_plural.harness.cli.main import main
 from tests.suite import Suite
 
-#: From the JSON of a request to a status and the bytes of the reply.
-Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
+
+class Asked(dict[str, Any]):
+    """The JSON of a request; `sent` is all of the request as text."""
+
+    sent = ""
+
+
+@dataclass
+class Reply:
+    """What the server sends; `cut`: less than it says."""
+
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
+    cut: bool = False
+
+
+#: None: the connection is closed without a word.
+Answer = Callable[[Asked], Reply | None]
 
 
 class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Loopback
+
+    def do_GET(self) -> None:
+        self._send(Reply(b"{}", 404))  # lm-eval asks for a tokenizer
+
     def do_POST(self) -> None:
-        payload = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        server: Loopback = self.server  # type: ignore[assignment]
-        with server.counting():
-            status, body = server.answer(payload)
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        asked = Asked(json.loads(body))
+        asked.sent = f"{self.path} {dict(self.headers)} {body}"
+        with self.server.counting():
+            reply = self.server.answer(asked)
+        self.close_connection = True
+        if reply:
+            self._send(reply)
+
+    def _send(self, reply: Reply) -> None:
+        length = len(reply.body) + (50 if reply.cut else 0)
         with suppress(ConnectionError):  # who asked several things at once may have stopped at another answer
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
+            self.send_response_only(reply.status)
+            for name, value in {"content-length": str(length), "connection": "close", **reply.headers}.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(reply.body)
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
 
 
 class Loopback(ThreadingHTTPServer):
-    """Counts requests, and how many there are at once."""
+    """Answers with what `answer` returns, and counts requests and how many there are at once."""
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, answer: Answer = lambda _: Reply(b"", 500)) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer: Answer = lambda _p: (500, b"")
+        self.answer = answer
         self.lock = threading.Lock()
         self.requests = self.now = self.most = 0
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
 
     @contextmanager
     def counting(self) -> Iterator[None]:
@@ -58,21 +91,19 @@ class Loopback(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep quiet of clients that went away: another request of theirs failed."""
 
-    def url(self, kind: str) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1/{kind}"
+    def url(self, kind: str = "chat/completions") -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1/{kind}"
 
 
 @contextmanager
-def serving() -> Iterator[Loopback]:
-    server = Loopback()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
+def serving(answer: Answer = lambda _: Reply(b"", 500)) -> Iterator[Loopback]:
+    server = Loopback(answer)
     try:
         yield server
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
+        server.thread.join()
 
 
 def chat(content: str) -> bytes:
@@ -80,12 +111,12 @@ def chat(content: str) -> bytes:
     return f'{{"choices": [{{"index": 0, "message": {{"role": "assistant", "content": {content}}}}}]}}'.encode()
 
 
-def by_seed(payload: dict[str, Any]) -> tuple[int, bytes]:
+def by_seed(payload: dict[str, Any]) -> Reply:
     """Answer with what a sampling server makes of a prompt: it depends on the prompt and the seed."""
     time.sleep(0.05)
     if "messages" in payload:
-        return 200, chat(json.dumps(f"{payload['messages'][-1]['content']}, seed {payload['seed']}"))
-    return 200, json.dumps({"choices": [{"index": 0, "text": f"seed {payload['seed']}"}]}).encode()
+        return Reply(chat(json.dumps(f"{payload['messages'][-1]['content']}, seed {payload['seed']}")))
+    return Reply(json.dumps({"choices": [{"index": 0, "text": f"seed {payload['seed']}"}]}).encode())
 
 
 def ask(suite: Suite, server: Loopback, out: Path, *words: object, kind: str = "chat/completions", **args: Any) -> int:

@@ -7,15 +7,15 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.model.loopback import Answer, Asked, Loopback, Reply, chat, serving
 from tests.stderr import told
 
 
@@ -90,86 +90,40 @@ def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in done.stderr
 
 
-class Faulty(BaseHTTPRequestHandler):
-    """Answers the first requests well, then fails in the way the server was told."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        server: FaultyServer = self.server  # type: ignore[assignment]
-        with server.lock:
-            server.good -= 1
-            good = server.good >= 0
-        getattr(self, "good" if good else server.fault)()
-
-    def reply(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def good(self) -> None:
-        message = {"role": "assistant", "content": "a kind reply"}
-        self.reply(200, json.dumps({"choices": [{"index": 0, "message": message}]}).encode())
-
-    def too_many(self) -> None:
-        self.reply(429, b'{"error": "slow down"}')
-
-    def broken(self) -> None:
-        self.reply(500, b"internal error")
-
-    def garbage(self) -> None:
-        self.reply(200, b"<html>welcome</html>")
-
-    def other_json(self) -> None:
-        self.reply(200, b'{"hello": "world"}')
-
-    def nothing(self) -> None:
-        self.close_connection = True
-
-    def silence(self) -> None:
-        time.sleep(8)
-        self.close_connection = True
-
-    def null(self) -> None:
-        self.reply(200, b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": null}}]}')
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+def kind(_payload: Asked) -> Reply:
+    return Reply(chat('"a kind reply"'))
 
 
-class FaultyServer(ThreadingHTTPServer):
-    daemon_threads = True
-    fault: str
-    good: int
+def silence(_payload: Asked) -> None:
+    time.sleep(8)
 
 
-@pytest.fixture
-def faulty() -> Iterator[FaultyServer]:
-    server = FaultyServer(("127.0.0.1", 0), Faulty)
-    server.lock = threading.Lock()  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+FAULTS: dict[str, Answer] = {
+    "too_many": lambda _: Reply(b'{"error": "slow down"}', 429),
+    "broken": lambda _: Reply(b"internal error", 500),
+    "garbage": lambda _: Reply(b"<html>welcome</html>"),
+    "other_json": lambda _: Reply(b'{"hello": "world"}'),
+    "nothing": lambda _: None,
+    "silence": silence,
+}
 
 
-def url_of(server: FaultyServer) -> str:
-    return f"http://127.0.0.1:{server.server_address[1]}/v1/chat/completions"
+@contextmanager
+def faulty(good: int, fault: Answer) -> Iterator[Loopback]:
+    """Serve `good` requests well, and fail the others."""
+    with serving() as server:
+        server.answer = lambda payload: (kind if server.requests <= good else fault)(payload)
+        yield server
 
 
-@pytest.mark.parametrize("fault", ["too_many", "broken", "garbage", "other_json", "nothing", "silence"])
-def test_a_failing_server_is_one_line_and_nothing_is_lost(
-    fault: str, faulty: FaultyServer, command: Callable, tmp_path: Path
-) -> None:
-    faulty.fault, faulty.good = fault, 3
-    one_line(api_run(command, url_of(faulty), "m", tmp_path), url_of(faulty))
-    before = journal(tmp_path)
-    assert len(before) == 3
-    faulty.good = 10**6
-    done = api_run(command, url_of(faulty), "m", tmp_path)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failing_server_is_one_line_and_nothing_is_lost(fault: str, command: Callable, tmp_path: Path) -> None:
+    with faulty(3, FAULTS[fault]) as server:
+        one_line(api_run(command, server.url(), "m", tmp_path), server.url())
+        before = journal(tmp_path)
+        assert len(before) == 3
+        server.answer = kind
+        done = api_run(command, server.url(), "m", tmp_path)
     assert done.returncode == 0, done.stderr
     after = journal(tmp_path)
     assert after[: len(before)] == before
@@ -181,9 +135,9 @@ def test_a_server_that_is_not_there_is_one_line(command: Callable, tmp_path: Pat
     one_line(api_run(command, url, "m", tmp_path), url)
 
 
-def test_an_empty_answer_is_unscored_not_zero(faulty: FaultyServer, command: Callable, tmp_path: Path) -> None:
-    faulty.fault, faulty.good = "null", 4
-    done = api_run(command, url_of(faulty), "m", tmp_path, "--tables")
+def test_an_empty_answer_is_unscored_not_zero(command: Callable, tmp_path: Path) -> None:
+    with faulty(4, lambda _: Reply(chat("null"))) as server:
+        done = api_run(command, server.url(), "m", tmp_path, "--tables")
     assert done.returncode == 0, done.stderr
     assert "6 responses, 2 unscored" in done.stdout
     (results,) = tmp_path.glob("*/results_*.json")

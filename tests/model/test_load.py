@@ -10,7 +10,7 @@ import pytest
 
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
-from lm_plural.harness.model.load import check_backend, load_engine
+from lm_plural.harness.model.load import check_backend, load_engine, load_prompter
 from lm_plural.harness.model.spec import ModelSpec
 from tests.stderr import told
 
@@ -117,6 +117,56 @@ def test_a_model_that_needs_what_is_not_installed_says_so(command, tmp_path: Pat
     assert done.returncode == 1
     assert len(told(done.stderr)) == 1, done.stderr
     assert "vllm" in done.stderr
+
+
+def test_prompts_and_tokens_need_no_weights(tiny_model: Path, tmp_path: Path) -> None:
+    bare = Path(shutil.copytree(tiny_model, tmp_path / "bare"))
+    (bare / "model.safetensors").unlink()
+    args = {"dtype": "float32", "add_bos_token": True}
+    without = load_prompter(ModelSpec("hf", {"pretrained": str(bare), **args}), device="cpu")
+    loaded = load_engine(ModelSpec("hf", {"pretrained": str(tiny_model), **args}), batch_size=1, device="cpu")
+    assert without
+    for mode in ("rate", "respond"):
+        assert without.uses_chat(mode) == loaded.uses_chat(mode)
+    for chat in (True, False):
+        prompt = without.context("Wie geht es dir?", chat=chat, description="Be kind.", gen_prefix="Well")
+        assert prompt == loaded.context("Wie geht es dir?", chat=chat, description="Be kind.", gen_prefix="Well")
+        assert without.length(prompt) == loaded.length(prompt) == len(loaded.lm.tok_encode(prompt))
+    with pytest.raises(PluralError, match="cannot be loaded"):
+        load_engine(without.spec, batch_size=1, device="cpu")
+
+
+def test_special_tokens_that_a_tokenizer_adds_are_shown(tiny_model: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    copy = Path(shutil.copytree(tiny_model, tmp_path / "copy"))
+    template = json.loads((copy / "tokenizer.json").read_text())
+    bos = AutoTokenizer.from_pretrained(copy).bos_token
+    token = {"id": bos, "ids": [1], "tokens": [bos]}
+    pieces = [{"SpecialToken": {"id": bos, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    template["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": pieces,
+        "pair": [*pieces, {"Sequence": {"id": "B", "type_id": 0}}],
+        "special_tokens": {bos: token},
+    }
+    (copy / "tokenizer.json").write_text(json.dumps(template))
+    for folder, shown in ((tiny_model, "Hello ,  you"), (copy, f"{bos}Hello ,  you")):
+        prompter = load_prompter(ModelSpec("hf", {"pretrained": str(folder)}), device="cpu")
+        assert prompter
+        assert prompter.shown(prompter.context("Hello ,  you", chat=False)) == shown
+
+
+def test_where_nobody_here_can_count_there_is_no_number() -> None:
+    args = {"model": "m", "base_url": "http://127.0.0.1:9/v1/chat/completions"}
+    server = load_prompter(ModelSpec("local-chat-completions", args), device=None)
+    assert server
+    prompt = server.context("Hello", chat=True)
+    assert (server.length(prompt), server.shown(prompt)) == (None, '[{"role": "user", "content": "Hello"}]')
+    dummy = load_prompter(ModelSpec("dummy", {}), device=None)
+    assert dummy
+    assert dummy.length("Hello") is None
+    assert load_prompter(ModelSpec("sglang", {"pretrained": "x"}), device=None) is None
 
 
 def test_every_backend_of_lm_eval_is_known() -> None:

@@ -6,12 +6,11 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lm_plural.harness.hashing import digest
-from tests.model.loopback import Loopback, answers, ask, by_seed, chat, journal, serving
+from tests.model.loopback import Answer, Asked, Loopback, Reply, answers, ask, by_seed, chat, journal, serving
 from tests.suite import Suite
 
 
@@ -58,7 +57,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_answers(
     server.answer = by_seed
     assert ask(sampled, server, tmp_path / "whole", "-x") == 0
     server.requests = 0
-    server.answer = lambda payload: by_seed(payload) if server.requests <= 5 else (500, b"")
+    server.answer = lambda payload: by_seed(payload) if server.requests <= 5 else Reply(b"", 500)
     assert ask(sampled, server, tmp_path / "stopped", "-x", num_concurrent=concurrent) == 1
     assert 0 < len(answers(tmp_path / "stopped")) < 12
     server.answer = by_seed
@@ -69,12 +68,12 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_answers(
 def test_a_request_that_is_tried_again_keeps_its_seed(server: Loopback, sampled: Suite, tmp_path: Path) -> None:
     tried: set[tuple[str, int]] = set()
 
-    def unwilling(payload: dict[str, Any]) -> tuple[int, bytes]:
+    def unwilling(payload: Asked) -> Reply:
         this = (payload["messages"][-1]["content"], payload["seed"])
         if this in tried:
             return by_seed(payload)
         tried.add(this)
-        return 503, b""
+        return Reply(b"", 503)
 
     server.answer = unwilling
     assert ask(sampled, server, tmp_path, "-x", max_retries=2, num_concurrent=12) == 0
@@ -100,10 +99,10 @@ def test_what_a_server_may_say_is_a_text_or_null(
     concurrent: int, content: str, text: str | None, server: Loopback, suite: Suite, tmp_path: Path
 ) -> None:
     suite.respond().write()
-    server.answer = lambda _payload: (200, chat(content))
+    server.answer = lambda _payload: Reply(chat(content))
     assert ask(suite, server, tmp_path, "-x", "--limit", 1, num_concurrent=concurrent) == 0
     assert list(answers(tmp_path).values()) == [text]
-    server.answer = lambda _payload: (500, b"")
+    server.answer = lambda _payload: Reply(b"", 500)
     assert ask(suite, server, tmp_path, "-x", "--limit", 1) == 0
 
 
@@ -112,7 +111,7 @@ def test_replaced_characters_are_counted_in_the_results(
 ) -> None:
     suite.respond().write()
     replies = iter([r'"\ud83d"', r'"\ud83d\ud83d"', '"fine"', '"fine"'])
-    server.answer = lambda _payload: (200, chat(next(replies)))
+    server.answer = lambda _payload: Reply(chat(next(replies)))
     assert ask(suite, server, tmp_path, "--tables", num_concurrent=1) == 0
     assert "note: 2 of 4 responses had 3 characters that are no Unicode" in capsys.readouterr().out
 
@@ -151,25 +150,25 @@ def test_what_is_no_answer_is_one_line_and_the_same_command_goes_on(
     reply: bytes, words: str, server: Loopback, suite: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suite.respond().write()
-    server.answer = lambda _payload: (200, chat('"fine"') if server.requests == 1 else reply)
+    server.answer = lambda _payload: Reply(chat('"fine"') if server.requests == 1 else reply)
     assert ask(suite, server, tmp_path, "-x", num_concurrent=2) == 1
     assert words in said(capsys)
-    server.answer = lambda _payload: (200, chat('"fine"'))
+    server.answer = lambda _payload: Reply(chat('"fine"'))
     assert ask(suite, server, tmp_path, "-x") == 0
     assert list(answers(tmp_path).values()) == ["fine"] * 4
 
 
-def echoed(value: str) -> Callable[[dict[str, Any]], tuple[int, bytes]]:
+def echoed(value: str) -> Answer:
     """Return a completions server that gives every token of the prompt a log-probability."""
 
-    def answer(payload: dict[str, Any]) -> tuple[int, bytes]:
+    def answer(payload: Asked) -> Reply:
         prompts = payload["prompt"] if isinstance(payload["prompt"][0], list) else [payload["prompt"]]
         choices = []
         for n, tokens in enumerate(prompts):
             values, tops = ", ".join([value] * (len(tokens) + 1)), ", ".join(['{"a": -1}'] * (len(tokens) + 1))
             logprobs = f'{{"token_logprobs": [{values}], "top_logprobs": [{tops}]}}'
             choices.append(f'{{"index": {n}, "logprobs": {logprobs}}}')
-        return 200, f'{{"choices": [{", ".join(choices)}]}}'.encode()
+        return Reply(f'{{"choices": [{", ".join(choices)}]}}'.encode())
 
     return answer
 
@@ -225,12 +224,14 @@ def test_log_probabilities_that_are_none_are_one_line(
 def test_log_probabilities_of_other_tokens_than_those_asked_about_are_one_line(
     more: int, server: Loopback, suite: Suite, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def answer(payload: dict[str, Any]) -> tuple[int, bytes]:
-        reply = json.loads(echoed("-1.5")(payload)[1])
+    echo = echoed("-1.5")
+
+    def answer(payload: Asked) -> Reply:
+        reply = json.loads(echo(payload).body)
         for held in (choice["logprobs"] for choice in reply["choices"][:1]):
             values = held["token_logprobs"]
             held["token_logprobs"] = [-1.5, *values] if more > 0 else values[1:]
-        return 200, json.dumps(reply).encode()
+        return Reply(json.dumps(reply).encode())
 
     server.answer = answer
     assert rate(suite, server, tmp_path, tiny_model) == 1
@@ -243,7 +244,7 @@ def test_log_probabilities_of_other_tokens_than_those_asked_about_are_one_line(
 def test_a_reply_without_log_probabilities_is_one_line(
     reply: bytes, server: Loopback, suite: Suite, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.answer = lambda _payload: (200, reply)
+    server.answer = lambda _payload: Reply(reply)
     assert rate(suite, server, tmp_path, tiny_model) == 1
     assert "no log-probabilities of its tokens" in said(capsys)
 
@@ -255,13 +256,13 @@ def test_a_disk_that_is_full_for_a_while_loses_no_answer(
     disk = small_disk(256)
     filler = disk / "filler"
 
-    def answer(payload: dict[str, Any]) -> tuple[int, bytes]:
+    def answer(payload: Asked) -> Reply:
         if server.requests == 1:
             free = os.statvfs(disk)
             filler.write_bytes(b"x" * (free.f_bavail - 5) * free.f_frsize)
         if server.requests > 12:
             filler.unlink(missing_ok=True)
-        return 200, chat(json.dumps(f"{payload['seed']} " + "words " * 600))
+        return Reply(chat(json.dumps(f"{payload['seed']} " + "words " * 600)))
 
     server.answer = answer
     assert ask(sampled, server, disk / "out", "-x", num_concurrent=2, max_retries=4) in (0, 1)

@@ -163,4 +163,4 @@ def test_rows_a_recipe_marked_are_counted_before_any_other_rule_and_their_faults
 def test_a_weight_that_is_none_is_named_with_its_line(weight: str | None) -> None:
     rows = rows_of(*GOOD).with_columns(weight=pl.Series(["1", "0", weight], dtype=pl.String))
     line = outcome(batched(rows, [1, 1]), Rules(), PEOPLE, None)
-    assert line == f"r.csv:4: weight {weight!r}; expected a number from 0 on"
+    assert line == f"r.csv:4: weight {weight or ''!r}; expected a number from 0 on"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.cli.terminal import Door
 from lm_plural.harness.report.layout import bold, columns, grid, page_width, paragraphs, plain, visible, wrapped
+from lm_plural.harness.report.terminal import Door
 from tests.suite import quick
 
 HEADER = ["group", "raters", "bias"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import numpy as np
@@ -100,13 +101,32 @@ def test_forty_groups_with_long_and_wide_names_fit() -> None:
         f"{'very long words ' * 6}{n}" for n in range(20)
     )
     lines = screen({"a_name_that_goes_on_" * 8: apart(names, raters=240)})
-    assert any("too few raters to tell, 10 would give an interval" in line for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert "too few raters to tell: very long words very…" in text
+    assert text.count("10 would give an interval") == 1
 
 
 def test_groups_with_too_few_raters_are_named_with_what_would_do() -> None:
     found = apart(("left", "right", "left", "right", "few"), raters=32)
     assert found["axes"]["side"]["groups"]["few"]["n_raters"] == 6
-    assert "too few raters to tell, 10 would give an interval: few (6)" in screen({"a": found})
+    text = " ".join(" ".join(screen({"a": found})).split())
+    assert "too few raters to tell: few (6); 10 would give an interval" in text
+
+
+def test_a_long_name_is_cut_in_its_middle_inside_a_sentence_and_whole_in_the_table() -> None:
+    name = "begins_" + "and_goes_on_" * 12 + "ends"
+    lines = screen({name: apart(("left", "x" * 100))})
+    assert name in "".join(line.split(" ")[0] for line in lines)
+    assert f"{'x' * 20}…{'x' * 19} raters" in " ".join(" ".join(lines).split())
+
+
+def test_as_many_groups_are_named_as_fit() -> None:
+    few = apart(tuple(f"group number {n}" for n in range(12)), raters=72)
+    lines = screen(dict.fromkeys([f"t{n}" for n in range(30)], few))
+    first = next(n for n, line in enumerate(lines) if line.startswith("too few raters to tell: "))
+    said = " ".join(" ".join(lines[first : first + 2]).split())
+    assert said.startswith("too few raters to tell: group number 0 (6), group number 1 (6), group number 10 ")
+    assert re.search(r"\(6\) and \d more; 10 would give an interval$", said)
 
 
 def test_a_small_group_has_a_tilde_and_its_counts() -> None:
@@ -122,7 +142,7 @@ def test_what_is_refused_is_said_in_half_a_line(clear: dict[str, Any]) -> None:
     why = "off_scale: a median of 85% of the model's probability is on no level (limit 50%)"
     refused = clear | {"notes": [f"comparison with the groups refused, {why}", "3 ratings left out: no rating"]}
     line, _no_signal = [line for line in screen({"a": refused}) if line.startswith("refused: ")]
-    assert line == "refused: a median of 85% of the model's probability is on no ..."
+    assert line == "refused: a median of 85% of the model's probability is on no level"
 
 
 def test_simulated_raters_are_called_so(clear: dict[str, Any], quiet: dict[str, Any]) -> None:
@@ -136,7 +156,7 @@ def test_people_alone_and_audits_have_a_screen_too(two: dict[str, Any]) -> None:
     assert any(line.split()[:4] == ["raters", "mean", "rating", "disagreement"] for line in people)
     audited = " ".join(" ".join(screen({"task": two})).split())
     assert "side: tells harmful from harmless worse for b raters than for" in audited
-    assert "too few raters to tell, 10 would give an interval: c (6), d (3)" in audited
+    assert "too few raters to tell: c (6), d (3); 10 would give an interval" in audited
 
 
 def test_a_path_is_never_broken(clear: dict[str, Any]) -> None:

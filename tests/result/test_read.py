@@ -333,6 +333,18 @@ def test_a_kill_between_the_two_files_leaves_nothing_and_a_changed_detail_is_som
     assert left.name.removeprefix("details_") == latest(copy).name.removeprefix("results_")
 
 
+def test_results_that_were_read_say_what_they_are(copy: Path) -> None:
+    found = read_results(copy)
+    lines = repr(found).splitlines()
+    assert lines[0].startswith("Results: ")
+    assert {line.split(":")[0] for line in lines} >= {*found.tasks}
+    assert lines[-1].endswith(copy.name)
+    assert repr(found.runs[0]) == repr(found)
+    page = found._repr_html_()
+    assert page.count("<table ") == len(found.tasks)
+    assert all(task in page for task in found.tasks)
+
+
 def test_a_run_on_shares_reads_back(opinions: Opinions, tmp_path: Path) -> None:
     assert opinions.run(tmp_path / "out") == 0
     results = read_results(tmp_path / "out")

@@ -22,7 +22,6 @@ from lm_plural.harness.result.rate import rate_result, task_options
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.task.elicit import Variant
 from lm_plural.harness.task.load import Doc, Limit
-from lm_plural.harness.task.steered import steered_items
 from tests.run.asked import Answer, answered, apart, peak
 from tests.suite import Suite
 
@@ -195,7 +194,7 @@ def test_a_rater_in_two_groups_counts_in_both(suite: Suite) -> None:
 def test_values_stand_for_each_group_as_they_would_alone(suite: Suite) -> None:
     work = asked(suite)
     options = task_options(work.loaded, OPTIONS)
-    ids = [i for i in steered_items(work.loaded)["man"] if i != "i3"]
+    ids = [i for i in work.loaded.steered["man"] if i != "i3"]
     plain, man = Answers.of(work).predictions, Answers.of(work, group="man").predictions
     some = Predictions(ids, man.q[[list(man.item_ids).index(i) for i in ids]])
     found = compare_steered(work.loaded.table, "gender", {"man": some}, plain, options)["man"]

@@ -9,7 +9,6 @@ import pytest
 
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.run.plan import Request, plan
-from lm_plural.harness.task.steered import steered_items
 from tests.run.asked import SPEC, apart
 from tests.suite import Suite
 
@@ -80,7 +79,7 @@ def test_steering_asks_of_each_group_with_enough_raters_the_items_it_rated(suite
         "levels/ascending/as woman",
     ]
     groups = suite.task["groups"] | {"min_raters": 1}
-    assert list(steered_items(suite.load())) == ["man", "woman"]
+    assert list(suite.load().steered) == ["man", "woman"]
     with_one = requests(suite, groups=groups)
     assert {r.doc.id for r in with_one if r.variant and r.variant.group == "other"} == {"i0", "i1", "i2"}
     assert "undeclared" not in {r.variant.group for r in with_one if r.variant}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
+from tests.model.loopback import Asked, Reply, chat, serving
 from tests.suite import Suite
 
 #: What is planted, by where.
@@ -35,41 +34,14 @@ PLANTS = {where: f"Pl4nt-{n}-{where}" for n, where in enumerate(PLACES)}
 SHAPED = "sk-proj-" + "Pl4nt" * 8
 
 
-class Echo(BaseHTTPRequestHandler):
-    """Says what it was sent: as its answer, or refusing it."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"])).decode()
-        said = f"{self.path} {dict(self.headers)} {body}"
-        server: EchoServer = self.server  # type: ignore[assignment]
-        reply = {"error": {"message": f"wrong key: {said}"}}
-        if server.status == 200:
-            reply = {"choices": [{"index": 0, "message": {"role": "assistant", "content": f"kind words, {said}"}}]}
-        content = json.dumps(reply).encode()
-        self.send_response(server.status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
+def echo(asked: Asked) -> Reply:
+    """Say what was sent."""
+    return Reply(chat(json.dumps(f"kind words, {asked.sent}")))
 
 
-class EchoServer(ThreadingHTTPServer):
-    daemon_threads = True
-    status = 200
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EchoServer]:
-    server = EchoServer(("127.0.0.1", 0), Echo)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def refuse(asked: Asked) -> Reply:
+    """Say what was sent in refusing it."""
+    return Reply(json.dumps({"error": {"message": f"wrong key: {asked.sent}"}}).encode(), 401)
 
 
 def planted(port: int) -> tuple[list[str], dict[str, str]]:
@@ -117,11 +89,9 @@ def asked(suite: Suite) -> Suite:
     return suite.respond().write()
 
 
-def test_a_run_writes_and_prints_none_and_its_server_answers_with_them(
-    command: Callable, server: EchoServer, asked: Suite
-) -> None:
-    server.status = 200
-    done, text = run(command, asked, server.server_address[1])
+def test_a_run_writes_and_prints_none_and_its_server_answers_with_them(command: Callable, asked: Suite) -> None:
+    with serving(echo) as server:
+        done, text = run(command, asked, server.server_port)
     assert done.returncode == 0, done.stderr
     assert leaks(text) == []
     assert "kind words" in text
@@ -132,9 +102,9 @@ def test_a_run_writes_and_prints_none_and_its_server_answers_with_them(
     assert "nothing new" in score.stdout
 
 
-def test_a_server_that_refuses_a_key_and_says_so(command: Callable, server: EchoServer, asked: Suite) -> None:
-    server.status = 401
-    done, text = run(command, asked, server.server_address[1], "--verbosity", "debug")
+def test_a_server_that_refuses_a_key_and_says_so(command: Callable, asked: Suite) -> None:
+    with serving(refuse) as server:
+        done, text = run(command, asked, server.server_port, "--verbosity", "debug")
     assert done.returncode == 1
     assert "API request failed" in done.stderr  # lm-eval's own log
     assert "failed to answer" in done.stderr

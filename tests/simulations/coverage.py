@@ -14,11 +14,12 @@ from lm_plural.harness.statistics.groups.contrasts import families
 from lm_plural.harness.statistics.groups.family import Family, Sides, choose
 from lm_plural.harness.statistics.groups.groups import GroupStatistics, Weighting, group_statistics
 from lm_plural.harness.statistics.inference import Inferring
-from lm_plural.harness.statistics.uncertainty import pigeonhole
 from lm_plural.harness.statistics.uncertainty.draws import generator
 from lm_plural.harness.statistics.uncertainty.intervals import Estimates, raw
 from lm_plural.harness.statistics.uncertainty.permutation import score_test
+from lm_plural.harness.statistics.uncertainty.pigeonhole import pigeonhole
 from tests.simulations.generate import POSITIONS, Data, Design, simulate, truth
+from tests.statistics.resampled import item_statistics, mean_over_items
 
 SCALING = Scaling.plain(POSITIONS)
 GROUP = ("item_mean", "bias", "divergence", "disagreement", "rps", "signal", "skill", "equivalent_raters")
@@ -139,14 +140,9 @@ def _independent(counts: np.ndarray, a: np.ndarray, b: np.ndarray) -> Estimates:
 def _bootstrap(
     data: Data, found: GroupStatistics, weights: Weighting, replicates: int, rng: np.random.Generator
 ) -> Iterator[tuple[str, Estimates]]:
-    each = {
-        "bias": pigeonhole.bias(SCALING, data.q),
-        "divergence": pigeonhole.divergence(SCALING, data.q),
-        "disagreement": pigeonhole.disagreement(SCALING),
-    }
-    for name, statistic in each.items():
-        mean = pigeonhole.mean_over_items(statistic, weights.by_name(name))
-        drawn = pigeonhole.pigeonhole(data.coded, data.members, mean, replicates, rng)
+    for name, statistic in item_statistics(SCALING, data.q).items():
+        mean = mean_over_items(statistic, data.coded, data.members, weights.by_name(name))
+        drawn = pigeonhole(data.coded, data.members, mean, replicates, rng)
         yield f"pigeonhole {name}", raw(found.base(name), drawn.var(axis=0, ddof=1), np.full(drawn.shape[1], np.inf))
 
 

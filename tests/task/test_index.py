@@ -109,7 +109,7 @@ def test_an_unknown_name_is_an_error_with_a_suggestion_where_one_is_near(pattern
 def test_an_include_path_that_is_no_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "missing", tmp_path / "file"):
-        with pytest.raises(UsageError, match=f"--include_path {path}: no such folder"):
+        with pytest.raises(UsageError, match=f"^include_path {path}: no such folder"):
             Index([path])
 
 

@@ -12,9 +12,7 @@ from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_task
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_text, excluded, levels_of
-from tests.tasks.invented import invented
+from tests.tasks.invented import INVENTED, edited_text, excluded, findings, invented, levels_of, with_invented
 
 NAME = "aligniverse"
 BETTER = {

@@ -8,7 +8,7 @@ import sys
 from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.task.index import Index
 from tests.conftest import ROOT
-from tests.tasks.edited import INVENTED
+from tests.tasks.invented import INVENTED
 
 
 def test_the_page_of_all_cards_is_up_to_date() -> None:

@@ -14,8 +14,7 @@ from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.task.elicit import prompt, variants
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 NAME, FILE = "community_alignment", "community_alignment.csv"
 ROWS = Path(__file__).parent / "invented" / NAME

@@ -11,9 +11,8 @@ import pytest
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
-from tests.tasks.checked import findings, with_invented
 from tests.tasks.figures import described, equal, reference, shipped, truncated, whole, without_last_line
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 INVENTED = Path(__file__).parent / "invented" / "crehate"
 RAW = "CREHate_raw_annotations.csv"
@@ -156,14 +155,18 @@ def test_texts_may_hold_lines(dataset: Dataset) -> None:
     ("old", "new", "expected"),
     [
         (",politic,", ",politics,", ":1: no column 'politic'; did you mean 'politics'?"),
-        ("heterosexual,1\n", "heterosexual,3\n", ":2: rating '3' of hate is not on its scale; expected one of 0, 1"),
+        (
+            "heterosexual,1\n",
+            "heterosexual,3\n",
+            ":2: rating '3' of hate in column 'annotation' is not on its scale; expected one of 0, 1",
+        ),
         (
             "SBIC-0,1,United Kingdom,30.0,4.0",
             "SBIC-0,1,United Kingdom,30.0,7.0",
             ":2: unknown level '7.0' of education",
         ),
         ("SBIC-0,1,United Kingdom,30.0", "SBIC-0,1,United Kingdom,thirty", ":2: age 'thirty' is no number"),
-        ("SBIC-0,1,", "SBIC-9,1,", ":2: unknown item 'SBIC-9'; expected an id of the items file"),
+        ("SBIC-0,1,", "SBIC-9,1,", ":2: unknown item 'SBIC-9' in column 'ID'; expected an id of the items file"),
     ],
 )
 def test_another_file_is_one_clear_line(tmp_path: Path, old: str, new: str, expected: str) -> None:

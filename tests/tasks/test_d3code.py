@@ -9,9 +9,8 @@ import pytest
 
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
-from tests.tasks.checked import findings, with_invented
 from tests.tasks.figures import changed, reference, shipped
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 INVENTED = Path(__file__).parent / "invented" / "d3code"
 ITEMS, RATERS, RATINGS = (f"d3-{what}.csv" for what in ("items", "raters", "ratings"))
@@ -73,7 +72,7 @@ def test_a_score_on_an_edge_falls_where_the_card_says(dataset: Dataset) -> None:
     [
         (RATERS, "rater_id,Age", "Age_,Age", f"{RATERS}:1: no column 'rater_id'"),
         (RATINGS, "rating_raw", "raw", f"{RATINGS}:1: no column 'rating_raw'"),
-        (RATINGS, "R_INVENTED0,0,0", "R_INVENTED0,5,1", f"{RATINGS}:2: rating '5' of offensiveness is not on"),
+        (RATINGS, "R_INVENTED0,0,0", "R_INVENTED0,5,1", f"{RATINGS}:2: rating '5' of offensiveness in column 'rating_"),
         (RATINGS, "R_INVENTED0", "R_NOBODY", f"{RATINGS}:2: unknown rater 'R_NOBODY'; expected an id of the raters"),
         (RATINGS, "R_INVENTED1", "R_INVENTED0", f"{RATINGS}:3: a second rating of item '10' by rater 'R_INVENTED0'"),
         (RATERS, "3.666666667", "much", f"{RATERS}:2: care 'much' is no number"),

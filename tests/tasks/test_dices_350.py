@@ -14,9 +14,8 @@ from lm_plural.harness.task.elicit import prompt, variants
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
 from lm_plural.harness.task.template import render
-from tests.tasks.checked import findings, with_invented
 from tests.tasks.figures import changed, unchecked
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 INVENTED = Path(__file__).parent / "invented" / "dices_350"
 FILE = "diverse_safety_adversarial_dialog_350.csv"
@@ -111,7 +110,11 @@ def test_the_published_total_is_asserted(tmp_path: Path) -> None:
         ("Q_overall", "Q_all", ":1: no column 'Q_overall'"),
         ("Woman", "Women", ":2: unknown level 'Women' of rater_gender; expected one of Man, Woman"),
         ("gen z", "gen zed", ":2: unknown level 'gen zed' of rater_age; expected one of gen z, millenial, gen x+"),
-        (",No\n", ",Maybe\n", ":2: rating 'Maybe' of safety is not on its scale; expected one of No, Unsure, Yes"),
+        (
+            ",No\n",
+            ",Maybe\n",
+            ":2: rating 'Maybe' of safety in column 'Q_overall' is not on its scale; expected one of No, Unsure, Yes",
+        ),
         ("1,100000000000001", "1,100000000000000", ":5: a second rating of item '1' by rater '100000000000000'"),
     ],
 )

@@ -113,7 +113,7 @@ def test_lists_are_read_in_order_and_experts_joined() -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "expected"),
     [
-        (CROWD, '"Unsure"', '"Perhaps"', "rating 'Perhaps' of safety is not on its scale; expected one of No, Unsure"),
+        (CROWD, '"Unsure"', '"Perhaps"', "rating 'Perhaps' of safety in column 'annotations.safety.individual_human"),
         (CROWD, "individual_human_scores", "scores", "no column 'annotations.safety.individual_human_scores'"),
         (CROWD, '"instances"', '"items"', "no 'instances' on the way to the records 'instances'"),
         (EXPERT, '"majority_human"', '"majority"', "no column 'annotations.safety.majority_human'"),

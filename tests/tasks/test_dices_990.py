@@ -13,9 +13,8 @@ from lm_plural.harness.task.elicit import prompt, variants
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_task
 from lm_plural.harness.task.template import render
-from tests.tasks.checked import findings, with_invented
 from tests.tasks.figures import changed, unchecked
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 INVENTED = Path(__file__).parent / "invented" / "dices_990"
 FILE = "diverse_safety_adversarial_dialog_990.csv"
@@ -69,7 +68,11 @@ def test_the_published_total_is_asserted(tmp_path: Path) -> None:
     [
         ("Q3_unfair_bias_overall", "Q3_bias_overall", ":1: no column 'Q3_unfair_bias_overall'"),
         (",IN,", ",DE,", ":2: unknown level 'DE' of rater_locale; expected one of IN, India, US"),
-        ("No,No,No,No\n", "No,no idea,No,No\n", ":2: rating 'no idea' of unfair_bias is not on its scale"),
+        (
+            "No,No,No,No\n",
+            "No,no idea,No,No\n",
+            ":2: rating 'no idea' of unfair_bias in column 'Q3_unfair_bias_overall' is not on its scale",
+        ),
     ],
 )
 def test_another_file_is_one_clear_line(tmp_path: Path, old: str, new: str, expected: str) -> None:

@@ -9,9 +9,7 @@ import pytest
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.shares import ShareTable
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_text
-from tests.tasks.invented import invented
+from tests.tasks.invented import INVENTED, edited_text, findings, invented, with_invented
 
 NAME, FILE = "global_opinion_qa", "global_opinions.csv"
 
@@ -107,8 +105,8 @@ def test_the_filter_knows_other_spellings(tmp_path: Path) -> None:
             ":2: options is no Python list or dict",
         ),
         ("defaultdict(<class 'list'>, {'United", "defaultdict(<class 'list'>, 'United", ":2: selections is no Python"),
-        ("[0.62, 0.2", "['much', 0.2", ":2: share 'much'; expected a number from 0 on"),
-        ("[0.62, 0.2", "[-0.62, 0.2", ":2: share '-0.62'; expected a number from 0 on"),
+        ("[0.62, 0.2", "['much', 0.2", ":2: share 'much' in column 'cell'; expected a number from 0 on"),
+        ("[0.62, 0.2", "[-0.62, 0.2", ":2: share '-0.62' in column 'cell'; expected a number from 0 on"),
     ],
 )
 def test_a_changed_file_is_one_line(tmp_path: Path, old: str, new: str, expected: str) -> None:

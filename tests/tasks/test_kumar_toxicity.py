@@ -11,8 +11,7 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import load_task
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 ROWS = Path(__file__).parent / "invented" / "kumar_toxicity"
 LINKED, UNLINKED = "classified_data_final_w_worker_hash.jsonl", "toxicity_ratings.jsonl"
@@ -92,7 +91,11 @@ def test_no_file_says_how_to_get_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('"toxic_score": 4', '"toxic_score": 5', ":1: rating '5' of toxicity is not on its scale"),
+        (
+            '"toxic_score": 4',
+            '"toxic_score": 5',
+            ":1: rating '5' of toxicity in column 'ratings.toxic_score' is not on its scale",
+        ),
         ("toxic_score", "toxicity", ":1: no column 'ratings.toxic_score'"),
         ("worker_id", "worker", ":1: no column 'ratings.worker_id'"),
         ("comment_id", "id", ":1: no column 'comment_id'"),

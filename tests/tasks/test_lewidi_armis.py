@@ -8,9 +8,16 @@ import pytest
 
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_json, edited_text, excluded, levels_of
-from tests.tasks.invented import invented
+from tests.tasks.invented import (
+    INVENTED,
+    edited_json,
+    edited_text,
+    excluded,
+    findings,
+    invented,
+    levels_of,
+    with_invented,
+)
 
 NAME = "lewidi_armis"
 
@@ -47,7 +54,11 @@ def test_one_is_misogynistic_and_less_of_it_is_better(dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('"1,1,0"', '"1,1,-1"', "row 1: rating '-1' of misogyny is not on its scale; expected one of 0, 1"),
+        (
+            '"1,1,0"',
+            '"1,1,-1"',
+            "row 1: rating '-1' of misogyny in column 'annotations' is not on its scale; expected one of 0, 1",
+        ),
         (
             "ve_Male",
             "ve_Man",

@@ -8,9 +8,7 @@ import pytest
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_json, excluded, levels_of
-from tests.tasks.invented import invented
+from tests.tasks.invented import INVENTED, edited_json, excluded, findings, invented, levels_of, with_invented
 
 NAME = "lewidi_csc"
 
@@ -45,8 +43,8 @@ def test_another_level_is_one_clear_line(tmp_path: Path) -> None:
     folder = edited_json(NAME, tmp_path, "CSC_dev.json", lambda r: r["6"]["annotations"].update(Ann12="7"))
     with pytest.raises(PluralError) as e:
         invented(NAME, folder).table("sarcasm")
-    expected = "row 2: rating '7' of sarcasm is not on its scale; expected one of 1, 2, 3, 4, 5, 6"
-    assert str(e.value) == f"{folder / 'CSC_dev.json'}: {expected}"
+    expected = "of sarcasm in column 'annotations.values' is not on its scale; expected one of 1, 2, 3, 4, 5, 6"
+    assert str(e.value) == f"{folder / 'CSC_dev.json'}: row 2: rating '7' {expected}"
 
 
 def test_the_tasks_are_valid(tmp_path: Path) -> None:

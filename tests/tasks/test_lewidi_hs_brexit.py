@@ -10,9 +10,7 @@ import pytest
 
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_json, excluded, levels_of
-from tests.tasks.invented import invented
+from tests.tasks.invented import INVENTED, edited_json, excluded, findings, invented, levels_of, with_invented
 
 NAME = "lewidi_hs_brexit"
 HIDDEN = "labels hidden (counted once a tweet)"
@@ -80,7 +78,10 @@ def other(**keys: str) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (other(annotations="0,0,0,0,0,2"), "row 2: rating '2' of hate is not on its scale; expected one of 0, 1"),
+        (
+            other(annotations="0,0,0,0,0,2"),
+            "row 2: rating '2' of hate in column 'annotations' is not on its scale; expected one of 0, 1",
+        ),
         (other(annotations="0,0"), "row 2: lists of different lengths: annotators 6, group 6, annotations 2,"),
         (
             lambda records: records["2"]["other_info"].update(

@@ -10,9 +10,16 @@ import pytest
 
 from lm_plural.harness.data.dataset import Dataset
 from lm_plural.harness.errors import PluralError
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED, edited_json, edited_text, excluded, levels_of
-from tests.tasks.invented import invented
+from tests.tasks.invented import (
+    INVENTED,
+    edited_json,
+    edited_text,
+    excluded,
+    findings,
+    invented,
+    levels_of,
+    with_invented,
+)
 
 NAME = "lewidi_multipico"
 
@@ -64,8 +71,14 @@ def put(value: object) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"Ann0": "2"}, "row 1: rating '2' of irony is not on its scale; expected one of 0, 1"),
-        ({"Ann0": "1", "Ann99": "1"}, "row 1: unknown rater 'Ann99'; expected an id of the raters file"),
+        (
+            {"Ann0": "2"},
+            "row 1: rating '2' of irony in column 'annotations.values' is not on its scale; expected one of 0, 1",
+        ),
+        (
+            {"Ann0": "1", "Ann99": "1"},
+            "row 1: unknown rater 'Ann99' in column 'annotations.keys'; expected an id of the raters file",
+        ),
         ("1,0,1", "row 1: annotations is '1,0,1'; expected names with values"),
     ],
 )

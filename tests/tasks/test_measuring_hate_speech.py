@@ -13,8 +13,7 @@ from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
 from tests.conftest import ROOT
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 NAME, FILE = "measuring_hate_speech", "measuring-hate-speech.parquet"
 ROWS = Path(__file__).parent / "invented" / NAME / "measuring-hate-speech.csv"

@@ -15,9 +15,7 @@ from lm_plural.harness.data.recipe import load_recipe
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.shares import ShareTable
 from tests.conftest import ROOT
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.edited import INVENTED
-from tests.tasks.invented import invented
+from tests.tasks.invented import INVENTED, findings, invented, with_invented
 
 NAME = "opinion_qa"
 AXES = {"SEX": "sex", "AGE": "age", "RACE": "race", "EDUCATION": "education", "POLIDEOLOGY": "ideology"}

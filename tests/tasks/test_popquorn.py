@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from lm_plural.harness.errors import PluralError
-from tests.tasks.checked import findings, with_invented
 from tests.tasks.figures import described, equal, reference, shipped, truncated, whole, without_last_line
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 INVENTED = Path(__file__).parent / "invented" / "popquorn"
 FILE = "offensiveness_raw_data.csv"

@@ -11,8 +11,7 @@ from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import LoadedTask, load_task
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 ROWS = Path(__file__).parent / "invented" / "prism"
 

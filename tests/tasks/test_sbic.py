@@ -10,8 +10,7 @@ import pytest
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.ratings.table import RatingTable
-from tests.tasks.checked import findings, with_invented
-from tests.tasks.invented import invented
+from tests.tasks.invented import findings, invented, with_invented
 
 ROWS = Path(__file__).parent / "invented" / "sbic"
 FIRST = "-5870881806826799680"
@@ -114,7 +113,7 @@ def test_two_profiles(table: RatingTable) -> None:
     [
         (",offensiveYN,", ",offensive,", "SBIC.v2.trn.csv:1: no column 'offensiveYN'"),
         ("woman,none,,,-587", "womyn,none,,,-587", ":2: unknown level 'womyn' of annotatorGender"),
-        (",,1.0,woman", ",,0.7,woman", ":2: rating '0.7' of offensiveness is not on its scale"),
+        (",,1.0,woman", ",,0.7,woman", ":2: rating '0.7' of offensiveness in column 'offensiveYN' is not on its scale"),
         ("35.0", "thirty", ":2: annotatorAge 'thirty' is no number"),
     ],
 )

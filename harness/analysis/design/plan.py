@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.statistics import power
 from lm_plural.harness.statistics.catalogue import POINTS, measure, named
+from lm_plural.harness.statistics.inference import CLEAR
 from lm_plural.harness.statistics.power import Parts
 from lm_plural.harness.statistics.uncertainty.intervals import quantile
 
@@ -159,3 +162,34 @@ def _around(middle: float, least: int) -> list[int]:
 
 def _whole(number: float) -> int | None:
     return None if np.isnan(number) else int(number)
+
+
+def would_show(content: Mapping[str, Any], statistic: str, raters: int) -> tuple[int, float] | None:
+    """Return how many raters of one more group of an axis would show which gap to all others (power 80 %).
+
+    The gap is the usual one, in the median of those to all others that are clear of chance. Where none is, or no number
+    of raters would show it with these items, it is the one that `raters` would. Gaps found are the larger ones, so
+    that what is returned is rather too few. None: no group of the axis was compared.
+
+    Parameters
+    ----------
+    content : mapping
+        The axis, as in results files.
+    statistic : str
+    raters : int
+        That an interval takes.
+    """
+    rows = {r["a"]: r for r in content["contrasts"] if (r["statistic"], r["kind"]) == (statistic, "rest")}
+    seen = [g for g in content.get("mdg", {}).get(statistic, ()) if g["b"] == "rest"]
+    if not seen:
+        return None
+    # squared, the smallest detectable gap is a part of the items and one that halves with twice the raters
+    of_raters = [2 * (g["now"] ** 2 - g["raters_x2"] ** 2) for g in seen]
+    floor = float(np.median([g["now"] ** 2 - part for g, part in zip(seen, of_raters, strict=True)]))
+    one = float(np.median([part * rows[g["a"]]["n_raters_a"] for g, part in zip(seen, of_raters, strict=True)]))
+    clear = [abs(r["value"]) for r in rows.values() if r["p_adjusted"] is not None and r["p_adjusted"] <= CLEAR]
+    if clear and (gap := float(np.median(clear))) ** 2 > floor:
+        needed = math.ceil(one / (gap**2 - floor))
+        if needed > raters:
+            return needed, gap
+    return raters, math.sqrt(floor + one / raters)

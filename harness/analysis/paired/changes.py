@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lm_plural.harness.analysis import flags, overview
+from lm_plural.harness.analysis import flags
 from lm_plural.harness.analysis.disaggregated import frame_of
 from lm_plural.harness.analysis.group import Number, header, null
 from lm_plural.harness.analysis.options import Options
+from lm_plural.harness.analysis.overview import OneResult
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.statistics.groups.paired import Changes
 from lm_plural.harness.statistics.uncertainty.intervals import LEVEL, quantile
@@ -136,8 +137,8 @@ class PairedAxis:
         return {"groups": {g: v.to_dict() for g, v in self.groups.items()}, "contrasts": self.contrasts}
 
 
-@dataclass(frozen=True)
-class Paired:
+@dataclass(frozen=True, repr=False)
+class Paired(OneResult):
     """All changes, first set of predictions less second.
 
     Attributes
@@ -153,12 +154,6 @@ class Paired:
     axes: dict[str, PairedAxis]
     options: Options
     notes: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return overview.text_of(self.to_dict(), self._head())
-
-    def _repr_html_(self) -> str:
-        return overview.html_of(self.to_dict(), self._head())
 
     def _head(self) -> str:
         return f"Paired: change, first less second, {self.overall.n_raters:,} raters of {self.n_items:,} items"

@@ -79,7 +79,7 @@ def _render(about: Mapping[str, Any]) -> str:
 
 
 def _dimension(name: str, found: Mapping[str, Any]) -> list[str]:
-    from tabulate import tabulate
+    from lm_plural.harness.report.layout import listing
 
     if "items_of_groups" in found:
         return _of_shares(name, found)
@@ -101,8 +101,7 @@ def _dimension(name: str, found: Mapping[str, Any]) -> list[str]:
         rows.append([f"[{axis}]"])
         rows += [[g, *_cells(one)] for g, one in sorted(groups.items(), key=lambda kv: -kv[1]["n_raters"])]
     heads = ["group", "raters", "ratings", "items", "mean", "alpha nominal", "ordinal", "interval"]
-    table = tabulate(rows, heads, tablefmt="simple", disable_numparse=True, colalign=["left", *["right"] * 7])
-    return [*lines, *table.splitlines()]
+    return [*lines, *listing([row + [""] * (len(heads) - len(row)) for row in rows], heads, numbers=True).splitlines()]
 
 
 def _of_shares(name: str, found: Mapping[str, Any]) -> list[str]:

@@ -103,14 +103,10 @@ def _ls(args: argparse.Namespace) -> int:
         except PluralError as e:
             print(f"lm-plural data: warning: {e}", file=sys.stderr)
             continue
-        there = "yes" if at_hand(recipe, path.parent) else "fetch" if _fetchable(recipe) else "by hand"
+        there = at_hand(recipe.dataset, recipe.addresses, path.parent)
         rows.append({"dataset": recipe.dataset, "at hand": there, "licence": recipe.licence, "title": recipe.title})
     show(rows, as_json=args.json)
     return 0
-
-
-def _fetchable(recipe: Recipe) -> bool:
-    return all(f.url for f in recipe.files.values())
 
 
 def _path(args: argparse.Namespace) -> int:
@@ -148,7 +144,7 @@ def _fetch_one(recipe: Recipe, name: str, folder: Path, target: Path, args: argp
     from lm_plural.harness.files import is_file, writable_cache
 
     spec, path = recipe.files[name], within(target, recipe.files[name].path)
-    there = next((p for p in places(recipe, spec, folder) if is_file(p)), None)
+    there = next((p for p in places(recipe.dataset, spec.path, folder) if is_file(p)), None)
     stale = there == path and spec.url and spec.sha256 and sha256_of(path) != spec.sha256
     if there and not stale:
         print(f"  {spec.path}: at hand, {find_file(recipe, name, folder)}")

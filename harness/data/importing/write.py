@@ -74,7 +74,9 @@ def _write(folder: Path, made: Import) -> list[str]:
     try:
         ratings = Dataset(load_recipe(recipe), folder).prepare(made.dimension)
     except PluralError as e:
-        text = re.sub(rf"^{re.escape(str(recipe))}:\d+: ", "", str(e))
+        named = f"{made.file}:1: column "
+        text = re.sub(rf"^{re.escape(str(recipe))}:\d+: (raters\.axes\.)?", lambda m: named if m[1] else "", str(e))
+        text = text.replace(f" ({made.field})", f" ({made.text})")
         kind = UsageError if isinstance(e, UsageError) else PluralError
         raise kind(text.replace(str(copy), str(made.file))) from e
     if made.axes:

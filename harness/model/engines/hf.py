@@ -40,6 +40,10 @@ class HfEngine(LmEvalEngine):
         """Return the number of tokens of a context."""
         return len(self.lm.tok_encode(context))
 
+    def shown(self, context: Any) -> str:
+        """Return a context as text, with the special tokens that the tokenizer puts around it."""
+        return str(self.lm.tokenizer.decode(self.lm.tok_encode(context), clean_up_tokenization_spaces=False))
+
     def auto_batch_size(self, lengths: Sequence[int], new: int | None, most: int) -> int:
         """Return the largest power of two, at most `most`, whose largest batch fits in a quarter of the free memory.
 
@@ -78,6 +82,22 @@ class HfEngine(LmEvalEngine):
                 self.on_halved(self.batch_size)
                 free_memory()
         return out
+
+
+def without_weights() -> Any:
+    """Return lm-eval's class of Hugging Face models, less the weights: its prompts and tokens are the model's own."""
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    class Nothing(torch.nn.Module):
+        def tie_weights(self) -> None:
+            """Do nothing: there are none."""
+
+    class Tokenizer(HFLM):  # type: ignore[misc]
+        def _create_model(self, *_: Any, **__: Any) -> None:
+            self._model = Nothing()
+
+    return Tokenizer
 
 
 def _bytes(lm: Any, lengths: Sequence[int], rows: int, new: int | None) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lm_plural.harness.model import server
 from lm_plural.harness.model.engine import In, Labelled, OnAnswer, Out, answer_failed, sampled, unheard
-from lm_plural.harness.model.prompt import framed
+from lm_plural.harness.model.prompt import as_text, framed
 from lm_plural.harness.model.spec import ModelSpec
 
 #: Backends that tell all answers when they have all, and how each calls the seed of a request.
@@ -52,6 +52,15 @@ class LmEvalEngine:
             return False
         # the instance's tokenizer only: a property of its class may fetch one from the Hub (the dummy's does)
         return "chat" in self.spec.backend or bool(getattr(vars(self.lm).get("tokenizer"), "chat_template", None))
+
+    def length(self, context: Any) -> int | None:
+        """Return the number of tokens of a context; None where only a server can tell."""
+        here = vars(self.lm).get("tokenizer") and getattr(self.lm, "tokenizer_backend", "") != "remote"
+        return len(self.lm.tok_encode(context)) if here and isinstance(context, str) else None
+
+    def shown(self, context: Any) -> str:
+        """Return a context as text."""
+        return as_text(context)
 
     def label_logprobs(self, requests: Sequence[Labelled], on_answer: OnAnswer = unheard) -> list[list[float]]:
         """Return the log-probability in nats of every label after every context."""

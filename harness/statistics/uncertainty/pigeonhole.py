@@ -3,9 +3,6 @@
 A rating weighs ``w_j v_i``, how often its rater and its item were drawn. It checks the two-way jackknife and serves
 statistics that have no leave-one-out form. It is conservative: what is left when raters and items are known is counted
 up to three times, which matters little where everyone rates everything and much where few do (Owen & Eckles 2012).
-
-A rater drawn twice must not be paired with himself, or the bias of few raters comes back: statistics of pairs need the
-sums of w and of w squared, ``C* = [(sum w u)^2 - sum w^2 u^2] / [(sum w)^2 - sum w^2]``.
 """
 
 from __future__ import annotations
@@ -18,8 +15,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from lm_plural.harness.arrays import Floats, ratio
-from lm_plural.harness.statistics.counts import Coded, Ints, Membership, Scaling, Sums, stream
-from lm_plural.harness.statistics.measures.agreement import expected, model_cdf
+from lm_plural.harness.statistics.counts import Coded, Ints, Membership, stream
 
 #: Cells (replicate x item x group x level) held at once.
 CELLS = 2_000_000
@@ -32,19 +28,17 @@ class Replicates(NamedTuple):
 
     Parameters
     ----------
-    first, second : ndarray, shape (B, I, G, K_fine)
-        Sum of the raters' weights, and of their squares, per item, group and level.
+    counts : ndarray, shape (B, I, G, K_fine)
+        Sum of the raters' weights per item, group and level.
+    raters : ndarray, shape (B, R)
+        Weights of the raters.
     items : ndarray, shape (B, I)
         Weights of the items.
     """
 
-    first: Floats
-    second: Floats
+    counts: Floats
+    raters: Floats
     items: Floats
-
-
-#: From `first` and `second` to values of shape (B, I, G), NaN where not defined.
-ItemStatistic = Callable[[Floats, Floats], Floats]
 
 
 def pigeonhole(
@@ -61,7 +55,7 @@ def pigeonhole(
         Its weights are not looked at.
     members : Membership
     statistic : callable
-        From B replicates to an array of shape (B, ...); :func:`mean_over_items` makes one with shape (B, G).
+        From B replicates to an array of shape (B, ...).
     n : int
     rng : numpy.random.Generator
 
@@ -70,19 +64,19 @@ def pigeonhole(
     ndarray, shape (n, ...)
     """
     cells = coded.n_items * members.n_groups * coded.n_levels
-    step, chosen, groups = max(1, CELLS // cells), _incidence(coded, members), _first_group(members, coded.n_raters)
+    step, counting, groups = max(1, CELLS // cells), counter(coded, members), _first_group(members, coded.n_raters)
     out = []
     for begin in range(0, n, step):
         u = rng.random((min(step, n - begin), coded.n_raters + coded.n_items))
         raters, items = draw(groups, u[:, : coded.n_raters]), draw(np.zeros(coded.n_items), u[:, coded.n_raters :])
-        out.append(statistic(_weigh(chosen, raters, items, (coded.n_items, members.n_groups, coded.n_levels))))
+        out.append(statistic(Replicates(counting(raters), raters, items)))
     return np.concatenate(out)
 
 
-def weigh(coded: Coded, members: Membership, raters: Floats, items: Floats) -> Replicates:
-    """Return the replicates in which raters and items have given weights, shape (B, R) and (B, I)."""
-    shape = (coded.n_items, members.n_groups, coded.n_levels)
-    return _weigh(_incidence(coded, members), raters, items, shape)
+def counter(coded: Coded, members: Membership) -> Callable[[Floats], Floats]:
+    """Return a function from weights of raters, shape (B, R), to weighted counts, shape (B, I, G, K_fine)."""
+    shape, chosen = (coded.n_items, members.n_groups, coded.n_levels), _incidence(coded, members)
+    return lambda raters: np.ascontiguousarray((chosen @ raters.T).T).reshape(-1, *shape)
 
 
 def draw(strata: npt.ArrayLike, u: Floats) -> Floats:
@@ -107,57 +101,6 @@ def draw(strata: npt.ArrayLike, u: Floats) -> Floats:
     return times * scale
 
 
-def mean_over_items(statistic: ItemStatistic, weights: Floats) -> Callable[[Replicates], Floats]:
-    """Return the mean over items, shape (B, G); an item without value in a replicate weighs 0 there.
-
-    Parameters
-    ----------
-    statistic : callable
-    weights : ndarray, shape (I, G)
-        From :func:`.agreement.item_weights`; multiplied by the items' draws.
-    """
-
-    def mean(r: Replicates) -> Floats:
-        value = statistic(r.first, r.second)
-        v = np.where(np.isnan(value), 0.0, weights * r.items[..., None])
-        return ratio((v * np.nan_to_num(value)).sum(axis=1), v.sum(axis=1))
-
-    return mean
-
-
-def bias(scaling: Scaling, q: npt.ArrayLike) -> ItemStatistic:
-    """Return b = E_q[s] - sum w s / sum w."""
-
-    def statistic(first: Floats, _second: Floats) -> Floats:
-        w = Sums.of(first, scaling)
-        return expected(q, scaling) - ratio(w.x, w.n)
-
-    return statistic
-
-
-def divergence(scaling: Scaling, q: npt.ArrayLike) -> ItemStatistic:
-    """Return C over distinct raters; NaN where the raters drawn are one and the same."""
-    cdf = model_cdf(q)
-
-    def statistic(first: Floats, second: Floats) -> Floats:
-        w, ww = Sums.of(first, scaling), Sums.of(second, scaling)
-        su = w.z - w.n[..., None] * cdf
-        suu = ww.zz - 2 * cdf * ww.z + ww.n[..., None] * cdf**2
-        return ratio((su**2 - suu) @ scaling.spacing, w.n**2 - ww.n)
-
-    return statistic
-
-
-def disagreement(scaling: Scaling) -> ItemStatistic:
-    """Return U over distinct raters, ``sum Delta [sum w sum w z^2 - (sum w z)^2] / [(sum w)^2 - sum w^2]``."""
-
-    def statistic(first: Floats, second: Floats) -> Floats:
-        w, ww = Sums.of(first, scaling), Sums.of(second, scaling)
-        return ratio((w.n[..., None] * w.zz - w.z**2) @ scaling.spacing, w.n**2 - ww.n)
-
-    return statistic
-
-
 def _first_group(members: Membership, n_raters: int) -> Ints:
     first = np.full(n_raters, members.n_groups)
     np.minimum.at(first, members.rater, members.group)
@@ -173,8 +116,3 @@ def _incidence(coded: Coded, members: Membership) -> csr_array:
     cell, rater = np.concatenate(cells), np.concatenate(raters)
     shape = (coded.n_items * members.n_groups * coded.n_levels, coded.n_raters)
     return csr_array((np.ones(len(cell)), (cell, rater)), shape=shape)
-
-
-def _weigh(chosen: csr_array, raters: Floats, items: Floats, shape: tuple[int, int, int]) -> Replicates:
-    first, second = (np.ascontiguousarray((chosen @ w.T).T).reshape(-1, *shape) for w in (raters, raters**2))
-    return Replicates(first, second, items)

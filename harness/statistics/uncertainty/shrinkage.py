@@ -6,7 +6,7 @@ effects of several axes where the groups are their intersections. Everything is 
 full covariance. With ``B'VB = E diag(l) E'`` and ``c = E'B'y``::
 
     Q(tau^2) = sum_k c_k^2 / (l_k + tau^2)  ~  chi2 with G - rank X degrees of freedom
-    P = B E diag(1 / (l + tau^2)) E' B'        fitted X b = y - (V + tau^2 I) P y        shrunken X b + u = y - V P y
+    P = B E diag(1 / (l + tau^2)) E' B'        shrunken X b + u = y - V P y
 
 With a diagonal V these are the textbook weights ``tau^2 / (tau^2 + V_g)``.
 """
@@ -40,10 +40,9 @@ class _Model:
 
 
 class Shrunken(NamedTuple):
-    """Shrunken values and what they were shrunken to, shape (G,), and tau^2; NaN where not defined."""
+    """Shrunken values, shape (G,), and tau^2; NaN where not defined."""
 
     values: Floats
-    fitted: Floats
     tau2: float
 
 
@@ -84,22 +83,10 @@ def _pull(m: _Model, y: Floats, tau2: Floats) -> Floats:
     return np.asarray(ratio(y @ m.basis, m.noise + tau2[:, None], 0.0) @ m.basis.T)
 
 
-def paule_mandel(values: npt.ArrayLike, covariance: npt.ArrayLike, factors: npt.ArrayLike | None = None) -> float:
-    """Return tau^2 with ``Q(tau^2) = G - rank X``, 0 if Q(0) is smaller (Paule and Mandel 1982). See ``shrink``."""
-    return _paule_mandel(_model(values, covariance, factors))
-
-
 def _paule_mandel(m: _Model) -> float:
+    """Return tau^2 with ``Q(tau^2) = G - rank X``, 0 if Q(0) is smaller (Paule and Mandel 1982)."""
     df = len(m.c)
     return float(_tau2_at(m, np.array([float(df)]))[0]) if df else float("nan")
-
-
-def dersimonian_laird(values: npt.ArrayLike, covariance: npt.ArrayLike, factors: npt.ArrayLike | None = None) -> float:
-    """Return ``max(0, (Q(0) - df) / sum_k 1/l_k)`` (DerSimonian and Laird 1986). See ``shrink``."""
-    m = _model(values, covariance, factors)
-    precision = ratio(1.0, m.noise, 0.0)
-    excess = max(0.0, float(precision @ m.c**2) - len(m.c))
-    return float(ratio(excess, precision.sum(), 0.0)) if len(m.c) else float("nan")
 
 
 def shrink(values: npt.ArrayLike, covariance: npt.ArrayLike, factors: npt.ArrayLike | None = None) -> Shrunken:
@@ -118,16 +105,14 @@ def shrink(values: npt.ArrayLike, covariance: npt.ArrayLike, factors: npt.ArrayL
     Returns
     -------
     Shrunken
-        ``fitted`` is the common mean or the additive fit. All NaN where no contrast is left (one group; or as many
-        effects as groups).
+        All NaN where no contrast is left (one group; or as many effects as groups).
     """
     m = _model(values, covariance, factors)
-    out = np.full((2, len(m.known)), np.nan)
+    out = np.full(len(m.known), np.nan)
     tau2 = _paule_mandel(m)
     if len(m.c):
-        pull = _pull(m, m.y[None, :], np.array([tau2]))[0]
-        out[:, m.known] = m.y - m.v @ pull, m.y - m.v @ pull - tau2 * pull
-    return Shrunken(out[0], out[1], tau2)
+        out[m.known] = m.y - m.v @ _pull(m, m.y[None, :], np.array([tau2]))[0]
+    return Shrunken(out, tau2)
 
 
 def shrunken_draws(

@@ -287,7 +287,7 @@ def test_a_file_that_is_no_table_of_ratings_is_one_line(bring: Import, content: 
     ("words", "code", "expected"),
     [
         (["--axes", "gendr"], 2, "my.csv:1: no column 'gendr'; did you mean 'gender'?; there are item_id, rater_id"),
-        (["--axes", "rater_id"], 2, "raters.axes.rater_id: an axis needs another name"),
+        (["--axes", "rater_id"], 2, "my.csv:1: column rater_id: an axis needs another name"),
         (["--columns", "rating=ratin"], 2, "my.csv:1: no column 'ratin'; did you mean 'rating' or 'rater_id'?"),
         (["--columns", "ratng=rating"], 2, "--columns ratng=rating: expected NAME=COLUMN, NAME one of item_id,"),
         (["--columns", "rating"], 2, "--columns rating: expected NAME=COLUMN, NAME one of item_id,"),

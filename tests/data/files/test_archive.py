@@ -189,7 +189,7 @@ def test_a_recipe_reads_a_member_and_names_its_line(tmp_path: Path) -> None:
     dataset = small(
         tmp_path, path.read_bytes(), name="a.tgz", files={"file": {"path": "a.tgz", "sha256": None, "member": "r.csv"}}
     )
-    assert "-r.csv:3: rating '9' of harm is not on its scale" in said(dataset)
+    assert "-r.csv:3: rating '9' of harm in column 'rating' is not on its scale" in said(dataset)
 
 
 @pytest.mark.parametrize("member", ["../r.csv", "/r.csv", "a/../../r.csv", "", "a\\r.csv"])

@@ -133,7 +133,10 @@ def test_skipped_answers_are_read_as_none(made: Import, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"levels": ("1", "2")}, "{file}:4: rating '3' of harm is not on its scale; expected one of 1, 2"),
+        (
+            {"levels": ("1", "2")},
+            "{file}:4: rating '3' of harm in column 'rating' is not on its scale; expected one of 1, 2",
+        ),
         ({"levels": ("1",)}, "scales.harm.levels: List should have at least 2 items"),
         ({"axes": ("sex",)}, "{file}:1: no column 'sex'; there are item, rater, rating, text, gender"),
         ({"licence": ""}, "licence: must say something, found ''"),

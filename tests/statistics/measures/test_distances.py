@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import norm, wasserstein_distance
 
-from lm_plural.harness.statistics.measures import distances, lewidi, rarefaction
+from lm_plural.harness.statistics.measures import distances, rarefaction
 from tests.statistics.by_hand import quick
 
 O1 = np.array([[[1, 2, 0, 1, 0]]])
@@ -69,8 +69,6 @@ def cells(case: Case, least: int = 1):
 def test_one_item_by_hand_gives_the_oracle_values():
     assert distances.w1_plug_in(O1, O1_Q, STEPS).item() == pytest.approx(0.65)
     assert distances.total_variation(O1, O1_Q).item() == pytest.approx(0.4)
-    assert lewidi.manhattan(O1, O1_Q).item() == pytest.approx(0.8)
-    assert lewidi.index_wasserstein(O1, O1_Q).item() == pytest.approx(0.65)
     assert distances.jensen_shannon(O1, O1_Q).item() == pytest.approx(0.169258, abs=5e-7)
     assert distances.l2_nominal(O1, O1_Q).item() == pytest.approx(-0.043333, abs=5e-7)
 
@@ -91,7 +89,7 @@ def test_rarefied_w1_by_hand_gives_the_oracle_values():
 @given(cases())
 def test_plug_in_distances_are_those_of_the_libraries(case: Case):
     found = case.everything()
-    index = lewidi.index_wasserstein(case.counts, case.q)
+    index = distances.w1_plug_in(case.counts, case.q, np.ones(len(case.positions) - 1))
     cost = np.abs(np.subtract.outer(case.positions, case.positions)) / np.ptp(case.positions)
     for at, y, q in cells(case):
         p = np.bincount(y, minlength=len(q)) / len(y)
@@ -255,14 +253,3 @@ def test_the_common_number_of_raters_is_the_smallest_median_of_the_groups_that_h
 
 def test_rarefied_to_none_is_refused():
     assert np.isnan(rarefaction.w1_rarefied(O1, O1_Q, STEPS, 0)).all()
-
-
-def test_lewidi_scores_average_within_items_before_across_items():
-    target = np.array([[1, 0, 1, 1], [0, np.nan, np.nan, 1]])
-    prediction = np.array([[1, 1, 1, 1], [0, 0, np.nan, 0]])
-    assert lewidi.error_rate(target, prediction) == pytest.approx((1 / 4 + 1 / 2) / 2)
-    assert lewidi.anad([[-5, 5, 0], [3, np.nan, np.nan]], [[5, 5, 1], [2, 9, 9]], 11) == pytest.approx(14 / 3 / 22)
-    nobody = np.full((2, 3), np.nan)
-    assert np.isnan(lewidi.error_rate(nobody, nobody))
-    assert np.isnan(lewidi.error_rate([[1.0]], [[np.nan]]))
-    assert np.isnan(lewidi.anad([[1.0]], [[np.nan]], 5))

@@ -15,16 +15,9 @@ from lm_plural.harness.statistics.uncertainty.draws import generator
 from lm_plural.harness.statistics.uncertainty.intervals import Estimates
 from tests.simulations.generate import Design, simulate
 from tests.statistics.by_hand import Case, belong, cases, crossed, quick
+from tests.statistics.resampled import item_statistics, mean_over_items
 
 FIVE = np.arange(1.0, 6.0)
-
-
-def statistics_of(scaling: Scaling, q: np.ndarray) -> dict[str, pigeonhole.ItemStatistic]:
-    return {
-        "bias": pigeonhole.bias(scaling, q),
-        "divergence": pigeonhole.divergence(scaling, q),
-        "disagreement": pigeonhole.disagreement(scaling),
-    }
 
 
 def by_duplication(case: Case, item: int, times: np.ndarray) -> dict[str, float]:
@@ -48,12 +41,14 @@ def test_a_replicate_is_the_table_with_raters_and_items_written_down_as_often_as
     raters = np.array(data.draw(st.lists(st.integers(0, 3), min_size=n_raters, max_size=n_raters)))
     items = np.array(data.draw(st.lists(st.integers(0, 2), min_size=n_items, max_size=n_items)))
     scaling, everyone = Scaling.plain(case.positions), Membership.everyone(n_raters)
-    replicate = pigeonhole.weigh(case.coded, everyone, raters[None] * 1.0, items[None] * 1.0)
+    count = pigeonhole.counter(case.coded, everyone)
+    replicate = pigeonhole.Replicates(count(raters[None] * 1.0), raters[None] * 1.0, items[None] * 1.0)
     expected = [by_duplication(case, i, raters) for i in range(n_items)]
-    for name, statistic in statistics_of(scaling, case.q).items():
+    for name, statistic in item_statistics(scaling, case.q).items():
         value = np.array([e[name] for e in expected])
-        np.testing.assert_allclose(statistic(replicate.first, replicate.second)[0, :, 0], value, atol=1e-12)
-        found = pigeonhole.mean_over_items(statistic, np.full((n_items, 1), 1 / n_items))(replicate)[0, 0]
+        squares = count(raters[None] ** 2.0)
+        np.testing.assert_allclose(statistic(replicate.counts, squares)[0, :, 0], value, atol=1e-12)
+        found = mean_over_items(statistic, case.coded, everyone, np.full((n_items, 1), 1 / n_items))(replicate)[0, 0]
         copies = [v for v, times in zip(value, items, strict=True) for _ in range(times) if not np.isnan(v)]
         assert found == pytest.approx(np.mean(copies) if copies else np.nan, nan_ok=True)
 
@@ -78,8 +73,9 @@ def test_variance_of_a_mean_is_that_of_its_parts_item_rater_and_rest():
     a, b = grid.mean(axis=1) - grid.mean(), grid.mean(axis=0) - grid.mean()
     rest = grid - grid.mean() - a[:, None] - b
     exact = (a**2).sum() / (6 * 5) + (b**2).sum() / (8 * 7) + (rest**2).sum() / (6 * 5 * 8 * 7)
-    mean = pigeonhole.mean_over_items(pigeonhole.bias(Scaling.plain(FIVE), q), np.full((6, 1), 1 / 6))
-    found = pigeonhole.pigeonhole(coded, Membership.everyone(8), mean, 20_000, generator(4, "mean"))
+    everyone = Membership.everyone(8)
+    mean = mean_over_items(item_statistics(Scaling.plain(FIVE), q)["bias"], coded, everyone, np.full((6, 1), 1 / 6))
+    found = pigeonhole.pigeonhole(coded, everyone, mean, 20_000, generator(4, "mean"))
     assert found.mean() == pytest.approx(3 - (grid.mean() + 1), abs=4 * np.sqrt(exact / 20_000))
     assert found.var() == pytest.approx(exact, rel=0.05)
 
@@ -92,9 +88,13 @@ def beside_the_jackknife(design: Design) -> tuple[dict[str, np.ndarray], dict[st
     jackknife = group_statistics(data.coded, data.members, counts, scaling, data.q, weights)
     replicates = {
         name: pigeonhole.pigeonhole(
-            data.coded, data.members, pigeonhole.mean_over_items(s, weights.by_name(name)), 400, generator(6, name)
+            data.coded,
+            data.members,
+            mean_over_items(s, data.coded, data.members, weights.by_name(name)),
+            400,
+            generator(6, name),
         )
-        for name, s in statistics_of(scaling, data.q).items()
+        for name, s in item_statistics(scaling, data.q).items()
     }
     each = {name: jackknife.combine(jackknife.base(name), {name: 1.0}) for name in replicates}
     return replicates, each
@@ -120,15 +120,17 @@ def test_where_few_raters_meet_it_is_conservative():
 def test_weights_in_numbers_of_any_size_do_not_matter():
     case = crossed(np.random.default_rng(1).integers(0, 5, size=(4, 6)), FIVE)
     q, w = np.full((4, 5), 0.2), np.array([[2, 0, 1, 1, 3, 0]]) / 1.0
-    for statistic in statistics_of(Scaling.plain(FIVE), q).values():
-        one, two = (pigeonhole.weigh(case, Membership.everyone(6), k * w, np.ones((1, 4))) for k in (1, 7 / 6))
-        np.testing.assert_allclose(statistic(one.first, one.second), statistic(two.first, two.second), atol=1e-12)
+    count = pigeonhole.counter(case, Membership.everyone(6))
+    for statistic in item_statistics(Scaling.plain(FIVE), q).values():
+        one, two = (statistic(count(k * w), count((k * w) ** 2)) for k in (1, 7 / 6))
+        np.testing.assert_allclose(one, two, atol=1e-12)
 
 
 def test_memory_of_the_machine_does_not_change_the_result(monkeypatch):
     coded = crossed(np.random.default_rng(2).integers(-1, 5, size=(7, 9)), FIVE)
     members = belong([(j, j % 2) for j in range(9)])
-    mean = pigeonhole.mean_over_items(pigeonhole.disagreement(Scaling.plain(FIVE)), np.full((7, 2), 1 / 7))
+    disagreement = item_statistics(Scaling.plain(FIVE), np.full((7, 5), 0.2))["disagreement"]
+    mean = mean_over_items(disagreement, coded, members, np.full((7, 2), 1 / 7))
     whole = pigeonhole.pigeonhole(coded, members, mean, 50, generator(7, "chunks"))
     monkeypatch.setattr(pigeonhole, "CELLS", 500)
     np.testing.assert_array_equal(pigeonhole.pigeonhole(coded, members, mean, 50, generator(7, "chunks")), whole)
@@ -137,7 +139,8 @@ def test_memory_of_the_machine_does_not_change_the_result(monkeypatch):
 def test_a_rater_in_two_groups_is_drawn_once_for_both():
     coded = crossed(np.random.default_rng(3).integers(0, 5, size=(5, 8)), FIVE)
     members = belong([(j, g) for j in range(8) for g in range(2)])
-    mean = pigeonhole.mean_over_items(pigeonhole.disagreement(Scaling.plain(FIVE)), np.full((5, 2), 0.2))
+    disagreement = item_statistics(Scaling.plain(FIVE), np.full((5, 5), 0.2))["disagreement"]
+    mean = mean_over_items(disagreement, coded, members, np.full((5, 2), 0.2))
     found = pigeonhole.pigeonhole(coded, members, mean, 30, generator(8, "two"))
     np.testing.assert_array_equal(found[:, 0], found[:, 1])
     assert found[:, 0].std() > 0
@@ -146,7 +149,8 @@ def test_a_rater_in_two_groups_is_drawn_once_for_both():
 def test_one_rater_cannot_be_drawn_otherwise_and_has_no_value():
     coded = crossed(np.random.default_rng(4).integers(0, 5, size=(5, 6)), FIVE)
     members, q = belong([(0, 0), *((j, 1) for j in range(1, 6))]), np.full((5, 5), 0.2)
-    mean = pigeonhole.mean_over_items(pigeonhole.bias(Scaling.plain(FIVE), q), np.full((5, 2), 0.2))
+    bias = item_statistics(Scaling.plain(FIVE), q)["bias"]
+    mean = mean_over_items(bias, coded, members, np.full((5, 2), 0.2))
     found = pigeonhole.pigeonhole(coded, members, mean, 20, generator(9, "one"))
     assert np.isnan(found[:, 0]).all()
     assert not np.isnan(found[:, 1]).any()
@@ -157,7 +161,7 @@ def test_coarsened_ratings_count_in_shares():
     split = np.array([[1, 0], [1, 0], [0.5, 0.5], [0, 1], [0, 1]])
     scaling, coded = Scaling(np.array([0.0, 1.0]), split), crossed(grid, FIVE)
     q, everyone = np.full((6, 2), 0.5), Membership.everyone(7)
-    once = pigeonhole.weigh(coded, everyone, np.ones((1, 7)), np.ones((1, 6)))
+    once = pigeonhole.counter(coded, everyone)(np.ones((1, 7)))
     direct = agreement.per_item(Sums.of(count_levels(coded, everyone), scaling), q)
-    for name, statistic in statistics_of(scaling, q).items():
-        np.testing.assert_allclose(statistic(once.first, once.second)[0], getattr(direct, name), atol=1e-12)
+    for name, statistic in item_statistics(scaling, q).items():
+        np.testing.assert_allclose(statistic(once, once)[0], getattr(direct, name), atol=1e-12)

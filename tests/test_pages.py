@@ -1,4 +1,4 @@
-"""docs/python.md runs, block by block in one session, and prints what stands under each block."""
+"""docs/python.md runs and prints what stands under each block; of a page a command writes its own section only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.conftest import ROOT
+from tests.sections import write_section
 
 PAGE = ROOT / "docs" / "python.md"
 FENCED = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -81,3 +82,19 @@ def test_only_the_last_digit_may_differ() -> None:
     assert not same("man 0.124", "woman 0.124")
     assert not same("3 groups", "4 groups")
     assert same("0.12345678901234", "0.12345678901299")
+
+
+def test_only_the_section_is_written(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("head\n<!-- a -->\nold\n<!-- /a -->\nmiddle\n<!-- b -->\nkept\n<!-- /b -->\n")
+    write_section(page, "a", "new\n")
+    write_section(page, "a", "newer")
+    assert page.read_text() == ("head\n<!-- a -->\n\nnewer\n\n<!-- /a -->\nmiddle\n<!-- b -->\nkept\n<!-- /b -->\n")
+
+
+def test_a_page_without_the_section_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- a -->\n")
+    with pytest.raises(ValueError, match="no section <!-- a -->"):
+        write_section(page, "a", "text")
+    assert page.read_text() == "<!-- a -->\n"

@@ -10,8 +10,8 @@ from typing import Any
 
 from tests.attack import mutate
 from tests.attack.breaks import HOW_MANY
-from tests.attack.documents import FEW, written_yaml
 from tests.attack.door import Door, Runner, differ
+from tests.attack.doors.documents import FEW, written_yaml
 from tests.suite import Suite
 
 # --- config files

@@ -15,7 +15,8 @@ from lm_plural.harness.result.read import read_content
 from tests.attack import mutate
 from tests.attack.breaks import break_jsonl
 from tests.attack.door import Door, FaultError, Runner
-from tests.attack.replies import FEW, Server
+from tests.attack.doors.replies import FEW, asking, healthy
+from tests.model.loopback import Loopback
 from tests.suite import Suite, default_task
 
 WRITTEN = re.compile(r"^(?:results written to|nothing new; the same results are in) (.*\.json)$", re.MULTILINE)
@@ -37,14 +38,14 @@ def _results(path: Path) -> dict[str, Any]:
 
 def prepare(folder: Path, run: Runner) -> list[Finished]:
     """Make two runs: a rate task of the dummy model, and a respond task of a server that always says the same."""
-    server = Server()
+    server = Loopback(healthy)
     few = {"codings": ["letters"], "max_off_scale": 1.0}
     rate = Suite(folder / "a", task=default_task() | {"task": "rate", "elicitation": few}).write()
     respond = Suite(folder / "b").respond(task="respond", generation_kwargs={"max_gen_toks": 8}).write()
     made = []
     for name, suite, model in (
         ("rate", rate, ["--model", "dummy"]),
-        ("respond", respond, server.words("local-chat-completions")),
+        ("respond", respond, asking(server, "local-chat-completions")),
     ):
         words = ["run", *model, "--tasks", str(suite.task_path), *FEW]
         answer = run(*words, "-o", folder / name, valid=True)

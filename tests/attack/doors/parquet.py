@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.attack import mutate
 from tests.attack.door import Door, Runner
-from tests.attack.ratings import compared
+from tests.attack.doors.ratings import compared
 from tests.attack.table import IDS, BrokenError, Row, Truth, truth
 
 

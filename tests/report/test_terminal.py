@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,9 @@ import pytest
 from tqdm import tqdm
 
 from lm_plural.harness.cli.main import main
-from lm_plural.harness.cli.terminal import Door, doors
 from lm_plural.harness.redact import message
 from lm_plural.harness.report.layout import visible
+from lm_plural.harness.report.terminal import Door, doors
 from tests.suite import Suite
 
 Capture = pytest.CaptureFixture[str]
@@ -128,14 +129,14 @@ def test_a_fault_of_ours_shows_its_traceback_without_the_secrets_in_it(
     assert not dangerous(err)
 
 
-@pytest.mark.parametrize(
-    "env",
-    [
-        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
-        {"PYTHONIOENCODING": "ascii"},
-        {"PYTHONIOENCODING": "cp1252:strict"},
-    ],
-)
+ENCODINGS = [
+    {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "cp1252:strict"},
+]
+
+
+@pytest.mark.parametrize("env", ENCODINGS)
 def test_no_encoding_of_a_terminal_stops_a_command(env: dict[str, str], suite: Suite) -> None:
     suite.raters = suite.raters.replace("woman", "größe日本")
     suite.write()
@@ -148,6 +149,44 @@ def test_no_encoding_of_a_terminal_stops_a_command(env: dict[str, str], suite: S
         assert done.returncode == code, done.stderr
         assert code or rb"\u65e5\u672c" in done.stdout
         assert b"Traceback" not in done.stderr
+
+
+def columns_of(text: str) -> list[list[str]]:
+    """Return the cells of the tables in a text; what crosses the gap between two columns is an error."""
+    rows, spans = [], list[tuple[int, int]]()
+    for line in text.splitlines():
+        if re.fullmatch("-+(  -+)+", line):
+            spans = [m.span() for m in re.finditer("-+", line)]
+        elif not line:
+            spans = []
+        elif spans and not line.startswith("["):
+            assert not any(line[end : end + 2].strip() for _, end in spans[:-1]), line
+            rows.append([line[begin:end].strip() for begin, end in spans])
+    return rows
+
+
+@pytest.mark.parametrize("env", [*ENCODINGS[:2], {"PYTHONIOENCODING": "utf-8"}])
+def test_columns_stay_columns_whatever_the_encoding(env: dict[str, str], suite: Suite, tmp_path: Path) -> None:
+    suite.raters = suite.raters.replace("woman", "größe").replace("black", "ñ")
+    suite.recipe |= {"title": "größe", "licence": "größe"}
+    suite.task["tag"] = ["größe"]
+    suite.write()
+    many, run = ["--include_path", str(suite.root)], ["--model", "dummy", "--draws", "100", "--permutations", "10"]
+    assert main(["run", "-t", "tiny_rate", *many, *run, "-o", str(tmp_path / "out")]) == 0
+    (results,) = (tmp_path / "out").iterdir()
+    shown = "größe" if env == {"PYTHONIOENCODING": "utf-8"} else r"gr\xf6\xdfe"
+    for words in (
+        ["ls", "tasks", *many],
+        ["ls", "axes", *many],
+        ["ls", "datasets", *many],
+        ["data", "ls", *many],
+        ["data", "show", "tiny", *many],
+        ["show", str(results)],
+    ):
+        words = [sys.executable, "-m", "lm_plural", *words]
+        done = subprocess.run(words, capture_output=True, timeout=60, env=os.environ | env, check=True)
+        cells = [cell for row in columns_of(done.stdout.decode()) for cell in row]
+        assert shown in cells, words
 
 
 def test_bytes_that_are_no_text_on_the_command_line(suite: Suite, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 from tests.attack import mutate
 from tests.attack.breaks import HOW_MANY, break_csv, break_jsonl
-from tests.attack.documents import dumped, validated, written_yaml
 from tests.attack.door import Door, FaultError, Runner, differ
+from tests.attack.doors.documents import dumped, validated, written_yaml
 from tests.attack.table import (
     BrokenError,
     Truth,

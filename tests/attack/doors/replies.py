@@ -9,76 +9,23 @@ import re
 import threading
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from tests.attack import mutate
 from tests.attack.door import Door, FaultError, Runner
+from tests.model.loopback import Loopback, Reply
 from tests.suite import Suite, default_task
 
 FEW = ("--inference", "none", "--draws", "100", "--permutations", "1", "--limit", "2")
 
 
-@dataclass
-class Reply:
-    """What the server sends."""
-
-    body: bytes
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
-    cut: bool = False
-
-
-Answering = Callable[[dict[str, Any]], Reply]
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Sends what it is told to."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        """Say that there is nothing (lm-eval asks for a tokenizer)."""
-        self._send(Reply(b"{}", 404))
-
-    def do_POST(self) -> None:
-        """Answer."""
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self._send(self.server.answering(asked))  # type: ignore[attr-defined]
-
-    def _send(self, reply: Reply) -> None:
-        length = len(reply.body) + (50 if reply.cut else 0)
-        self.send_response_only(reply.status)
-        for name, value in {"content-length": str(length), "connection": "close", **reply.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(reply.body)
-        self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-class Server(ThreadingHTTPServer):
-    """A model server of OpenAI's two kinds, healthy unless it is told otherwise."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answering: Answering = healthy
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, *_: object) -> None:
-        """Keep quiet of clients that went away."""
-
-    def words(self, kind: str, more: str = "") -> list[str]:
-        """Return the options of a run that asks this server."""
-        url = f"http://127.0.0.1:{self.server_address[1]}/v1/{'chat/' if 'chat' in kind else ''}completions"
-        return ["--model", kind, "--model_args", f"model=m,base_url={url},max_retries=1,timeout=5{more}"]
+def asking(server: Loopback, kind: str, more: str = "") -> list[str]:
+    """Return the options of a run that asks a server."""
+    url = server.url("chat/completions" if "chat" in kind else "completions")
+    return ["--model", kind, "--model_args", f"model=m,base_url={url},max_retries=1,timeout=5{more}"]
 
 
 def prompt_of(asked: dict[str, Any]) -> str:
@@ -296,7 +243,7 @@ def logprobs_of(said: Sequence[Any]) -> Sequence[Any]:
 class Shared:
     """What all inputs share."""
 
-    server: Server
+    server: Loopback
     respond: Path
     rate: Path
     tokenizer: Path
@@ -307,7 +254,7 @@ class Shared:
         if chat:
             return [
                 "run",
-                *self.server.words("local-chat-completions", more),
+                *asking(self.server, "local-chat-completions", more),
                 "--tasks",
                 str(self.respond),
                 *FEW,
@@ -315,7 +262,7 @@ class Shared:
                 "out",
             ]
         more += f",tokenizer={self.tokenizer},tokenizer_backend=huggingface,tokenized_requests=False"
-        return ["run", *self.server.words("local-completions", more), "--tasks", str(self.rate), *FEW, "-o", "out"]
+        return ["run", *asking(self.server, "local-completions", more), "--tasks", str(self.rate), *FEW, "-o", "out"]
 
 
 def byte_tokenizer(folder: Path) -> Path:
@@ -338,7 +285,7 @@ def prepare(folder: Path, run: Runner) -> Shared:
     rate = Suite(
         folder / "rate", task=default_task() | {"elicitation": few, "doc_to_text": "Rate {{ text }}\n{{ options }}\n"}
     ).write()
-    shared = Shared(Server(), respond.task_path, rate.task_path, byte_tokenizer(folder / "tokenizer"))
+    shared = Shared(Loopback(healthy), respond.task_path, rate.task_path, byte_tokenizer(folder / "tokenizer"))
     for chat in (True, False):
         words = shared.words(chat, 2)
         run(*words[:-1], folder / "warm", valid=True)
@@ -357,12 +304,12 @@ def replies(rng: Random, run: Runner, shared: Shared) -> bool:
                 return sent[prompt] if prompt in sent else sent.setdefault(prompt, hostile(rng, asked))
             return sent.setdefault(prompt, healthy(asked))
 
-    shared.server.answering = answering
+    shared.server.answer = answering
     words = shared.words(chat, rng.choice([1, 1, 3]))
     first = run(*words, valid=valid)
     run.said.append("\n".join(f"{r.status} {r.headers} {r.body[:2000]!r}" for r in sent.values()))
     before = _journal(chat, sent, done=first.code == 0)
-    shared.server.answering = healthy
+    shared.server.answer = healthy
     if first.code or rng.random() < 0.2:
         again = run(*words)
         if again.code:
