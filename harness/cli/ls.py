@@ -81,6 +81,17 @@ def _tasks(index: Index) -> list[dict[str, Any]]:
         }
         for name, d in index.tasks.items()
     ]
+    rows += [
+        {
+            "task": name,
+            "at hand": "yes",
+            "mode": "contrast",
+            "dimension": ", ".join(map(str, d.data.get("dimensions", ()))),
+            "dataset": "-",
+            "tags": "",
+        }
+        for name, d in index.contrasts.items()
+    ]
     order = ["yes", "stand-in", "fetch", "by hand", "?"]  # what can be run first
     return sorted(rows, key=lambda row: order.index(row["at hand"]))
 

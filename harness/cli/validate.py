@@ -48,7 +48,7 @@ def execute(args: argparse.Namespace) -> int:
     findings: list[str] = []
     unknown = unreadable = 0
     documents: dict[Path, Document] = {}
-    for name in names or index.tasks:
+    for name in names or [*index.tasks, *index.contrasts]:
         try:
             documents |= {d.path.resolve(): d for d in index.select([name])}
         except InvalidFileError as e:

@@ -28,8 +28,8 @@ from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.score import Pair, Scoring
 from lm_plural.harness.scoring import Sample, check_options
 from lm_plural.harness.statistics.inference import Inference
-from lm_plural.harness.task.contrast import ContrastSet, is_contrast, load_contrast
-from lm_plural.harness.task.index import Index
+from lm_plural.harness.task.contrast import ContrastSet, load_contrast
+from lm_plural.harness.task.index import Index, is_contrast
 from lm_plural.harness.task.load import Limit, LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import names, render

@@ -11,7 +11,7 @@ from lm_plural.harness.documents import InvalidFileError
 from lm_plural.harness.errors import PluralError, UsageError, argument
 from lm_plural.harness.jobs.arguments import known_tasks
 from lm_plural.harness.task.check import Report, check_task
-from lm_plural.harness.task.contrast import is_contrast, refuse_contrast
+from lm_plural.harness.task.contrast import refuse_contrast
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import Limit, LoadedTask
 
@@ -52,7 +52,7 @@ def stored_task(loaded: LoadedTask, include_path: Sequence[object], limit: Limit
 
 
 def checked_reports(index: Index, names: Sequence[str]) -> list[Report]:
-    """Return what is to be said of every task asked for; contrast sets, which ask no model, are none.
+    """Return what is to be said of every task asked for.
 
     Raises
     ------
@@ -60,9 +60,9 @@ def checked_reports(index: Index, names: Sequence[str]) -> list[Report]:
         For a name that is unknown, or that of a contrast set.
     """
     documents = index.select(names)
-    for document in (d for d in documents if {str(d.data.get("task")), str(d.path)} & set(names)):
+    for document in documents:
         refuse_contrast(document)
-    return [check_task(document, index) for document in documents if not is_contrast(document)]
+    return [check_task(document, index) for document in documents]
 
 
 def checked_tasks(index: Index, names: Sequence[str]) -> list[LoadedTask]:

@@ -16,8 +16,9 @@ from lm_plural.harness.ratings.coarsen import to_three
 from lm_plural.harness.ratings.table import UNDECLARED, axis_name
 from lm_plural.harness.scoring import TRUST, check_options, runs_code
 from lm_plural.harness.task import elicit
+from lm_plural.harness.task.contrast import load_contrast
 from lm_plural.harness.task.elicit import steering
-from lm_plural.harness.task.index import Index
+from lm_plural.harness.task.index import Index, is_contrast
 from lm_plural.harness.task.load import Doc, LoadedTask, load_task
 from lm_plural.harness.task.template import TemplateRenderError, render
 
@@ -124,13 +125,16 @@ def check_task(document: Document, index: Index) -> Report:
     """Return every finding about a task.
 
     Schema and unknown keys of task and recipe; data files and their checksums; ratings; labels against the scale; the
-    template on the first items; axes and groups; scorers and their options.
+    template on the first items; axes and groups; scorers and their options. Of a contrast set, its texts.
     """
     try:
+        if is_contrast(document):
+            list(load_contrast(document).samples())
+            return Report([])
         loaded = load_task(document, index)
     except InvalidFileError as e:
         return Report(e.findings)
-    except UsageError as e:
+    except PluralError as e:
         return Report([str(e)])
     missing, wrong = check_files(loaded.dataset)
     findings = missing + wrong or _readable(loaded)

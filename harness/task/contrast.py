@@ -16,15 +16,15 @@ from typing import Literal, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from lm_plural.harness.data.files.lines import lines
-from lm_plural.harness.documents import Document, Filled, InvalidFileError, RelativePath, Strict, parse
+from lm_plural.harness.documents import Document, InvalidFileError
 from lm_plural.harness.errors import PluralError, UsageError, at
 from lm_plural.harness.files import is_file, sha256_file
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.ratings.scale import Direction
 from lm_plural.harness.scoring import Sample
+from lm_plural.harness.strict import Filled, RelativePath, Strict, parse
+from lm_plural.harness.task.index import is_contrast
 
-#: What a task's ``mode`` says of such a file.
-MODE = "contrast"
 Quality = Literal["good", "bad"]
 #: Lengths of replies.
 SIZES = ("short", "long")
@@ -90,7 +90,6 @@ class ContrastFile(Strict):
 
     task: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     mode: Literal["contrast"]
-    tag: list[str] = Field(default_factory=list)
     title: Filled
     licence: Filled
     warning: str | None = Field(None, description="Content warning.")
@@ -163,11 +162,6 @@ class ContrastSet:
             for who, said in (("woman", s.woman), ("man", s.man)):
                 key = f"{s.key}-{who}"
                 yield key, Sample(said.prompt, said.response, id=key, language=s.language)
-
-
-def is_contrast(document: Document) -> bool:
-    """Return whether a task file is that of a contrast set."""
-    return bool(document.data.get("mode") == MODE)
 
 
 def load_contrast(document: Document) -> ContrastSet:

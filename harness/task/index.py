@@ -49,6 +49,15 @@ class Index:
     @cached_property
     def tasks(self) -> dict[str, Document]:
         """Task documents by name, in name order."""
+        return {name: d for name, d in self._documents.items() if not is_contrast(d)}
+
+    @cached_property
+    def contrasts(self) -> dict[str, Document]:
+        """Documents of contrast sets, which test scorers, by name, in name order."""
+        return {name: d for name, d in self._documents.items() if is_contrast(d)}
+
+    @cached_property
+    def _documents(self) -> dict[str, Document]:
         found: dict[str, Document] = {}
         for folder in self.folders:
             here: dict[str, Path] = {}
@@ -86,6 +95,8 @@ class Index:
     def select(self, patterns: Iterable[str]) -> list[Document]:
         """Return task documents for names, tags, globs and YAML paths, each once, in the order asked.
 
+        A contrast set is there for its name or path only: no tag or glob is meant to hold one.
+
         Raises
         ------
         UsageError
@@ -108,8 +119,8 @@ class Index:
             raise UsageError(f"{pattern}: a recipe of a data set, not a task (lm-plural data show NAME)")
         if pattern.endswith((".yaml", ".yml")):
             return [load_yaml(Path(pattern))]
-        if pattern in self.tasks:
-            return [self.tasks[pattern]]
+        if pattern in self._documents:
+            return [self._documents[pattern]]
         if pattern in self.tags:
             return [self.tasks[name] for name in self.tags[pattern]]
         if names := fnmatch.filter(self.tasks, pattern):
@@ -117,7 +128,7 @@ class Index:
         for path, error in self.broken.items():
             if path.stem == pattern:
                 raise error
-        hint = did_you_mean(pattern, [*self.tasks, *self.tags])
+        hint = did_you_mean(pattern, [*self._documents, *self.tags])
         raise UsageError(f"unknown task {pattern!r}{hint} (lm-plural ls tasks)")
 
     def recipes(self) -> dict[str, Path]:
@@ -203,6 +214,11 @@ def _keys(data: Any, *way: str) -> list[Any]:
     for key in way:
         data = data.get(key) if isinstance(data, dict) else None
     return list(data) if isinstance(data, dict) else []
+
+
+def is_contrast(document: Document) -> bool:
+    """Return whether a task file is that of a contrast set (``task.contrast``)."""
+    return bool(document.data.get("mode") == "contrast")
 
 
 def tags_of(document: Document) -> list[str]:
