@@ -68,6 +68,7 @@ def test_a_model_that_moves_to_each_group_is_seen_to(suite: Suite) -> None:
     assert man["than_others"]["high_simultaneous"] < 0
     (text,) = render_asked(content)
     assert text.startswith("[gender] asked to answer as a member of a group, the model gets\n  as man: ~0.")
+    text = " ".join(text.split())  # lines are broken inside sentences
     assert text.count("closer (p ") == text.count("more than to all others (p ") == 2
 
 
