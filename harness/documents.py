@@ -82,7 +82,7 @@ class Document:
         return at(self.path, 1, message)
 
 
-def load_yaml(path: Path, *, confined: bool = False) -> Document:
+def load_yaml(path: Path, *, confined: bool = False, included: dict[Path, Document] | None = None) -> Document:
     """Read a YAML mapping; a key ``include: FILE`` is replaced by that file's keys, the own ones winning.
 
     Parameters
@@ -90,6 +90,8 @@ def load_yaml(path: Path, *, confined: bool = False) -> Document:
     path : Path
     confined : bool
         Whether an included file must lie in the same folder or below it.
+    included : dict, optional
+        Included files that were read; those that are read now are added, so that what many files share is read once.
 
     Raises
     ------
@@ -97,10 +99,10 @@ def load_yaml(path: Path, *, confined: bool = False) -> Document:
         If the file cannot be read, is not YAML, is not a mapping, repeats a key, expands without end, or includes in
         a circle or, if `confined`, from outside its folder.
     """
-    return _load(path, (), confined)
+    return _load(path, (), confined, {} if included is None else included)
 
 
-def _load(path: Path, parents: tuple[Path, ...], confined: bool) -> Document:
+def _load(path: Path, parents: tuple[Path, ...], confined: bool, included: dict[Path, Document]) -> Document:
     node, data = _read(path)
     document = Document(path, data)
     _index(node, (), document)
@@ -111,7 +113,8 @@ def _load(path: Path, parents: tuple[Path, ...], confined: bool) -> Document:
         chain = (*parents, path.resolve())
         if parent.resolve() in chain:
             raise InvalidFileError([document.at(("include",), f"{parent.name} includes itself")])
-        base = _load(parent, chain, confined)
+        if (base := included.get(parent)) is None:
+            base = included[parent] = _load(parent, chain, confined, included)
         own = set(data)
         document.data = {**base.data, **data}
         document.lines = {k: v for k, v in base.lines.items() if k[:1] and k[0] not in own} | document.lines

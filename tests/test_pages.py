@@ -1,4 +1,4 @@
-"""docs/python.md runs and prints what stands under each block; of a page a command writes its own section only."""
+"""Pages say what is so: python.md runs, data.md is read as recipes, and of a page a command writes its own section."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
+from lm_plural.harness.data.recipe import Recipe, Table
+from lm_plural.harness.data.steps import Step
 from tests.conftest import ROOT
 from tests.sections import write_section
 
+#: The page about recipes, and its blocks.
+DATA = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+RECIPES = [
+    yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", DATA.replace("0123...", "ab" * 32), re.DOTALL)
+]
 PAGE = ROOT / "docs" / "python.md"
 FENCED = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: Numbers of a text; an integer part may be left out. Those inside words (p36) are no numbers.
@@ -98,3 +106,20 @@ def test_a_page_without_the_section_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no section <!-- a -->"):
         write_section(page, "a", "text")
     assert page.read_text() == "<!-- a -->\n"
+
+
+def test_every_step_has_a_row_with_an_example_of_it() -> None:
+    rows = re.findall(r"^\| (\w+) \| `(\w+: \{.*?\})` \|", DATA, re.MULTILINE)
+    for name, example in rows:
+        assert Step.model_validate(yaml.safe_load(example.replace("\\|", "|"))).name == name
+    assert sorted(name for name, _ in rows) == sorted(Step.model_fields)
+
+
+def test_the_recipe_is_one() -> None:
+    recipe = Recipe.model_validate(RECIPES[0])
+    assert set(recipe.filters) == {"speeders"}
+
+
+def test_the_table_is_one() -> None:
+    (table,) = RECIPES[1]["tables"].values()
+    assert [s.name for s in Table.model_validate(table).steps] == ["split", "explode"]

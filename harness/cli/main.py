@@ -15,15 +15,17 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from lm_plural import __version__
 from lm_plural.harness.cli.config import given
 from lm_plural.harness.errors import PluralError, UsageError, arguments_are_flags, did_you_mean
 from lm_plural.harness.redact import forget, remember
 from lm_plural.harness.report.terminal import doors
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 VERBS = {
     "run": "evaluate a model: generate, score, aggregate",
@@ -60,7 +62,14 @@ def verb_module(name: str) -> Any:
     """Import the module of a verb."""
     if name in VERBS:
         return importlib.import_module(f"lm_plural.harness.cli.{name}")
-    return {e.name: e for e in entry_points(group=EXTRA)}[name].load()
+    return _extra()[name].load()
+
+
+def _extra() -> dict[str, EntryPoint]:
+    """Return the verbs that other packages add; looked for only where a verb is none of ours."""
+    from importlib.metadata import entry_points
+
+    return {e.name: e for e in entry_points(group=EXTRA) if e.name not in VERBS}
 
 
 def _top_help(extra: Sequence[str]) -> str:
@@ -125,15 +134,14 @@ def _dispatch(words: list[str]) -> int:
         except UnicodeEncodeError:
             print(f"lm-plural: error: {word!r}: half a character, which names nothing", file=sys.stderr)
             return 2
-    extra = sorted({e.name for e in entry_points(group=EXTRA)} - set(VERBS))
     if words[:1] in ([], ["-h"], ["--help"]):
-        print(_top_help(extra))
+        print(_top_help(sorted(_extra())))
         return 0
     if words[0] in ("-V", "--version"):
         print(f"lm-plural {__version__}")
         return 0
     name = words.pop(0) if not words[0].startswith("-") else "run"
-    if name not in (known := [*VERBS, *extra]):
+    if name not in VERBS and name not in (known := [*VERBS, *sorted(_extra())]):
         print(
             f"lm-plural: error: unknown verb {name!r}{did_you_mean(name, known)} (lm-plural --help)",
             file=sys.stderr,

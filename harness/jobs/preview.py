@@ -159,7 +159,8 @@ def preview(
 ) -> Preview:
     """Check what a run would ask, as the run does; nothing is asked, nothing is written.
 
-    Of a Hugging Face model the tokenizer alone is loaded.
+    Of a Hugging Face model the tokenizer alone is loaded: what only its weights can tell (an argument of theirs, an
+    adapter that does not fit, memory) is first seen by the run.
 
     Parameters
     ----------

@@ -121,10 +121,11 @@ def grid(rows: Sequence[Row], header: Row, *, width: int | None = None, rule: bo
 
 def listing(rows: Sequence[Row], header: Row, *, numbers: bool = False) -> str:
     """Return a table with a line a row, however wide; `numbers`: all columns but the first to the right."""
-    table = [[printable(cell) for cell in row] for row in [header, *rows]]
-    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
-    lines = [_lines([[cell] for cell in row], widths, numbers=numbers)[0] for row in table]
-    return "\n".join([lines[0], "  ".join("-" * w for w in widths), *lines[1:]])
+    from tabulate import tabulate
+
+    head, *body = ([printable(cell) for cell in row] for row in [header, *rows])
+    aligned = ("left", *["right" if numbers else "left"] * (len(header) - 1))
+    return str(tabulate(body, head, tablefmt="simple", disable_numparse=True, colalign=aligned if body else None))
 
 
 def _widths(table: Sequence[Row], page: int) -> list[int]:
@@ -143,12 +144,12 @@ def _widths(table: Sequence[Row], page: int) -> list[int]:
     return widths
 
 
-def _lines(cells: Sequence[Sequence[str]], widths: Sequence[int], *, numbers: bool = True) -> list[str]:
-    """Return the lines of one row, its first cell to the left, the others too unless they are numbers."""
+def _lines(cells: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
+    """Return the lines of one row."""
     out = []
     for n in range(max(map(len, cells))):
         parts = [lines[n] if n < len(lines) else "" for lines in cells]
-        padded = [_padded(p, w, left=k == 0 or not numbers) for k, (p, w) in enumerate(zip(parts, widths, strict=True))]
+        padded = [_padded(p, w, left=k == 0) for k, (p, w) in enumerate(zip(parts, widths, strict=True))]
         out.append("  ".join(padded).rstrip())
     return out
 

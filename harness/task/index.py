@@ -59,12 +59,13 @@ class Index:
     @cached_property
     def _documents(self) -> dict[str, Document]:
         found: dict[str, Document] = {}
+        included: dict[Path, Document] = {}
         for folder in self.folders:
             here: dict[str, Path] = {}
             for path in sorted(folder.rglob("*.yaml")):
                 if path.name == RECIPE or path.name.startswith("_") or not is_file(path):
                     continue
-                if (document := self._read(path)) is None:
+                if (document := self._read(path, included)) is None:
                     continue
                 name = str(document.data["task"])
                 if name in here:
@@ -73,9 +74,9 @@ class Index:
                 found.setdefault(name, document)
         return dict(sorted(found.items()))
 
-    def _read(self, path: Path) -> Document | None:
+    def _read(self, path: Path, included: dict[Path, Document]) -> Document | None:
         try:
-            document = load_yaml(path)
+            document = load_yaml(path, included=included)
             if "task" not in document.data:
                 raise InvalidFileError([document.at((), "missing key 'task'")])
         except InvalidFileError as e:

@@ -395,11 +395,11 @@ def test_what_cannot_be_run_names_the_argument(tmp_path: Path, more: dict, messa
 
 def test_what_was_found_of_a_task_is_said_when_it_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["plural_demo_toxicity", "plural_demo_helpfulness"]
-    outcome = lp.evaluate(model="dummy", tasks=names, limit=6, axes=["gender"], draws=50, output_path=tmp_path)
+    outcome = lp.evaluate(model="dummy", tasks=names, limit=6, axes=["gender"], draws=100, output_path=tmp_path)
     assert outcome.content
     lines = [line.removeprefix("lm-plural run: ") for line in capsys.readouterr().err.splitlines()]
     first, second = (next(n for n, x in enumerate(lines) if x.startswith(f"{name}: divergence ")) for name in names)
     assert first < next(n for n, x in enumerate(lines) if x.startswith(f"{names[1]}: ")) < second
     value = outcome.content["disaggregated"][names[0]]["overall"]["divergence"]["value"]
     assert lines[first].startswith(f"{names[0]}: divergence {value:.3f} [")
-    assert lp.score(outcome.folder, axes=["gender"], draws=50).new is False
+    assert lp.score(outcome.folder, axes=["gender"], draws=100).new is False

@@ -66,7 +66,8 @@ def test_a_model_that_moves_to_each_group_is_seen_to(suite: Suite) -> None:
     assert man["steered"]["bias"] - man["unsteered"]["bias"] == pytest.approx(man["change"]["bias"]["value"])
     assert man["than_others"]["high_simultaneous"] < 0
     (text,) = render_asked(content)
-    assert text.startswith("[gender] asked to answer as a member of a group, the model gets\n  as man: 0.")
+    assert text.startswith("[gender] asked to answer as a member of a group, the model gets\n  as man: ~0.")
+    text = " ".join(text.split())  # lines are broken inside sentences
     assert text.count("closer (p ") == text.count("more than to all others (p ") == 2
 
 
@@ -124,8 +125,8 @@ def test_a_caricature_moves_away_from_the_group_and_one_that_suits_all_is_no_mor
     assert woman["change"]["divergence"]["high_simultaneous"] < 0
     assert woman["than_others"]["low_simultaneous"] > 0
     text = " ".join(render_asked(content)[0].split())
-    assert "as man: 0." in text.partition("more than to all others")[0]
-    assert "to all others it gets 0." in text.partition("as woman: 0.")[2]
+    assert "as man: ~0." in text.partition("more than to all others")[0]
+    assert "to all others it gets 0." in text.partition("as woman: ~0.")[2]
 
 
 def test_no_change_is_said_to_be_none(suite: Suite) -> None:

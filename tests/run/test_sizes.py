@@ -109,7 +109,7 @@ def test_a_resumed_run_gives_the_same_bytes_after_memory_ran_out(
 ) -> None:
     whole = tmp_path / "whole"
     with monkeypatch.context() as patch:
-        patch.setattr("lm_plural.harness.jobs.evaluate.load_engine", short_of_memory(3))
+        patch.setattr("lm_plural.harness.model.adapters.load_engine", short_of_memory(3))
         assert auto(tiny_model, whole) == 0
     sizes = json.loads((folder_of(whole) / NAME).read_text())
     assert {size["fits"] for size in sizes.values()} == {2}

@@ -41,7 +41,7 @@ def test_a_script_runs_only_where_it_is_allowed_to(write, tmp_path):
     ran = tmp_path / "ran"
     path = write(f"__import__('pathlib').Path({str(ran)!r}).touch()")
     for name in (path, "toxicity", "owner/toxicity"):
-        with pytest.raises(UsageError, match=r"runs the script of measurement .* --trust_remote_code"):
+        with pytest.raises(UsageError, match=r"runs the script of measurement .* by trust_remote_code"):
             untrusted(measurement=name, dimension="d")
     assert not ran.exists()
 
