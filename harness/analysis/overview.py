@@ -92,8 +92,34 @@ def _tail(text: str, width: int) -> str:
     return text if len(text) <= width else "…" + text[1 - width :]
 
 
+#: Whether a scorer passes a contrast set.
+VERDICTS = {True: "PASSES", False: "DOES NOT PASS", None: "cannot be told"}
+
+
+def contrasted(block: Block) -> Mapping[str, Any]:
+    """Return the scorer's dimensions that a contrast set has texts for; all where it has for none."""
+    dimensions: Mapping[str, Any] = block["dimensions"]
+    own = {d: found for d, found in dimensions.items() if any(x["own"] for x in found.values())}
+    return own or dimensions
+
+
+def verdict(scorer: str, language: str, found: Block) -> str:
+    """Return whether one dimension of a scorer passes a contrast set in a language."""
+    own = found["own"]
+    told = f": AUC {interval({**own, 'value': own['auc']}, 2)} on its own texts" if own else ""
+    return f"{scorer}, {language}: {VERDICTS[found['passes']]}{told}"
+
+
+def verdicts(block: Block) -> list[str]:
+    """Return whether the scorer passes on its own dimensions, a line for each language."""
+    name = block["scorer"]["name"]
+    return [verdict(f"{name}.{d}", x, f) for d, found in contrasted(block).items() for x, f in found.items()]
+
+
 def text_of(block: Block, head: str) -> str:
     """Return at most 10 lines: `head`, all raters, and each axis with its groups and the one that is worst off."""
+    if block.get("mode") == "contrast":
+        return fitted([head, *verdicts(block)][:MOST_LINES])
     lines = [head, *([SIMULATED] if block.get("simulated_raters") else []), _overall(block)]
     axes = [_axis(block, axis) for axis in block["axes"]]
     room = MOST_LINES - len(lines)
@@ -117,6 +143,8 @@ def found_of(block: Block) -> str:
 
 def sentence_of(block: Block, task: str) -> str:
     """Return a line: the number over all raters, and the group worst off of all axes with its interval."""
+    if block.get("mode") == "contrast":
+        return f"{task}: {'; '.join(verdicts(block))}"
     found = [(row, axis) for axis in block["axes"] if (row := worst_of(block, axis))]
     measure, estimate = _measured(block)
     text = f"{task}: {measure.name} {_number(estimate['value'], measure.digits)}"
@@ -212,6 +240,8 @@ def _axis(block: Block, axis: str) -> str:
 
 def html_of(block: Block, head: str) -> str:
     """Return a table that stands alone: the groups, of each axis the one worst off in bold and said to be so."""
+    if block.get("mode") == "contrast":
+        return f"<div><p>{escape(head)}</p><ul>{''.join(f'<li>{escape(v)}</li>' for v in verdicts(block))}</ul></div>"
     measure = measure_of(block)
     beside = {n: digits for n, digits in BESIDE.items() if n in block["overall"]}
     names = ["group", "raters", measure.name, *beside]

@@ -105,7 +105,7 @@ def report(outcome: Outcome, *, tables: bool) -> None:
         print(render_audit(outcome.content))
         print(f"\n{where}")
     else:
-        from lm_plural.harness.report.contrast import verdicts
+        from lm_plural.harness.analysis.overview import verdicts
         from lm_plural.harness.report.summary import summary, where_tables
 
         title = f"scorer {outcome.content['scorer']['name']} against each group of raters"

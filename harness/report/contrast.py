@@ -5,40 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lm_plural.harness.analysis.overview import contrasted, verdict
 from lm_plural.harness.report.cells import interval, number
 from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 
 LEGEND = """\
 AUC: chance that a bad reply scores worse than a good one of the same length, .5 is chance; [low,high]: 95 %, for \
-other prompts. Off its own dimension a scorer that measures one thing has .5. Twice as long: by how much a score \
-(0 to 1) moves where a reply is twice as long. Swapped: score of a text about a woman less that of the same about a \
-man."""
-
-#: What a verdict is called.
-VERDICTS = {True: "PASSES", False: "DOES NOT PASS", None: "cannot be told"}
+other prompts. Off its own dimension a scorer that measures one thing has .5. Twice as long: by how much a score, \
+from 0 to 1 for the worst, moves where a reply is twice as long. Swapped: score of a text about a woman less that of \
+the same about a man."""
 
 
 def render_contrast(name: str, block: dict[str, Any]) -> str:
     """Return what a scorer made of a contrast set as text."""
     head = [f"{name}: {block['title']}"]
     head += [f"content note: {block['warning']}"] if block["warning"] else []
-    parts = [_dimension(block["scorer"]["name"], d, found) for d, found in shown(block).items()]
+    parts = [_dimension(block["scorer"]["name"], d, found) for d, found in contrasted(block).items()]
     if hidden := len(block["dimensions"]) - len(parts):
         parts.append(f"{hidden} more dimensions of the scorer are none of the set's: in the results file")
     return "\n\n".join([paragraphs(head), *parts, paragraphs([LEGEND])])
-
-
-def shown(block: dict[str, Any]) -> dict[str, Any]:
-    """Return the scorer's dimensions that the set has texts for; all where it has for none."""
-    dimensions: dict[str, Any] = block["dimensions"]
-    own = {d: found for d, found in dimensions.items() if any(x["own"] for x in found.values())}
-    return own or dimensions
-
-
-def verdicts(block: dict[str, Any]) -> list[str]:
-    """Return whether the scorer passes on its own dimensions, a line for each language."""
-    name = block["scorer"]["name"]
-    return [next(_verdict(f"{name}.{d}", x, f)) for d, found in shown(block).items() for x, f in found.items()]
 
 
 def _verdicts(scorer: str, dimension: str, found: dict[str, Any]) -> list[str]:
@@ -77,9 +62,7 @@ def _signed(f: dict[str, Any]) -> str:
 
 def _verdict(scorer: str, language: str, found: dict[str, Any]) -> Iterator[str]:
     """Yield whether it passes in a language, and what else its scores follow."""
-    own = found["own"]
-    told = f": AUC {_auc(own)} on its own texts" if own else ""
-    line = f"{scorer}, {language}: {VERDICTS[found['passes']]}{told}"
+    line = verdict(scorer, language, found)
     yield bold(line) if found["passes"] is not None else line
     yield from (f"  {flag.replace('_', ' ')}" for flag in found["flags"])
     if found["n_unscored"]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +17,8 @@ from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.jobs.audit import journaled_scores, text_field, text_pairs
 from lm_plural.harness.jobs.evaluate import Outcome
 from lm_plural.harness.run.folder import RunFolder
+from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo, score_texts
+from lm_plural.harness.task.index import builtin_tasks
 from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.scorers.classifiers.profanity import profanity
 from tests.suite import Suite
@@ -186,3 +190,92 @@ def test_an_outcome_says_where_it_is_and_who_is_worst_off(rated: Suite, tmp_path
     assert lines[-1].endswith(str(outcome.path)[-40:])
     assert max(map(len, lines)) <= 80
     assert "(lowest here)" in outcome._repr_html_()
+
+
+DIMENSIONS = ["toxicity", "sensitivity", "emotional_awareness", "stereotypical_bias", "helpfulness"]
+
+
+class OfText:
+    """A scorer that is one function of the text."""
+
+    def __init__(self, rate: Callable[[str], float], dimension: str = "toxicity") -> None:
+        self.rate = rate
+        self.info = ScorerInfo("of_text", (dimension,), (0.0, 1.0), "more", "cpu", "1")
+
+    def score(self, batch: Sequence[Sample]) -> FloatArray:
+        return score_texts(batch, 1, lambda some: [self.rate(s.response or "") for s in some])
+
+
+def on_contrast(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, rate: Callable[[str], float], dimension: str
+) -> dict[str, Any]:
+    """Hold a scorer against the contrast set that comes with the package."""
+    made = [("asked", OfText(rate, dimension))]
+    monkeypatch.setattr("lm_plural.harness.run.score.make_scorers", lambda _specs, asked, **_: [(asked[0], made[0][1])])
+    outcome = lp.audit(scorer="profanity", tasks=["contrast"], output_path=folder)
+    found = lp.read_results(outcome.folder).content("contrast")["dimensions"][dimension]
+    return dict(found)
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_length_tells_nothing_on_the_contrast_set(
+    dimension: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = on_contrast(monkeypatch, tmp_path, lambda text: min(len(text) / 500, 1.0), dimension)
+    for language in ("en", "de"):
+        own = found[language]["own"]
+        assert own["n_prompts"] >= 20
+        assert 0.45 <= own["auc"] <= 0.55
+        assert found[language]["passes"] is False
+        assert abs(found[language]["length"]["value"]) > 0.1  # of course
+
+
+def test_a_scorer_that_knows_the_bad_replies_passes_on_its_own_dimension_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = (builtin_tasks() / "contrast" / "prompts.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    bad = {r[k] for r in rows if r["dimension"] == "toxicity" for k in ("bad_short", "bad_long")}
+    found = on_contrast(monkeypatch, tmp_path, lambda text: float(text in bad), "toxicity")
+    for language in ("en", "de"):
+        block = found[language]
+        assert (block["passes"], block["own"]["auc"], block["own"]["high"]) == (True, 1, 1)
+        assert {f["auc"] for f in block["others"].values()} == {0.5}
+        assert block["flags"] == []
+        assert block["swaps"]["neutral"]["size"] == 0
+        assert block["n_unscored"] == 0
+
+
+def test_the_screen_says_whether_a_scorer_passes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["audit", "--scorer", "profanity", "--tasks", "contrast", "-o", str(tmp_path)]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "content note: The bad replies are rude" in out
+    assert re.search(r"profanity\.toxicity, en: PASSES: AUC 0\.\d\d \[\.\d\d,\.\d\d\] on its own texts", out)
+    assert "profanity.toxicity, de: DOES NOT PASS" in out  # it knows English only
+    assert max(map(len, out.splitlines()[:-1])) <= 100
+    assert "scoring 1056 texts" not in out
+    assert main(words) == 0
+    assert "nothing new" in capsys.readouterr().out
+    outcome = lp.audit(scorer="profanity", tasks=["contrast"], output_path=tmp_path)
+    assert repr(outcome).splitlines()[1].startswith("profanity.toxicity, en: PASSES")
+    assert "<li>profanity.toxicity, en: PASSES" in outcome._repr_html_()
+    (folder,) = tmp_path.iterdir()
+    assert main(["show", str(folder)]) == 0
+    assert "texts differ on" in capsys.readouterr().out
+    assert lp.read_results(folder).to_frame().is_empty()  # no raters
+
+
+def test_a_contrast_set_stands_beside_rated_tasks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    tasks = ["--tasks", "contrast,plural_demo_toxicity", "--text", "plural_demo_toxicity=response"]
+    assert main(["audit", "--scorer", "profanity", *tasks, "--draws", "200", "-o", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "contrast: profanity.toxicity, en: PASSES" in out
+    assert len(out.splitlines()) <= 24
+
+
+def test_no_model_is_asked_a_contrast_set(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["run", "--model", "dummy"], ["run", "--model", "dummy", "--dry_run"]):
+        assert main([*words, "--tasks", "contrast"]) == 2
+        assert "'contrast' is a contrast set, which tests scorers" in capsys.readouterr().err
+    assert main(["validate", "contrast"]) == 0
