@@ -75,6 +75,9 @@ class ScorerInfo:
         ``cpu``, ``cuda``, ... or ``remote``.
     version : str
         Hash that changes with anything that changes a score (weights, library, prompt, options).
+    more : tuple of str
+        Further columns of :meth:`Scorer.score`, after the dimensions: what is kept of each answer beside its score,
+        in no range, such as how sure a judge was.
     """
 
     name: str
@@ -83,6 +86,7 @@ class ScorerInfo:
     direction: Literal["more", "less"]
     device: str
     version: str
+    more: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -99,7 +103,7 @@ class Scorer(Protocol):
 
         Returns
         -------
-        ndarray of float64, shape (len(batch), len(info.dimensions))
+        ndarray of float64, shape (len(batch), len(info.dimensions) + len(info.more))
             NaN where a response is missing, empty or could not be scored: never 0.
         """
         ...
@@ -200,10 +204,12 @@ def checked_scores(scorer: Scorer, batch: Sequence[Sample]) -> FloatArray:
         raise
     except (Exception, SystemExit) as e:
         raise PluralError(f"scorer {info.name!r} failed: {type(e).__name__}: {e}") from e
-    if values.shape != (expected := (len(batch), len(info.dimensions))):
+    if values.shape != (expected := (len(batch), len(info.dimensions) + len(info.more))):
         raise PluralError(f"scorer {info.name!r} returned shape {values.shape}; expected {expected}")
-    low, high = info.range
-    known = values[~np.isnan(values)]
+    if np.isinf(values).any():
+        raise PluralError(f"scorer {info.name!r} returned an infinite value; expected numbers")
+    (low, high), scores = info.range, values[:, : len(info.dimensions)]
+    known = scores[~np.isnan(scores)]
     if (bad := known[(known < low) | (known > high)]).size:
         raise PluralError(f"scorer {info.name!r} returned {bad[0]}; expected {low} to {high}")
     return values

@@ -18,6 +18,7 @@ from lm_plural.harness.cli.options import (
     out_folder,
     parse_axes,
     parse_limit,
+    parse_scorer,
     parse_seed,
 )
 from lm_plural.harness.errors import UsageError
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 HELP = """Measure how near a scorer is to what each group of raters said of the same texts, and for whom it works worse.
 
   lm-plural audit --scorer profanity --tasks popquorn_offensiveness,crehate_hate --output_path outputs
-  lm-plural audit --scorer detoxify:variant=unbiased --dimension toxicity --tasks popquorn_offensiveness --harmful 3
+  lm-plural audit --scorer detoxify:unbiased --dimension toxicity --tasks popquorn_offensiveness --harmful 3
+  lm-plural audit --scorer judge:toxicity,pretrained=smollm2-demo --tasks contrast
   lm-plural audit --scorer 'hf_classifier:{"model": "org/name", "labels": {"toxic": "toxicity"}}' --tasks crehate_hate
 
 The texts are scored once and kept; the same command again scores nothing."""
@@ -66,12 +68,11 @@ def execute(args: argparse.Namespace) -> int:
 
     quiet(None)
     from lm_plural.harness.jobs.audit import audit
-    from lm_plural.harness.model.arguments import parse_arguments
 
-    name, colon, options = args.scorer.partition(":")
+    scorer = parse_scorer(args.scorer, "--scorer")
     outcome = audit(
-        scorer=name,
-        scorer_options=parse_arguments([options], f"--scorer {name}") if colon else {},
+        scorer=scorer.name,
+        scorer_options=scorer.options,
         tasks=args.tasks or (),
         text=by_task(args.text, "--text"),
         harmful=by_task(args.harmful, "--harmful"),

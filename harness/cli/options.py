@@ -8,9 +8,12 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from lm_plural.harness.task.schema import ScorerSpec
 
 #: More draws than anyone waits for, or memory holds.
 MOST = 1_000_000
@@ -278,3 +281,30 @@ def parse_samples(text: str | None) -> dict[str, list[int]]:
     if any(type(n) is not int or n < 0 for places in samples.values() for n in places):
         raise UsageError(f"--samples {text:.60}: expected whole numbers from 0 on, the places of items")
     return dict(samples)
+
+
+def parse_scorer(text: str, flag: str) -> ScorerSpec:
+    """Return ``NAME``, ``NAME:KEY=VALUE,...`` or ``NAME:{"key": value}``; a first word alone is the first option.
+
+    So ``judge:toxicity,pretrained=x`` says ``rubric=toxicity``.
+
+    Raises
+    ------
+    UsageError
+        For an unknown scorer, or options that cannot be read.
+    """
+    import inspect
+
+    from lm_plural.harness.model.arguments import parse_arguments
+    from lm_plural.harness.scoring import scorer_factory
+    from lm_plural.harness.task.schema import ScorerSpec
+
+    name, colon, options = text.partition(":")
+    first, _, rest = options.partition(",")
+    given: dict[str, Any] = {}
+    if colon and first.strip() and "=" not in first and not options.lstrip().startswith("{"):
+        key = next(iter(inspect.signature(scorer_factory(name)).parameters), None)
+        if key is None:
+            raise UsageError(f"{flag} {text}: scorer {name!r} has no options")
+        given, options = {key: first.strip()}, rest
+    return ScorerSpec(name=name, options=given | (parse_arguments([options], f"{flag} {name}") if options else {}))

@@ -60,10 +60,16 @@ def _signed(f: dict[str, Any]) -> str:
     return interval(f, 3, signed=True)
 
 
+def _spaced(flag: str) -> str:
+    """Return a flag as it is read; the code of an unfit judge stays as it is."""
+    code, colon, words = flag.partition(":")
+    return f"{code if code.isupper() else code.replace('_', ' ')}{colon}{words.replace('_', ' ')}"
+
+
 def _verdict(scorer: str, language: str, found: dict[str, Any]) -> Iterator[str]:
     """Yield whether it passes in a language, and what else its scores follow."""
     line = verdict(scorer, language, found)
     yield bold(line) if found["passes"] is not None else line
-    yield from (f"  {flag.replace('_', ' ')}" for flag in found["flags"])
+    yield from (f"  {_spaced(flag)}" for flag in found["flags"])
     if found["n_unscored"]:
         yield f"  {found['n_unscored']} texts have no score"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lm_plural.harness.analysis.audit.contrast import Contrasted, Swapped, contrast_block
+from lm_plural.harness.analysis.judging import judge_block
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.result.audit import badness
@@ -56,7 +57,7 @@ def _by_language(found: ContrastSet, records: Sequence[Record], dimension: str) 
     worse: Literal["more", "less"] = "less" if own and found.file.dimensions[own] == "higher" else "more"
     scores = {r["item_id"]: badness(r, dimension, worse) for r in records}
     languages = list(dict.fromkeys(p.language for p in found.prompts))
-    return {
+    blocks = {
         language: contrast_block(
             own,
             {
@@ -73,11 +74,18 @@ def _by_language(found: ContrastSet, records: Sequence[Record], dimension: str) 
         )
         for language in languages
     }
+    if any("more" in r for r in records):
+        more = {r["item_id"]: r["more"] for r in records}
+        for language, block in blocks.items():
+            texts = [s.id for _, s in found.samples() if s.language == language]
+            own_texts = [t for p in found.prompts if (p.language, p.dimension) == (language, own) for t in p.ids()]
+            block |= judge_block(block, [more[t] for t in texts], [more[t] for t in own_texts])
+    return blocks
 
 
 def _contrasted(prompts: Sequence[Prompt], scores: Mapping[str, float]) -> Contrasted:
     def of(quality: Quality) -> Floats:
-        return np.array([[scores.get(f"{p.key}-{quality}-{s}", np.nan) for s in SIZES] for p in prompts])
+        return np.array([[scores.get(p.id_of(quality, s), np.nan) for s in SIZES] for p in prompts])
 
     def characters(quality: Quality) -> Floats:
         return np.array([[float(len(p.reply(quality, s))) for s in SIZES] for p in prompts])

@@ -39,6 +39,7 @@ class _Score(BaseModel):
     direction: Literal["more", "less"]
     range: Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
     scores: dict[str, FiniteFloat | None]
+    more: dict[str, FiniteFloat | None] = {}
 
 
 class Scoring:
@@ -146,7 +147,8 @@ class Scoring:
 
 
 def _score_record(key: str, record: Record, asked: str, info: ScorerInfo, values: FloatArray) -> Record:
-    scores = {d: None if math.isnan(v) else float(v) for d, v in zip(info.dimensions, values, strict=True)}
+    found = [None if math.isnan(v) else float(v) for v in values]
+    scores, more = found[: len(info.dimensions)], found[len(info.dimensions) :]
     return {
         "key": key,
         "sample": record["key"],
@@ -158,7 +160,8 @@ def _score_record(key: str, record: Record, asked: str, info: ScorerInfo, values
         "version": info.version,
         "direction": info.direction,
         "range": list(info.range),
-        "scores": scores,
+        "scores": dict(zip(info.dimensions, scores, strict=True)),
+        **({"more": dict(zip(info.more, more, strict=True))} if info.more else {}),
     }
 
 

@@ -26,6 +26,7 @@ from lm_plural.harness.strict import Filled, RelativePath, Strict, parse
 from lm_plural.harness.task.index import is_contrast
 
 Quality = Literal["good", "bad"]
+QUALITIES: tuple[Quality, ...] = ("good", "bad")
 #: Lengths of replies.
 SIZES = ("short", "long")
 #: Share by which the good and the bad reply of one length may differ in characters.
@@ -47,6 +48,14 @@ class Prompt(Strict):
     def reply(self, quality: Quality, size: str) -> str:
         """Return one of the four."""
         return str(getattr(self, f"{quality}_{size}"))
+
+    def ids(self) -> list[str]:
+        """Return the ids of the four replies."""
+        return [self.id_of(quality, size) for size in SIZES for quality in QUALITIES]
+
+    def id_of(self, quality: Quality, size: str) -> str:
+        """Return the id of one of the four inside the set."""
+        return f"{self.key}-{quality}-{size}"
 
     @model_validator(mode="after")
     def _are_of_a_length(self) -> Prompt:
@@ -155,8 +164,8 @@ class ContrastSet:
         """Yield every text under its id, as a scorer sees it; the good reply of a length is no reference of the bad."""
         for p in self.prompts:
             for size in SIZES:
-                for quality in ("good", "bad"):
-                    key = f"{p.key}-{quality}-{size}"
+                for quality in QUALITIES:
+                    key = p.id_of(quality, size)
                     yield key, Sample(p.prompt, p.reply(quality, size), id=key, language=p.language)
         for s in self.swaps:
             for who, said in (("woman", s.woman), ("man", s.man)):
