@@ -93,7 +93,7 @@ def _tasks(index: Index) -> list[dict[str, Any]]:
         for name, d in index.contrasts.items()
     ]
     order = ["yes", "stand-in", "fetch", "by hand", "?"]  # what can be run first
-    return sorted(rows, key=lambda row: order.index(row["at hand"]))
+    return sorted(rows, key=lambda row: (order.index(row["at hand"]), row["task"]))
 
 
 def _datasets(index: Index) -> list[dict[str, Any]]:

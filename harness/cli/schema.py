@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-HELP = """Print the JSON Schema of task or recipe files, so that an editor completes and checks them, or of results.
+HELP = """Print the JSON Schema of task, recipe or contrast set files, so that an editor completes and checks them.
+
+Or that of results.
 
   lm-plural schema task > task.schema.json
   # first line of a task file:  # yaml-language-server: $schema=task.schema.json"""
@@ -13,7 +15,7 @@ HELP = """Print the JSON Schema of task or recipe files, so that an editor compl
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("what", choices=["task", "dataset", "results"])
+    parser.add_argument("what", choices=["task", "dataset", "contrast", "results"])
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -36,9 +38,11 @@ def _results() -> dict[str, Any]:
 def _document(what: str) -> dict[str, Any]:
     from lm_plural.harness.data.recipe import Recipe
     from lm_plural.harness.strict import Strict
+    from lm_plural.harness.task.contrast import ContrastFile
     from lm_plural.harness.task.schema import Task
 
-    model: type[Strict] = Task if what == "task" else Recipe
+    models: dict[str, type[Strict]] = {"task": Task, "dataset": Recipe, "contrast": ContrastFile}
+    model = models[what]
     kinds = Recipe.KINDS if model is Recipe else ((),)
     schema = model.model_json_schema()
     schema["properties"]["include"] = {"type": "string", "description": "A file whose keys are taken over."}

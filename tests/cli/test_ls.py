@@ -110,7 +110,7 @@ def test_a_task_whose_recipe_cannot_be_read_is_listed_last(suite: Suite, capsys:
 
 def test_what_is_listed_as_at_hand_is_what_a_run_takes(capsys: Capture) -> None:
     index = Index()
-    for row in listed(capsys, "tasks")[0]:
+    for row in (r for r in listed(capsys, "tasks")[0] if r["mode"] != "contrast"):
         dataset = load_task(index.tasks[row["task"]], index).dataset
         there = at_hand(dataset.recipe.dataset, dataset.recipe.addresses, dataset.folder)
         assert (row["at hand"] in ("yes", "stand-in")) == (there == "yes")

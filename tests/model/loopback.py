@@ -17,9 +17,10 @@ from tests.suite import Suite
 
 
 class Asked(dict[str, Any]):
-    """The JSON of a request; `sent` is all of the request as text."""
+    """The JSON of a request; `sent` is all of the request as text, `number` which one it is, from 1."""
 
     sent = ""
+    number = 0
 
 
 @dataclass
@@ -47,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"])).decode()
         asked = Asked(json.loads(body))
         asked.sent = f"{self.path} {dict(self.headers)} {body}"
-        with self.server.counting():
+        with self.server.counting() as asked.number:
             reply = self.server.answer(asked)
         self.close_connection = True
         if reply:
@@ -80,11 +81,12 @@ class Loopback(ThreadingHTTPServer):
         self.thread.start()
 
     @contextmanager
-    def counting(self) -> Iterator[None]:
+    def counting(self) -> Iterator[int]:
         with self.lock:
-            self.requests, self.now = self.requests + 1, self.now + 1
+            number = self.requests = self.requests + 1
+            self.now += 1
             self.most = max(self.most, self.now)
-        yield
+        yield number
         with self.lock:
             self.now -= 1
 

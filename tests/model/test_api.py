@@ -112,7 +112,7 @@ FAULTS: dict[str, Answer] = {
 def faulty(good: int, fault: Answer) -> Iterator[Loopback]:
     """Serve `good` requests well, and fail the others."""
     with serving() as server:
-        server.answer = lambda payload: (kind if server.requests <= good else fault)(payload)
+        server.answer = lambda payload: (kind if payload.number <= good else fault)(payload)
         yield server
 
 

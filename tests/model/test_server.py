@@ -57,7 +57,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_answers(
     server.answer = by_seed
     assert ask(sampled, server, tmp_path / "whole", "-x") == 0
     server.requests = 0
-    server.answer = lambda payload: by_seed(payload) if server.requests <= 5 else Reply(b"", 500)
+    server.answer = lambda payload: by_seed(payload) if payload.number <= 5 else Reply(b"", 500)
     assert ask(sampled, server, tmp_path / "stopped", "-x", num_concurrent=concurrent) == 1
     assert 0 < len(answers(tmp_path / "stopped")) < 12
     server.answer = by_seed
@@ -150,7 +150,7 @@ def test_what_is_no_answer_is_one_line_and_the_same_command_goes_on(
     reply: bytes, words: str, server: Loopback, suite: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     suite.respond().write()
-    server.answer = lambda _payload: Reply(chat('"fine"') if server.requests == 1 else reply)
+    server.answer = lambda payload: Reply(chat('"fine"') if payload.number == 1 else reply)
     assert ask(suite, server, tmp_path, "-x", num_concurrent=2) == 1
     assert words in said(capsys)
     server.answer = lambda _payload: Reply(chat('"fine"'))

@@ -120,7 +120,8 @@ def exported(what: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", BUILT_IN, ids=[f"{p.parent.name}/{p.name}" for p in BUILT_IN])
 def test_shipped_files_conform_to_the_schema_editors_get(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    top = exported("dataset" if path.name == RECIPE else "task", capsys)
+    what = "dataset" if path.name == RECIPE else "contrast" if path.parent.name == "contrast" else "task"
+    top = exported(what, capsys)
     assert list(errors(yaml.safe_load(path.read_text()), top, top)) == []
 
 
