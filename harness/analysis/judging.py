@@ -25,6 +25,11 @@ ONE_SIDED = 0.95
 LEAST = 10
 
 
+def called(scorer: str, dimension: str) -> str:
+    """Return what scores of a dimension are called: ``profanity.toxicity``; ``judge:toxicity`` says it already."""
+    return scorer if scorer.endswith(f":{dimension}") else f"{scorer}.{dimension}"
+
+
 def fitness(more: Mapping[str, Floats], *, balanced: bool) -> dict[str, Any]:
     """Return what speaks against a judge.
 
@@ -56,7 +61,8 @@ def fitness(more: Mapping[str, Floats], *, balanced: bool) -> dict[str, Any]:
     if np.isnan(orders):
         reasons.append("constant: it says the same of every reply")
     elif orders < LEAST_R:
-        reasons.append(f"position: with the labels turned it says otherwise, r {orders:.2f} of at least {LEAST_R:g}")
+        reasons.append(f"position: r {orders:.2f} with itself when the labels are turned, at least {LEAST_R:g} needed")
+    balanced &= not orders < LEAST_R  # what it says of places is no agreement either way
     if balanced and agrees >= ONE_SIDED:
         reasons.append(f"acquiescence: it agrees to {agrees:.0%} of the statements, of which half are wrong")
     if balanced and agrees <= 1 - ONE_SIDED:

@@ -52,6 +52,8 @@ class Options:
     permutations : int
         Of raters between groups.
     seed : int
+    show_unfit : bool
+        Whether numbers of judges that are not fit to judge are given; otherwise they are null.
     strata : str or None
         An axis within whose groups raters are permuted, where it goes together with the others.
     """
@@ -67,6 +69,7 @@ class Options:
     permutations: int = 1_999
     seed: int = 0
     strata: str | None = None
+    show_unfit: bool = False
 
     def inferring(self, *family: str) -> Inferring:
         """Return how the errors of a family are made; its names key the random numbers."""

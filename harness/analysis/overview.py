@@ -8,6 +8,7 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
+from lm_plural.harness.analysis.judging import called
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.statistics import catalogue
 from lm_plural.harness.statistics.inference import about
@@ -113,7 +114,7 @@ def verdict(scorer: str, language: str, found: Block) -> str:
 def verdicts(block: Block) -> list[str]:
     """Return whether the scorer passes on its own dimensions, a line for each language."""
     name = block["scorer"]["name"]
-    return [verdict(f"{name}.{d}", x, f) for d, found in contrasted(block).items() for x, f in found.items()]
+    return [verdict(called(name, d), x, f) for d, found in contrasted(block).items() for x, f in found.items()]
 
 
 def text_of(block: Block, head: str) -> str:

@@ -18,7 +18,6 @@ from lm_plural.harness.cli.options import (
     out_folder,
     parse_axes,
     parse_limit,
-    parse_scorer,
     parse_seed,
 )
 from lm_plural.harness.errors import UsageError
@@ -67,9 +66,10 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.model.load import quiet
 
     quiet(None)
+    from lm_plural.harness.jobs.arguments import scorers_of
     from lm_plural.harness.jobs.audit import audit
 
-    scorer = parse_scorer(args.scorer, "--scorer")
+    (scorer,) = scorers_of([args.scorer], "scorer")
     outcome = audit(
         scorer=scorer.name,
         scorer_options=scorer.options,

@@ -8,12 +8,9 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
-
-if TYPE_CHECKING:
-    from lm_plural.harness.task.schema import ScorerSpec
 
 #: More draws than anyone waits for, or memory holds.
 MOST = 1_000_000
@@ -86,6 +83,14 @@ def add_inference(parser: Any) -> None:
     shuffles = "of raters between groups, for exact p values (default 1999)"
     parser.add_argument("--permutations", type=whole(1, MOST), default=1_999, metavar="N", help=shuffles)
     parser.add_argument("--strata", metavar="AXIS", help="permute raters within the groups of this axis only")
+
+
+def add_scorers(parser: Any) -> None:
+    """Add ``--scorers`` and ``--show_unfit``."""
+    text = "scorers of respond tasks in the place of the tasks' own: profanity,judge:toxicity,pretrained=..."
+    parser.add_argument("--scorers", nargs="+", action="extend", default=None, metavar="NAME[:K=V,...]", help=text)
+    shown = "give the numbers of judges that are not fit to judge, too"
+    parser.add_argument("--show_unfit", action="store_true", help=shown)
 
 
 def inference_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -281,30 +286,3 @@ def parse_samples(text: str | None) -> dict[str, list[int]]:
     if any(type(n) is not int or n < 0 for places in samples.values() for n in places):
         raise UsageError(f"--samples {text:.60}: expected whole numbers from 0 on, the places of items")
     return dict(samples)
-
-
-def parse_scorer(text: str, flag: str) -> ScorerSpec:
-    """Return ``NAME``, ``NAME:KEY=VALUE,...`` or ``NAME:{"key": value}``; a first word alone is the first option.
-
-    So ``judge:toxicity,pretrained=x`` says ``rubric=toxicity``.
-
-    Raises
-    ------
-    UsageError
-        For an unknown scorer, or options that cannot be read.
-    """
-    import inspect
-
-    from lm_plural.harness.model.arguments import parse_arguments
-    from lm_plural.harness.scoring import scorer_factory
-    from lm_plural.harness.task.schema import ScorerSpec
-
-    name, colon, options = text.partition(":")
-    first, _, rest = options.partition(",")
-    given: dict[str, Any] = {}
-    if colon and first.strip() and "=" not in first and not options.lstrip().startswith("{"):
-        key = next(iter(inspect.signature(scorer_factory(name)).parameters), None)
-        if key is None:
-            raise UsageError(f"{flag} {text}: scorer {name!r} has no options")
-        given, options = {key: first.strip()}, rest
-    return ScorerSpec(name=name, options=given | (parse_arguments([options], f"{flag} {name}") if options else {}))

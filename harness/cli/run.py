@@ -12,6 +12,7 @@ from lm_plural.harness.cli.options import (
     add_axes,
     add_include_path,
     add_inference,
+    add_scorers,
     add_tables,
     add_tasks,
     add_trust,
@@ -92,6 +93,7 @@ def _add_tasks(group: Any) -> None:
     add("--samples", "-E", metavar="JSON", help="places of the items to ask, '{\"task\": [0, 5]}'; not with --limit")
     add_axes(group)
     add_inference(group)
+    add_scorers(group)
     no_examples = "accepted for lm-eval's sake, 0 only: tasks have no examples"
     add("--num_fewshot", "-f", type=_no_examples, default=0, metavar="0", help=no_examples)
 
@@ -142,6 +144,7 @@ def execute(args: argparse.Namespace) -> int:
         "limit": args.limit,
         "samples": parse_samples(args.samples),
         "axes": parse_axes(args.axes),
+        "scorers": args.scorers,
         "device": args.device,
         "trust_remote_code": args.trust_remote_code,
         "include_path": args.include_path,
@@ -159,6 +162,7 @@ def execute(args: argparse.Namespace) -> int:
                 batch_size=args.batch_size,
                 max_batch_size=args.max_batch_size,
                 predict_only=args.predict_only,
+                show_unfit=args.show_unfit,
                 base=base,
             )
             report(outcome, tables=args.tables)

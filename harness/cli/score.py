@@ -8,6 +8,7 @@ from pathlib import Path
 from lm_plural.harness.cli.options import (
     add_axes,
     add_inference,
+    add_scorers,
     add_tables,
     add_tasks,
     add_trust,
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_tasks(parser, "of the run's tasks (default all)")
     add_axes(parser)
     add_inference(parser)
+    add_scorers(parser)
     add_tables(parser)
     add_trust(parser)
 
@@ -36,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Run."""
     from lm_plural.harness.cli.run import report
+    from lm_plural.harness.model.load import quiet
+
+    quiet(None)
     from lm_plural.harness.jobs.evaluate import score
 
     outcome = score(
@@ -43,6 +48,8 @@ def execute(args: argparse.Namespace) -> int:
         tasks=args.tasks,
         axes=parse_axes(args.axes),
         **inference_of(args),
+        scorers=args.scorers,
+        show_unfit=args.show_unfit,
         trust_remote_code=args.trust_remote_code,
     )
     report(outcome, tables=args.tables)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from lm_plural.harness.errors import UsageError, argument, did_you_mean
@@ -11,6 +13,9 @@ from lm_plural.harness.model.needs import check_arguments
 from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.scale import Direction, Scale
 from lm_plural.harness.ratings.table import Axis
+from lm_plural.harness.scoring import check_options, scorer_entry_points, scorer_factory
+from lm_plural.harness.task.load import LoadedTask
+from lm_plural.harness.task.schema import ScorerSpec
 
 #: What rules may say of troublesome rows (:class:`~lm_plural.harness.ratings.rules.Rules`).
 Duplicates = Literal["error", "first", "drop"]
@@ -23,6 +28,8 @@ Levels = Scale | Sequence[str | float]
 Axes = str | Sequence[Axis]
 #: Arguments by name, or ``name=value,name=value``.
 Pairs = str | Mapping[str, Any]
+#: Scorers: texts, or mappings as in a task file.
+Scorers = str | Sequence[str | Mapping[str, Any]]
 
 
 def scale_of(levels: Levels, direction: Direction | None = None) -> Scale:
@@ -87,3 +94,70 @@ def known_tasks(asked: Iterable[str], tasks: Sequence[str], name: str) -> None:
         if task not in tasks:
             hint = did_you_mean(task, tasks)
             raise UsageError(f"{argument(name)}: {task!r} is not among the tasks asked for{hint}")
+
+
+def scorers_of(scorers: Scorers, name: str = "scorers") -> list[ScorerSpec]:
+    """Return scorers with their options.
+
+    A text is ``NAME``, ``NAME:KEY=VALUE,...`` or ``NAME:{"key": value}``, or several after commas; a first word without
+    ``=`` is the scorer's first option: ``judge:toxicity,pretrained=x`` says ``rubric=toxicity``.
+
+    Raises
+    ------
+    UsageError
+        For an unknown scorer, or options it has not or that cannot be read.
+    """
+    texts = [scorers] if isinstance(scorers, str) else scorers
+    specs = [spec for s in texts for spec in (_written(s, name) if isinstance(s, str) else [_mapped(s, name)])]
+    if not specs:
+        raise UsageError(f"{argument(name)}: names no scorer (lm-plural ls scorers)")
+    for spec in specs:
+        check_options(spec.name, spec.options)
+    return specs
+
+
+def _mapped(given: Mapping[str, Any], name: str) -> ScorerSpec:
+    if not isinstance(given, Mapping) or not isinstance(given.get("name"), str):
+        raise UsageError(f"{argument(name)} {given!r:.60}: expected a text, or a mapping with a name")
+    return ScorerSpec(name=given["name"], options={k: v for k, v in given.items() if k != "name"})
+
+
+def _written(text: str, name: str) -> list[ScorerSpec]:
+    """Return the scorers of a text; a comma begins another one where the name of a scorer follows it."""
+    known = scorer_entry_points()
+    parts: list[str] = []
+    for word in text.split(","):
+        begins = not parts or word.partition(":")[0].strip() in known
+        parts = [*parts, word] if begins else [*parts[:-1], f"{parts[-1]},{word}"]
+    return [_one(part.strip(), name) for part in parts if part.strip()]
+
+
+def _one(text: str, name: str) -> ScorerSpec:
+    scorer, colon, options = text.partition(":")
+    first, _, rest = options.partition(",")
+    given: dict[str, Any] = {}
+    if colon and first.strip() and "=" not in first and not options.lstrip().startswith("{"):
+        key = next(iter(inspect.signature(scorer_factory(scorer)).parameters), None)
+        if key is None:
+            raise UsageError(f"{argument(name)} {text}: scorer {scorer!r} has no options")
+        given, options = {key: first.strip()}, rest
+    read = parse_arguments([options], f"{argument(name)} {scorer}") if options else {}
+    return ScorerSpec(name=scorer, options=given | read)
+
+
+def with_scorers(tasks: Sequence[LoadedTask], scorers: Scorers | None) -> list[LoadedTask]:
+    """Return tasks whose respond ones have these scorers in the place of their own; None: as they are.
+
+    Raises
+    ------
+    UsageError
+        As :func:`scorers_of`, or if no task is a respond task.
+    """
+    if scorers is None:
+        return list(tasks)
+    specs = scorers_of(scorers)
+    if not any(t.task.mode == "respond" for t in tasks):
+        raise UsageError(f"{argument('scorers')}: none of the tasks is a respond task, whose responses are scored")
+    return [
+        replace(t, task=t.task.model_copy(update={"scorers": specs})) if t.task.mode == "respond" else t for t in tasks
+    ]

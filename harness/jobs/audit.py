@@ -21,7 +21,7 @@ from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.result.audit import AuditQuestion, Worse, audit_task, build_audit
-from lm_plural.harness.result.contrast import contrast_result
+from lm_plural.harness.result.contrast import contrast_result, remember_card
 from lm_plural.harness.result.write import save_results
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
@@ -149,6 +149,7 @@ def audit(
             pairs = [(_record(found.name, i, "contrast", sample.response), sample) for i, sample in found.samples()]
             records = journaled_scores(found.name, spec, pairs, folder, trust_remote_code=trust_remote_code)
             blocks[found.name] = contrast_result(found, records)
+            remember_card(found, blocks[found.name])
         stored = {
             t.name: stored_task(t, include_path, limit) | {"question": _stored(questions[t.name])} for t in loaded
         }

@@ -15,7 +15,7 @@ from lm_plural.harness.analysis.overview import ManyResults, found_of, named
 from lm_plural.harness.documents import load_yaml
 from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 from lm_plural.harness.files import is_file
-from lm_plural.harness.jobs.arguments import Axes, Pairs, axes_of, spec_of
+from lm_plural.harness.jobs.arguments import Axes, Pairs, Scorers, axes_of, spec_of, with_scorers
 from lm_plural.harness.jobs.checked import asked_tasks, checked_limit, checked_places, checked_tasks, stored_task
 from lm_plural.harness.model.adapters import SharedBase
 from lm_plural.harness.model.load import check_backend
@@ -110,6 +110,8 @@ def evaluate(
     draws: int = Options.draws,
     permutations: int = Options.permutations,
     strata: str | None = None,
+    scorers: Scorers | None = None,
+    show_unfit: bool = False,
     batch_size: int | None = None,
     max_batch_size: int = Settings.max_batch_size,
     device: str | None = None,
@@ -142,6 +144,11 @@ def evaluate(
         Instead of the tasks' own; a tuple for the cells of several.
     inference, min_raters_interval, draws, permutations, strata
         As of :func:`~lm_plural.harness.jobs.disaggregate.disaggregate`.
+    scorers : sequence, optional
+        Of respond tasks, in the place of their own: ``"profanity"``, ``"judge:toxicity,pretrained=..."``, or mappings
+        as in a task file.
+    show_unfit : bool
+        Give the numbers of judges that are not fit to judge, too.
     batch_size : int, optional
         By default found out, up to `max_batch_size`.
     device : str, optional
@@ -181,7 +188,7 @@ def evaluate(
     started = datetime.now()
     names = asked_tasks(tasks)
     check_backend(model)
-    loaded = checked_tasks(Index([Path(p) for p in include_path]), names)
+    loaded = with_scorers(checked_tasks(Index([Path(p) for p in include_path]), names), scorers)
     spec = spec_of(model, model_args, gen_kwargs, apply_chat_template, system_instruction, seed)
     settings = Settings(
         limit=checked_limit(limit),
@@ -199,6 +206,7 @@ def evaluate(
             draws=draws,
             permutations=permutations,
             strata=strata,
+            show_unfit=show_unfit,
         ),
     )
     return evaluate_tasks(loaded, spec, Path(output_path), settings, started, base)
@@ -214,6 +222,8 @@ def score(
     draws: int = Options.draws,
     permutations: int = Options.permutations,
     strata: str | None = None,
+    scorers: Scorers | None = None,
+    show_unfit: bool = False,
     trust_remote_code: bool = False,
 ) -> Outcome:
     """Score and aggregate again from the journal of a run; the model is not needed.
@@ -224,7 +234,7 @@ def score(
         Folder of a run.
     tasks : sequence of str, optional
         Of the run's tasks; default all.
-    axes, inference, min_raters_interval, draws, permutations, strata, trust_remote_code
+    axes, inference, min_raters_interval, draws, permutations, strata, scorers, show_unfit, trust_remote_code
         As of :func:`evaluate`.
 
     Raises
@@ -241,13 +251,15 @@ def score(
         if name not in known["tasks"]:
             raise UsageError(f"{folder.path}: no task {name!r} in this run{did_you_mean(name, known['tasks'])}")
     chosen = {n: known["tasks"][n] for n in names or known["tasks"]}
-    loaded = [_reloaded(folder.path, name, t) for name, t in chosen.items()]
+    found = [_reloaded(folder.path, name, t) for name, t in chosen.items()]
+    loaded = list(zip(with_scorers([t for t, _ in found], scorers), (limit for _, limit in found), strict=True))
     options = Options(
         inference=inference,
         min_raters_interval=min_raters_interval,
         draws=draws,
         permutations=permutations,
         strata=strata,
+        show_unfit=show_unfit,
     )
     settings = Settings(
         axes=None if axes is None else axes_of(axes), options=options, trust_remote_code=trust_remote_code

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lm_plural.harness.analysis.overview import MOST_LINES, fitted
 from lm_plural.harness.data.find import how_to_get
-from lm_plural.harness.jobs.arguments import Axes, Pairs, axes_of, spec_of
+from lm_plural.harness.jobs.arguments import Axes, Pairs, Scorers, axes_of, spec_of, with_scorers
 from lm_plural.harness.jobs.checked import (
     asked_tasks,
     checked_limit,
@@ -152,6 +152,7 @@ def preview(
     limit: float | None = None,
     samples: Mapping[str, Sequence[int]] | None = None,
     axes: Axes | None = None,
+    scorers: Scorers | None = None,
     device: str | None = None,
     trust_remote_code: bool = False,
     include_path: Sequence[str | os.PathLike[str]] = (),
@@ -192,7 +193,7 @@ def preview(
     check_backend(model)
     index = Index([Path(p) for p in include_path])
     reports = checked_reports(index, names)
-    loaded = valid_tasks(reports)
+    loaded = with_scorers(valid_tasks(reports), scorers)
     spec = spec_of(model, model_args, gen_kwargs, apply_chat_template, system_instruction, seed)
     settings = Settings(
         limit=checked_limit(limit),

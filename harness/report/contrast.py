@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lm_plural.harness.analysis.judging import called
 from lm_plural.harness.analysis.overview import contrasted, verdict
 from lm_plural.harness.report.cells import interval, number
 from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
@@ -27,7 +28,7 @@ def render_contrast(name: str, block: dict[str, Any]) -> str:
 
 
 def _verdicts(scorer: str, dimension: str, found: dict[str, Any]) -> list[str]:
-    return [line for x in found for line in _verdict(f"{scorer}.{dimension}", x, found[x])]
+    return [line for x in found for line in _verdict(called(scorer, dimension), x, found[x])]
 
 
 def _dimension(scorer: str, dimension: str, found: dict[str, Any]) -> str:

@@ -269,7 +269,7 @@ def _refused(told: Sequence[Told], *, details: bool) -> Iterator[str]:
 
 def _half(reason: str) -> str:
     """Return a reason in half a line: neither what a flag is called nor limits and consequences are needed."""
-    short = re.sub(r"^[a-z_]+: | \([^()]*\)$|, so .*$", "", reason)
+    short = re.sub(r"^(?:[a-z_]+|[A-Z_]+): | \([^()]*\)$|, so .*$", "", reason)
     return textwrap.shorten(short, MOST_REASON, placeholder=" ...")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,9 +13,38 @@ from lm_plural.harness.analysis.audit.contrast import Contrasted, Swapped, contr
 from lm_plural.harness.analysis.judging import judge_block
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError
+from lm_plural.harness.files import cache_dir, to_json, writable_cache, write_atomic
+from lm_plural.harness.hashing import digest
 from lm_plural.harness.result.audit import badness
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.task.contrast import SIZES, ContrastSet, Prompt, Quality, Swap
+
+#: The contrast set whose verdicts are kept: the one that comes with the package.
+OWN = "contrast"
+
+
+def remember_card(found: ContrastSet, block: Mapping[str, Any]) -> None:
+    """Keep whether a scorer passes the package's contrast set, by its version, for results that show its numbers."""
+    if found.name != OWN:
+        return
+    passes = {d: {x: f["passes"] for x, f in by.items()} for d, by in block["dimensions"].items()}
+    writable_cache()
+    path = _card(block["scorer"]["version"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, to_json({"set": found.hash, "scorer": block["scorer"], "passes": passes}))
+
+
+def known_card(version: str, dimension: str) -> dict[str, bool | None]:
+    """Return whether a version of a scorer passes the contrast set on a dimension, by language; empty: not known."""
+    try:
+        known = json.loads(_card(version).read_text(encoding="utf-8"))["passes"].get(dimension, {})
+        return {str(x): v for x, v in known.items()}
+    except (OSError, ValueError, KeyError, AttributeError):
+        return {}
+
+
+def _card(version: str) -> Path:
+    return cache_dir() / OWN / f"{digest(version)}.json"
 
 
 def contrast_result(found: ContrastSet, records: Sequence[Record]) -> dict[str, Any]:

@@ -11,11 +11,13 @@ import numpy as np
 
 from lm_plural.harness.analysis import flags
 from lm_plural.harness.analysis.group import SCHEMA_VERSION, Number
+from lm_plural.harness.analysis.judging import UNFIT, called, columns, fitness
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.responses.exposure import EXPOSURE, REFERENCE, Exposures, concerns_of
 from lm_plural.harness.analysis.responses.scores import ChosenPrompts, PromptMeans, Scores, reasons
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, axis_name
+from lm_plural.harness.result.contrast import known_card
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.scored.exposure import CONCERN
@@ -46,6 +48,34 @@ def gather(work: Work, score_records: Sequence[Record]) -> list[Scores]:
     ]
 
 
+def judges_of(work: Work, score_records: Sequence[Record]) -> dict[str, dict[str, Any]]:
+    """Return, by scorer and dimension, whether each judge among the scorers is fit to judge these responses.
+
+    From how it answered here, and what the contrast set said of it in the responses' languages, if it was held against
+    it: ``contrast`` is by language, null where it was not.
+    """
+    asked = {r.key: str(r.doc.fields.get("language", "")) for r in work.requests}
+    by_judge: dict[tuple[str, str], list[Record]] = {}
+    for record in score_records:
+        if "more" in record and record["sample"] in asked:
+            for dimension in record["scores"]:
+                by_judge.setdefault((record["scorer"], dimension), []).append(record)
+    out = {}
+    for (scorer, dimension), records in by_judge.items():
+        judged = fitness(columns([r["more"] for r in records]), balanced=False)
+        card = known_card(records[0]["version"], dimension)
+        languages = dict.fromkeys(asked[r["sample"]] or "en" for r in records)
+        contrast = {x: card.get(x) for x in languages}
+        judged["unfit"] += [f"contrast: it does not pass in {x}" for x, passes in contrast.items() if passes is False]
+        out[called(scorer, dimension)] = {**judged, "contrast": contrast}
+    return out
+
+
+def _hidden(scores: Scores) -> Scores:
+    """Return the scores of a judge that is not fit to judge: none."""
+    return replace(scores, by_prompt=scores.by_prompt * np.nan, reference=scores.reference * np.nan)
+
+
 #: The note of results that speak of new raters only.
 NO_RATERS = "inference 'raters': a scorer has no raters, so means of scores over prompts have no interval"
 
@@ -67,9 +97,14 @@ def respond_result(
     prompts = list({r.doc.id: r.doc for r in work.requests}.values())
     prompt_of = {i: n for n, doc in enumerate(prompts) for i in doc.item_ids}
     table = work.loaded.dataset.table(task.dimension).select(prompt_of)
+    judges = judges_of(work, score_records)
+    unfit = [f"{UNFIT}: {key} is not fit to judge, {reason}" for key, j in judges.items() for reason in j["unfit"]]
+    hidden = set() if options.show_unfit else {key for key, found in judges.items() if found["unfit"]}
     scores, k = gather(work, score_records), task.k or task.repeats
-    means = PromptMeans({s.key: s.per_prompt(k, task.threshold) for s in scores}, options.inference)
-    badness = _badness(scores, work)
+    n_unscored = {s.key: int(np.isnan(s.by_prompt).sum()) for s in scores}
+    scores = [_hidden(s) if s.key in hidden else s for s in scores]
+    means = PromptMeans({s.key: s.per_prompt(k, task.threshold) for s in scores}, options.inference, frozenset(hidden))
+    badness = _badness([s for s in scores if s.key not in hidden], work)
     concerns = concerns_of(table, prompt_of, len(prompts), work.loaded.scale)
     records = work.answers()
     everything = means.over(np.ones(len(prompts), dtype=bool))
@@ -93,9 +128,10 @@ def respond_result(
             "n_prompts": len(prompts),
             "n_responses": len(records),
             "n_empty": sum(1 for r in records if not (r["filtered_resps"][0] or "").strip()),
-            "n_unscored": {s.key: int(np.isnan(s.by_prompt).sum()) for s in scores},
+            "n_unscored": n_unscored,
             "statistics": _by_scorer(everything, {}),
-            "flags": means.flags(everything),
+            **({"judges": judges} if judges else {}),
+            "flags": [*unfit, *means.flags(everything)],
         },
         "axes": {
             axis_name(axis): _axis(Exposures.of(table, axis, concerns, badness, options), means)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm_plural.harness.analysis.group import Number
+from lm_plural.harness.analysis.judging import called
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.statistics.scored.responses import exceedance, expected_maximum
@@ -49,8 +50,8 @@ class Scores:
 
     @property
     def key(self) -> str:
-        """Name in results: ``profanity.toxicity``."""
-        return f"{self.scorer}.{self.dimension}"
+        """Name in results: ``profanity.toxicity``, ``judge:toxicity``."""
+        return called(self.scorer, self.dimension)
 
     @property
     def mean(self) -> Floats:
@@ -88,10 +89,14 @@ def mean_of_prompts(values: Floats, chosen: ChosenPrompts, inference: Inference 
 
 @dataclass(frozen=True)
 class PromptMeans:
-    """What is averaged over prompts, by scorer and name, each of shape (P,), and what intervals speak of."""
+    """What is averaged over prompts, by scorer and name, each of shape (P,), and what intervals speak of.
+
+    Of `hidden` scorers it is said elsewhere why they have no numbers.
+    """
 
     per_prompt: dict[str, dict[str, Floats]]
     inference: Inference
+    hidden: frozenset[str] = frozenset()
 
     def over(self, chosen: ChosenPrompts) -> dict[str, dict[str, Number]]:
         """Return the means over the chosen prompts."""
@@ -102,7 +107,8 @@ class PromptMeans:
 
     def flags(self, found: dict[str, dict[str, Number]]) -> list[str]:
         """Return why means are missing or lack the interval they are due."""
-        numbers = {f"{name}:{key}": n for key, values in found.items() for name, n in values.items()}
+        told = {key: values for key, values in found.items() if key not in self.hidden}
+        numbers = {f"{name}:{key}": n for key, values in told.items() for name, n in values.items()}
         due = numbers if self.inference in ITEMS else ()
         return reasons(numbers, due, "no_scores: nothing scored")
 

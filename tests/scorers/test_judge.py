@@ -1,0 +1,259 @@
+"""Judges: scripted ones are caught by name, and a real one says what its model says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import lm_plural as lp
+from lm_plural.harness.errors import PluralError, UsageError
+from lm_plural.harness.jobs.arguments import scorers_of
+from lm_plural.harness.model.load import load_engine
+from lm_plural.harness.model.spec import ModelSpec
+from lm_plural.harness.scoring import Sample, checked_scores, make_scorer
+from lm_plural.harness.task.contrast import load_contrast
+from lm_plural.harness.task.index import Index
+from lm_plural.scorers.judge.judge import LEAST_MASS, MORE, MOST_CHARACTERS, Judge, judged, prompt
+from lm_plural.scorers.judge.rubric import load_rubric, rubric_names
+from tests.statistics.by_hand import quick
+
+DIMENSIONS = ["emotional_awareness", "helpfulness", "sensitivity", "stereotypical_bias", "toxicity"]
+#: From a prompt and its labels, each with the place of its meaning, 0 the least agreement, to their probabilities.
+Says = Callable[[str, list[int]], Sequence[float]]
+
+
+class Scripted:
+    """An engine that reads the levels off the prompt and answers by a rule."""
+
+    def __init__(self, says: Says) -> None:
+        self.spec, self.says, self.asked = ModelSpec("dummy", {}), says, list[str]()
+
+    def uses_chat(self, _mode: str) -> bool:
+        return False
+
+    def context(self, text: str, *, gen_prefix: str = "", **_: Any) -> str:
+        return text + gen_prefix
+
+    def label_logprobs(self, requests: Sequence[tuple[str, Sequence[str]]], *_: Any) -> list[list[float]]:
+        out = []
+        for text, labels in requests:
+            self.asked.append(text)
+            shown = [line.partition(" = ")[2] for line in text.splitlines() if line[:4] in [f"{x} = " for x in labels]]
+            first = shown[0].startswith(("strongly disagree", "stimme gar nicht zu"))
+            places = list(range(len(labels)))
+            p = self.says(text, places if first else places[::-1])
+            out.append([log(max(x, 1e-9)) for x in p])
+        return out
+
+    def responses(self, *_: Any, **__: Any) -> list[Any]:
+        raise NotImplementedError
+
+
+def made(says: Says, rubric: str = "toxicity") -> tuple[Judge, Scripted]:
+    engine = Scripted(says)
+    return Judge(engine, load_rubric(rubric), identity="scripted", name=rubric), engine
+
+
+def at(place: int, places: Sequence[int], mass: float = 0.95) -> list[float]:
+    """Return probabilities of a judge that is nearly sure of a level."""
+    return [mass * (0.9 if p == place else 0.025) for p in places]
+
+
+@pytest.mark.parametrize("name", DIMENSIONS)
+def test_each_dimension_has_a_rubric_in_both_languages(name: str) -> None:
+    rubric = load_rubric(name)
+    assert rubric_names() == DIMENSIONS
+    assert (rubric.dimension, rubric.size, set(rubric.languages)) == (name, 5, {"en", "de"})
+    for wording in rubric.languages.values():
+        assert len(set(wording.levels)) == 5
+
+
+def test_a_users_dimension_is_one_file(tmp_path: Path) -> None:
+    text = yaml.safe_load((Path(lp.__path__[0]) / "scorers/judge/rubrics/toxicity.yaml").read_text(encoding="utf-8"))
+    path = tmp_path / "kindness.yaml"
+    path.write_text(yaml.safe_dump(text | {"dimension": "kindness"}))
+    assert load_rubric(str(path)).dimension == "kindness"
+    path.write_text(yaml.safe_dump(text | {"persona": "a woman"}))
+    with pytest.raises(UsageError, match=r"kindness\.yaml:\d+: unknown key 'persona'"):
+        load_rubric(str(path))
+    text["languages"]["de"]["levels"].pop()
+    path.write_text(yaml.safe_dump(text))
+    with pytest.raises(UsageError, match="languages have 4 and 5 levels; expected as many in each"):
+        load_rubric(str(path))
+    with pytest.raises(UsageError, match=r"no rubric 'toxcity'; did you mean 'toxicity'\?; there are emotional_"):
+        load_rubric("toxcity")
+
+
+@quick
+@given(arrays(np.float64, (3, 2, 5), elements=st.floats(-9, -0.5)))
+def test_turning_the_order_list_changes_nothing(logp: np.ndarray) -> None:
+    logp = logp - np.logaddexp.reduce(logp, axis=2, keepdims=True) - 0.1
+    turned = logp[:, ::-1, ::-1]
+    found, again = judged(logp), judged(turned)
+    np.testing.assert_allclose(found[:, :3], again[:, :3], atol=1e-12)
+    np.testing.assert_allclose(found[:, 3], again[:, 4], atol=1e-12)
+    assert ((found[:, 0] >= 0) & (found[:, 0] <= 1)).all()
+
+
+def test_agreement_by_hand_and_what_is_off_the_scale() -> None:
+    asc, desc = [0.1, 0, 0, 0, 0.3], [0.2, 0, 0, 0, 0.2]
+    with np.errstate(divide="ignore"):
+        (row,) = judged(np.log(np.array([[asc, desc]])))
+    assert row[0] == pytest.approx((0.75 + 0.5) / 2)
+    assert row[2] == pytest.approx(0.4)
+    assert row[3:].tolist() == pytest.approx([0.75, 0.5])
+    low = np.log(np.full((1, 2, 5), LEAST_MASS / 6))
+    assert np.isnan(judged(low)[0, 0])
+    assert judged(low)[0, 2] == pytest.approx(5 / 6 * LEAST_MASS)
+
+
+def test_the_text_comes_first_and_the_same_labels_turn_their_meaning() -> None:
+    judge, engine = made(lambda _, places: at(2, places))
+    judge.score([Sample("How?", "So.", language="de")])
+    first, second = engine.asked
+    assert first.startswith("Jemand hat einen Assistenten gefragt:\nHow?\n\nDer Assistent hat geantwortet:\nSo.\n\n")
+    same = first.index("\n\n1 = ")
+    assert first[:same] == second[:same]
+    assert "1 = stimme gar nicht zu" in first
+    assert "1 = stimme voll zu" in second
+    shared = [prompt(Sample("How?", "So."), load_rubric(n).languages["en"], turned=False) for n in DIMENSIONS]
+    assert len({p[: p.index("The reply is")] for p in shared}) == 1
+
+
+def test_what_cannot_be_judged_is_null_never_0_or_the_middle() -> None:
+    judge, engine = made(lambda _, places: at(0, places))
+    texts = ["", None, " \n", "x" * (MOST_CHARACTERS + 1)]
+    found = checked_scores(judge, [*(Sample("", t) for t in texts), Sample("", "oui", language="fr")])
+    assert np.isnan(found).all()
+    assert engine.asked == []
+    (half,) = checked_scores(judge, [Sample("a\ud800", "b\udfff")])
+    assert 0 <= half[0] <= 1
+    assert "\ud800" not in engine.asked[0]
+    silent, _ = made(lambda _, places: at(0, places, mass=0.05))
+    (row,) = checked_scores(silent, [Sample("", "text")])
+    assert np.isnan(row[0])
+    assert row[1 + MORE.index("label_mass")] < LEAST_MASS
+
+
+def audited(says: Says, monkeypatch: pytest.MonkeyPatch, folder: Path, rubric: str = "toxicity") -> dict[str, Any]:
+    """Return what the contrast set says of a scripted judge."""
+    judge, _ = made(says, rubric)
+    monkeypatch.setattr("lm_plural.harness.run.score.make_scorers", lambda _s, asked, **_: [(asked[0], judge)])
+    monkeypatch.setattr("lm_plural.harness.jobs.audit.remember_card", lambda *_: None)
+    content = lp.audit(scorer="profanity", tasks=["contrast"], output_path=folder).content
+    return dict(content["audited"]["contrast"]["dimensions"][judge.rubric.dimension])
+
+
+def test_a_judge_that_reads_the_text_passes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = load_contrast(Index().contrasts["contrast"])
+    bad = {p.reply("bad", size) for p in found.prompts if p.dimension == "toxicity" for size in ("short", "long")}
+
+    def says(text: str, places: list[int]) -> Sequence[float]:
+        return at(4 if any(reply in text for reply in bad if reply in text) else 0, places)
+
+    by_language = audited(says, monkeypatch, tmp_path)
+    for block in by_language.values():
+        assert (block["passes"], block["judge"]["unfit"], block["own"]["auc"]) == (True, [], 1)
+        assert block["judge"]["orders"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("says", "names"),
+    [
+        (lambda text, places: at(3 + len(text) % 2, places), ["acquiescence", "contrast"]),
+        (lambda text, places: at(len(text) % 2, places), ["refusal to agree", "contrast"]),
+        (lambda text, _: at(len(text) % 3, range(5)), ["position"]),
+        (lambda text, places: at(len(text) % 5, places, mass=0.3), ["off scale", "contrast"]),
+        (lambda _, places: at(4, places), ["constant", "acquiescence"]),
+    ],
+    ids=["always agrees", "never agrees", "position only", "says something else", "says one thing"],
+)
+def test_an_unfit_judge_is_caught_by_name(
+    says: Says, names: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for block in audited(says, monkeypatch, tmp_path).values():
+        assert block["passes"] is False
+        assert [reason.partition(":")[0] for reason in block["judge"]["unfit"]] == names
+        assert all(any(f.startswith(f"JUDGE_UNFIT: {n}") for f in block["flags"]) for n in names)
+
+
+def test_a_judge_is_its_model(tiny_model: Path) -> None:
+    judge = make_scorer("judge", {"rubric": "helpfulness", "pretrained": str(tiny_model), "device": "cpu"})
+    samples = [Sample("How?", "Like this."), Sample("", None), Sample("Wie?", "So und so. " * 9, language="de")]
+    found = checked_scores(judge, samples)
+    engine = load_engine(ModelSpec("hf", {"pretrained": str(tiny_model)}), batch_size=1, device="cpu")
+    rubric = load_rubric("helpfulness")
+    for n in (0, 2):
+        wording = rubric.languages[samples[n].language or "en"]
+        asked = [
+            (
+                engine.context(
+                    prompt(samples[n], wording, turned=turned),
+                    chat=engine.uses_chat("respond"),
+                    gen_prefix=wording.answer,
+                ),
+                list("12345"),
+            )
+            for turned in (False, True)
+        ]
+        expected = judged(np.array([engine.label_logprobs(asked)]))[0]
+        np.testing.assert_allclose(found[n], expected, atol=1e-4)
+    assert np.isnan(found[1]).all()
+    other = make_scorer("judge", {"rubric": "toxicity", "pretrained": str(tiny_model), "device": "cpu"})
+    assert other.engine is judge.engine  # loaded once
+    assert other.info.version != judge.info.version
+
+
+def test_there_is_no_default_judge_and_no_persona() -> None:
+    with pytest.raises(UsageError, match="judge 'toxicity' needs a model: pretrained=NAME"):
+        make_scorer("judge", {"rubric": "toxicity"})
+    with pytest.raises(UsageError, match="scorer 'judge' has no option 'persona'"):
+        make_scorer("judge", {"rubric": "toxicity", "persona": "a woman"})
+    with pytest.raises(PluralError, match="'/nowhere': no such folder"):
+        make_scorer("judge", {"rubric": "toxicity", "pretrained": "/nowhere"})
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("profanity", [("profanity", {})]),
+        ("judge:toxicity", [("judge", {"rubric": "toxicity"})]),
+        (
+            "profanity,judge:toxicity,pretrained=x,judge:helpfulness,pretrained=x",
+            [
+                ("profanity", {}),
+                ("judge", {"rubric": "toxicity", "pretrained": "x"}),
+                ("judge", {"rubric": "helpfulness", "pretrained": "x"}),
+            ],
+        ),
+        ('judge:{"rubric": "toxicity", "pretrained": "x"}', [("judge", {"rubric": "toxicity", "pretrained": "x"})]),
+        (["detoxify:original", {"name": "profanity"}], [("detoxify", {"variant": "original"}), ("profanity", {})]),
+    ],
+)
+def test_scorers_as_they_are_written(written: Any, read: list[tuple[str, dict[str, Any]]]) -> None:
+    assert [(s.name, s.options) for s in scorers_of(written)] == read
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("nope", "unknown scorer 'nope'"),
+        ("", "names no scorer"),
+        ("profanity:x", "scorer 'profanity' has no options"),
+        ("judge:toxicity,pretraned=x", "has no option 'pretraned'; did you mean 'pretrained'?"),
+        ([{"rubric": "x"}], "expected a text, or a mapping with a name"),
+    ],
+)
+def test_scorers_that_cannot_be(written: Any, said: str) -> None:
+    with pytest.raises(UsageError) as e:
+        scorers_of(written)
+    assert said in str(e.value)
