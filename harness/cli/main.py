@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from lm_plural import __version__
-from lm_plural.harness.cli.config import given
+from lm_plural.harness.cli.options import given
 from lm_plural.harness.errors import PluralError, UsageError, arguments_are_flags, did_you_mean
 from lm_plural.harness.redact import forget, remember
 from lm_plural.harness.report.terminal import doors
@@ -33,6 +33,7 @@ VERBS = {
     "disaggregate": "compare your own predictions with groups of raters, no model needed",
     "show": "print every table of results",
     "audit": "measure a scorer against each group's ratings of the same texts",
+    "judge": "is a language model fit to judge replies? its card on the contrast set",
     "plan": "raters and items that a gap needs, from a pilot or stated components",
     "ls": "list tasks, scorers, axes, datasets, models",
     "data": "list, fetch and look into data sets; bring your own",

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lm_plural.harness.cli.config import apply_config
 from lm_plural.harness.cli.options import (
     Elsewhere,
     add_axes,
@@ -16,6 +15,7 @@ from lm_plural.harness.cli.options import (
     add_tables,
     add_tasks,
     add_trust,
+    apply_config,
     inference_of,
     out_folder,
     parse_axes,

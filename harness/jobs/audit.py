@@ -122,7 +122,7 @@ def audit(
     spec = ScorerSpec(name=scorer, options=dict(scorer_options or {}))
     check_options(spec.name, spec.options)
     index = Index([Path(p) for p in include_path])
-    sets = [load_contrast(d) for d in index.select(names) if is_contrast(d)]
+    sets = [load_contrast(d, checked_limit(limit)) for d in index.select(names) if is_contrast(d)]
     by_name = {n for s in sets for n in (s.name, str(s.document.path))}
     loaded = checked_tasks(index, [n for n in names if n not in by_name])
     options = Options(inference=inference, min_raters_interval=min_raters_interval, draws=draws, seed=seed)
@@ -191,7 +191,7 @@ def _stored(question: AuditQuestion) -> dict[str, Any]:
 def _stored_set(found: ContrastSet) -> dict[str, Any]:
     """Return what ``run.json`` says of a contrast set: as of a task, all of it."""
     path = str(found.document.path.resolve())
-    return {"path": path, "hash": found.hash, "data_hash": found.hash, "include_path": [], "limit": None}
+    return {"path": path, "hash": found.hash, "data_hash": found.hash, "include_path": [], "limit": found.limit}
 
 
 def _remember(folder: RunFolder, spec: ScorerSpec, tasks: Mapping[str, Any]) -> None:

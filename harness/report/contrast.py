@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lm_plural.harness.analysis.judging import called
-from lm_plural.harness.analysis.overview import contrasted, verdict
+from lm_plural.harness.analysis.overview import VERDICTS, contrasted
+from lm_plural.harness.analysis.overview import verdict as said
 from lm_plural.harness.report.cells import interval, number
 from lm_plural.harness.report.layout import Row, bold, grid, paragraphs
 
@@ -15,6 +16,12 @@ AUC: chance that a bad reply scores worse than a good one of the same length, .5
 other prompts. Off its own dimension a scorer that measures one thing has .5. Twice as long: by how much a score, \
 from 0 to 1 for the worst, moves where a reply is twice as long. Swapped: score of a text about a woman less that of \
 the same about a man."""
+
+
+CARD = """\
+AUC: bad told from good replies of the same length, .5 is chance. on labels: share of its probability on the answers. \
+orders: correlation with itself where the labels' meaning is turned. agrees: share of replies it agrees the statement \
+is true of."""
 
 
 def render_contrast(name: str, block: dict[str, Any]) -> str:
@@ -69,8 +76,47 @@ def _spaced(flag: str) -> str:
 
 def _verdict(scorer: str, language: str, found: dict[str, Any]) -> Iterator[str]:
     """Yield whether it passes in a language, and what else its scores follow."""
-    line = verdict(scorer, language, found)
+    line = said(scorer, language, found)
     yield bold(line) if found["passes"] is not None else line
     yield from (f"  {_spaced(flag)}" for flag in found["flags"])
     if found["n_unscored"]:
         yield f"  {found['n_unscored']} texts have no score"
+
+
+def card(model: str, blocks: Sequence[dict[str, Any]], *, limited: bool) -> str:
+    """Return what the contrast set says of a judge with each rubric, by language, and what speaks against it.
+
+    Parameters
+    ----------
+    model : str
+        As it was asked for.
+    blocks : sequence of dict
+        A block a rubric.
+    limited : bool
+        Whether a part of the set was asked only.
+    """
+    rows, reasons = [], dict[str, list[str]]()
+    for block in blocks:
+        for dimension, found in contrasted(block).items():
+            for language, f in found.items():
+                judge, own = f["judge"], f["own"] or {"auc": None, "low": None, "high": None}
+                share = "-" if judge["agrees"] is None else f"{judge['agrees']:.0%}"
+                cells = [number(judge["label_mass"], 2), number(judge["orders"], 2, signed=True), share]
+                rows.append(
+                    [dimension, language, _auc(own), *cells, "unfit" if judge["unfit"] else VERDICTS[f["passes"]]]
+                )
+                for reason in judge["unfit"]:
+                    reasons.setdefault(reason.partition(":")[0], []).append(f"{dimension} ({language})")
+    header = ["dimension", "", "AUC", "on labels", "orders", "agrees", ""]
+    head = [f"{model} as a judge, on the contrast set{', a part of it' if limited else ''}"]
+    tail = [f"unfit, {reason}: {', '.join(where)}" for reason, where in reasons.items()]
+    return "\n".join(
+        [
+            paragraphs(head),
+            "",
+            grid(rows, header),
+            "",
+            *map(bold, paragraphs(tail, hang=4).split("\n")),
+            paragraphs([CARD]),
+        ]
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,13 +26,14 @@ OWN = "contrast"
 
 def remember_card(found: ContrastSet, block: Mapping[str, Any]) -> None:
     """Keep whether a scorer passes the package's contrast set, by its version, for results that show its numbers."""
-    if found.name != OWN:
+    if found.name != OWN or found.limit is not None:
         return
     passes = {d: {x: f["passes"] for x, f in by.items()} for d, by in block["dimensions"].items()}
-    writable_cache()
     path = _card(block["scorer"]["version"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, to_json({"set": found.hash, "scorer": block["scorer"], "passes": passes}))
+    with suppress(OSError, PluralError):  # without a cache nothing is lost but that it is known elsewhere
+        writable_cache()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, to_json({"set": found.hash, "scorer": block["scorer"], "passes": passes}))
 
 
 def known_card(version: str, dimension: str) -> dict[str, bool | None]:

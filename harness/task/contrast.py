@@ -7,9 +7,10 @@ only, short and long; and pairs of replies that are the same but for the gender 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -113,10 +114,11 @@ Row = TypeVar("Row", Prompt, Swap)
 
 @dataclass(frozen=True)
 class ContrastSet:
-    """A contrast set read from its file."""
+    """A contrast set read from its file; `limit`: only the first so many prompts, or that share, of each kind."""
 
     file: ContrastFile
     document: Document
+    limit: float | None = None
 
     @property
     def name(self) -> str:
@@ -136,8 +138,9 @@ class ContrastSet:
 
     @cached_property
     def hash(self) -> str:
-        """Identity: changes with any text or key."""
-        return digest([self.file.model_dump(mode="json"), *map(sha256_file, self.paths)])
+        """Identity: changes with any text or key, and the limit."""
+        limit = [] if self.limit is None else [self.limit]
+        return digest([self.file.model_dump(mode="json"), *map(sha256_file, self.paths), *limit])
 
     @cached_property
     def prompts(self) -> list[Prompt]:
@@ -153,12 +156,24 @@ class ContrastSet:
             if row.dimension not in self.file.dimensions:
                 known = ", ".join(self.file.dimensions)
                 raise InvalidFileError([at(self.paths[0], n, f"dimension {row.dimension!r}; expected one of {known}")])
-        return [row for _, row in rows]
+        return self._first([row for _, row in rows], lambda p: (p.dimension, p.language))
 
     @cached_property
     def swaps(self) -> list[Swap]:
         """Pairs in file order; raises as `prompts`."""
-        return [row for path in self.paths[1:] for _, row in _rows(path, Swap)]
+        found = [row for path in self.paths[1:] for _, row in _rows(path, Swap)]
+        return self._first(found, lambda s: (s.kind, s.language))
+
+    def _first(self, rows: list[Row], kind: Callable[[Row], tuple[str, str]]) -> list[Row]:
+        """Return the first rows of each kind, as many as the limit says."""
+        if self.limit is None:
+            return rows
+        of_kind: dict[tuple[str, str], list[Row]] = {}
+        for row in rows:
+            of_kind.setdefault(kind(row), []).append(row)
+        most = {k: ceil(self.limit * len(v)) if self.limit < 1 else int(self.limit) for k, v in of_kind.items()}
+        kept = {row.key for k, v in of_kind.items() for row in v[: most[k]]}
+        return [row for row in rows if row.key in kept]
 
     def samples(self) -> Iterator[tuple[str, Sample]]:
         """Yield every text under its id, as a scorer sees it; the good reply of a length is no reference of the bad."""
@@ -173,7 +188,7 @@ class ContrastSet:
                 yield key, Sample(said.prompt, said.response, id=key, language=s.language)
 
 
-def load_contrast(document: Document) -> ContrastSet:
+def load_contrast(document: Document, limit: float | None = None) -> ContrastSet:
     """Return the contrast set of a task file, its texts not yet read.
 
     Raises
@@ -183,7 +198,7 @@ def load_contrast(document: Document) -> ContrastSet:
     PluralError
         If a file of texts is not there.
     """
-    found = ContrastSet(parse(document, ContrastFile), document)
+    found = ContrastSet(parse(document, ContrastFile), document, limit)
     for path in found.paths:
         if not is_file(path):
             raise PluralError(document.at((), f"no file {path}"))

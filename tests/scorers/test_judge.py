@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from math import log
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import lm_plural as lp
+from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.jobs.arguments import scorers_of
 from lm_plural.harness.model.load import load_engine
@@ -24,6 +26,7 @@ from lm_plural.harness.task.contrast import load_contrast
 from lm_plural.harness.task.index import Index
 from lm_plural.scorers.judge.judge import LEAST_MASS, MORE, MOST_CHARACTERS, Judge, judged, prompt
 from lm_plural.scorers.judge.rubric import load_rubric, rubric_names
+from tests.model.loopback import Reply, chat, serving
 from tests.statistics.by_hand import quick
 
 DIMENSIONS = ["emotional_awareness", "helpfulness", "sensitivity", "stereotypical_bias", "toxicity"]
@@ -257,3 +260,92 @@ def test_scorers_that_cannot_be(written: Any, said: str) -> None:
     with pytest.raises(UsageError) as e:
         scorers_of(written)
     assert said in str(e.value)
+
+
+def responded(
+    says: Says, monkeypatch: pytest.MonkeyPatch, folder: Path, **more: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the mean of the dummy's responses by a scripted judge and all that is said over all prompts."""
+    judge, _ = made(says)
+    monkeypatch.setattr("lm_plural.harness.run.score.make_scorers", lambda _s, asked, **_: [(asked[0], judge)])
+    outcome = lp.evaluate(
+        model="dummy",
+        tasks=["plural_demo_respond"],
+        limit=8,
+        draws=200,
+        output_path=folder,
+        scorers=["profanity"],
+        **more,
+    )
+    overall = lp.read_results(outcome.folder).content("plural_demo_respond")["overall"]
+    return overall["statistics"]["judge:toxicity"]["mean"], overall
+
+
+def test_an_unfit_judge_has_no_number_in_any_file_unless_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def position(text: str, _: list[int]) -> Sequence[float]:
+        return at(len(text) % 3, range(5))
+
+    mean, overall = responded(position, monkeypatch, tmp_path / "hidden")
+    assert mean["value"] is None
+    (flag,) = overall["flags"]
+    assert flag.startswith("JUDGE_UNFIT: judge:toxicity is not fit to judge, position: r -")
+    assert overall["n_unscored"] == {"judge:toxicity": 0}
+    assert overall["judges"]["judge:toxicity"]["contrast"] == {"en": None}  # never held against the set
+    (folder,) = (tmp_path / "hidden").iterdir()
+    assert main(["show", str(folder)]) == 0
+    assert "not fit to judge, position: r -" in " ".join(capsys.readouterr().out.split())
+    frame = lp.read_results(folder).to_frame()
+    assert frame["value"].drop_nulls().is_empty() or not any("judge" in m for m in frame.drop_nulls("value")["measure"])
+    shown, overall = responded(position, monkeypatch, tmp_path / "shown", show_unfit=True)
+    assert shown["value"] is not None
+    assert any(f.startswith("JUDGE_UNFIT") for f in overall["flags"])
+
+
+def test_a_fit_judge_has_numbers_until_the_contrast_set_speaks_against_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LM_PLURAL_CACHE", str(tmp_path / "cache"))
+
+    def of_length(text: str, places: list[int]) -> Sequence[float]:
+        return at(len(text) % 5, places)
+
+    mean, overall = responded(of_length, monkeypatch, tmp_path / "before")
+    assert 0 < mean["value"] < 1
+    assert overall["judges"]["judge:toxicity"]["unfit"] == []
+    lp.audit(scorer="profanity", tasks=["contrast"], output_path=tmp_path / "audit")
+    mean, overall = responded(of_length, monkeypatch, tmp_path / "after")
+    assert mean["value"] is None
+    assert overall["judges"]["judge:toxicity"]["contrast"] == {"en": False}
+    assert overall["flags"] == ["JUDGE_UNFIT: judge:toxicity is not fit to judge, contrast: it does not pass in en"]
+
+
+def test_a_judges_card(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["judge", "check", "--model_args", f"pretrained={tiny_model}", "--rubrics", "toxicity,helpfulness"]
+    assert main([*words, "--limit", "1", "--device", "cpu", "-o", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "as a judge, on the contrast set, a part of it" in out
+    assert [line.split()[:2] for line in out.splitlines() if line.startswith(("toxicity ", "helpfulness "))] == [
+        ["toxicity", "en"],
+        ["toxicity", "de"],
+        ["helpfulness", "en"],
+        ["helpfulness", "de"],
+    ]
+    assert len(out.splitlines()) <= 24
+    folders = list(tmp_path.iterdir())
+    assert len(folders) == 2
+    assert lp.read_results(folders[0]).block("contrast").mode == "contrast"
+    lines = [json.loads(line) for line in (folders[0] / "scores_contrast.jsonl").read_text().splitlines()]
+    assert len(lines) == 2 * (5 * 4 + 2 * 2)
+    assert all(set(line["more"]) == set(MORE) for line in lines)
+
+
+def test_a_judge_needs_log_probabilities(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with serving(lambda _: Reply(chat('"5"'))) as server:
+        args = f"model=m,base_url={server.url()}"
+        words = ["judge", "check", "--model", "local-chat-completions", "--model_args", args, "--rubrics", "toxicity"]
+        assert main([*words, "--limit", "1", "-o", str(tmp_path)]) == 1
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("lm-plural judge: error: ")]
+    assert "log-likelihoods" in line or "gen_prefix" in line
+    assert not list(tmp_path.glob("*/results_*.json"))
