@@ -206,9 +206,9 @@ def checked_scores(scorer: Scorer, batch: Sequence[Sample]) -> FloatArray:
         raise PluralError(f"scorer {info.name!r} failed: {type(e).__name__}: {e}") from e
     if values.shape != (expected := (len(batch), len(info.dimensions) + len(info.more))):
         raise PluralError(f"scorer {info.name!r} returned shape {values.shape}; expected {expected}")
-    if np.isinf(values).any():
-        raise PluralError(f"scorer {info.name!r} returned an infinite value; expected numbers")
-    (low, high), scores = info.range, values[:, : len(info.dimensions)]
+    (low, high), scores, more = info.range, *np.split(values, [len(info.dimensions)], axis=1)
+    if np.isinf(more).any():
+        raise PluralError(f"scorer {info.name!r} returned {more[np.isinf(more)][0]} beside a score; expected numbers")
     known = scores[~np.isnan(scores)]
     if (bad := known[(known < low) | (known > high)]).size:
         raise PluralError(f"scorer {info.name!r} returned {bad[0]}; expected {low} to {high}")

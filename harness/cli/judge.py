@@ -45,12 +45,11 @@ def execute(args: argparse.Namespace) -> int:
     from lm_plural.harness.jobs.judge import CONTRAST, check_judge
     from lm_plural.harness.model.arguments import parse_arguments
     from lm_plural.harness.report.contrast import card
-    from lm_plural.scorers.judge.rubric import rubric_names
 
     outcomes = check_judge(
         model=args.model,
         model_args=parse_arguments(args.model_args, "--model_args"),
-        rubrics=args.rubrics or rubric_names(),
+        rubrics=args.rubrics or (),
         limit=args.limit,
         device=args.device,
         output_path=args.output_path,

@@ -8,6 +8,8 @@ from typing import Any
 
 from lm_plural.harness.jobs.audit import audit
 from lm_plural.harness.jobs.evaluate import Outcome
+from lm_plural.harness.task.contrast import load_contrast
+from lm_plural.harness.task.index import Index
 
 #: The contrast set that judges are held against.
 CONTRAST = "contrast"
@@ -17,7 +19,7 @@ def check_judge(
     *,
     model: str = "hf",
     model_args: Mapping[str, Any],
-    rubrics: Sequence[str],
+    rubrics: Sequence[str] = (),
     limit: float | None = None,
     device: str = "auto",
     output_path: str | os.PathLike[str] = "outputs",
@@ -30,7 +32,7 @@ def check_judge(
         Backend of lm-eval.
     model_args : mapping
     rubrics : sequence of str
-        Names, or YAML files.
+        Names, or YAML files; by default those of the set's dimensions.
     limit : int or float, optional
         First prompts of each dimension and language: a count, or a share below 1. What is found is then no verdict that
         other results would know of.
@@ -50,6 +52,7 @@ def check_judge(
     UsageError
         For an unknown rubric.
     """
+    rubrics = rubrics or list(load_contrast(Index().contrasts[CONTRAST]).file.dimensions)
     options = {"model": model, "model_args": dict(model_args), "device": device}
     return {
         rubric: audit(

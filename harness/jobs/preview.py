@@ -165,9 +165,9 @@ def preview(
 
     Parameters
     ----------
-    tasks, model, model_args, gen_kwargs, apply_chat_template, system_instruction, seed, limit, samples, axes, device
+    tasks, model, model_args, gen_kwargs, apply_chat_template, system_instruction, seed, limit, samples, axes, scorers
         As of :func:`~lm_plural.harness.jobs.evaluate.evaluate`.
-    trust_remote_code, include_path, output_path
+    device, trust_remote_code, include_path, output_path
         The same.
 
     Returns

@@ -186,7 +186,7 @@ def test_a_wrong_option_is_one_line(audit: Audit, words: list[str], code: int, e
     [
         ("profanty", 2, "unknown scorer 'profanty'; did you mean 'profanity'?"),
         ("profanity:level=3", 2, "scorer 'profanity' has no option 'level'"),
-        ("profanity:level", 2, "--scorer profanity: 'level' is not key=value"),
+        ("profanity:level", 2, "--scorer profanity:level: scorer 'profanity' has no options"),
         ("hf_classifier:model=x", 2, "needs the option 'labels'"),
         ("detoxify:variant=best", 2, "variant='best'"),
     ],

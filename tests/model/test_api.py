@@ -110,9 +110,15 @@ FAULTS: dict[str, Answer] = {
 
 @contextmanager
 def faulty(good: int, fault: Answer) -> Iterator[Loopback]:
-    """Serve `good` requests well, and fail the others."""
-    with serving() as server:
-        server.answer = lambda payload: (kind if payload.number <= good else fault)(payload)
+    """Serve `good` requests well, and fail the others once the good answers are there: several are asked at once."""
+
+    def answer(payload: Asked) -> Reply | None:
+        if payload.number <= good:
+            return kind(payload)
+        time.sleep(0.5)
+        return fault(payload)
+
+    with serving(answer) as server:
         yield server
 
 

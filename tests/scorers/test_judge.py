@@ -325,7 +325,7 @@ def test_a_judges_card(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureF
     words = ["judge", "check", "--model_args", f"pretrained={tiny_model}", "--rubrics", "toxicity,helpfulness"]
     assert main([*words, "--limit", "1", "--device", "cpu", "-o", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "as a judge, on the contrast set, a part of it" in out
+    assert "as a judge, on the contrast set, a part of it" in " ".join(out.split())
     assert [line.split()[:2] for line in out.splitlines() if line.startswith(("toxicity ", "helpfulness "))] == [
         ["toxicity", "en"],
         ["toxicity", "de"],
