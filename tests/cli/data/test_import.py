@@ -124,7 +124,7 @@ def json_lines(text: str) -> bytes:
         ("my.csv", GOOD[:-1]),
         ("my.csv", GOOD.replace("i1,", '"i1\n",')),
         ("my.tsv", GOOD.replace(",", "\t")),
-        ("my.csv.gz", gzip.compress(GOOD.encode())),
+        ("my.csv.gz", gzip.compress(GOOD.encode(), mtime=0)),
         ("my.jsonl", json_lines(GOOD)),
         ("my.json", json.dumps([json.loads(line) for line in json_lines(GOOD).splitlines()])),
         ("my.parquet", parquet(GOOD)),

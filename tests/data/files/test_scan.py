@@ -148,16 +148,16 @@ def test_cells_that_are_no_text_are_left_as_they_are_until_they_are_needed(tmp_p
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("r.csv", gzip.compress(b"a,b\n1,2\n")),
+        ("r.csv", gzip.compress(b"a,b\n1,2\n", mtime=0)),
         ("r.csv.gz", b"a,b\n1,2\n"),
-        ("r.csv.gz", gzip.compress(b"a,b\n1,2\n")),
+        ("r.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0)),
         ("R.CSV", b"\xef\xbb\xbfa,b\r\n1,2"),
         ("r", b"a,b\n1,2\n"),
         ("R.TSV", b"a\tb\n1\t2\n"),
-        ("r.tsv.gz", gzip.compress(b"a\tb\n1\t2\n")),
+        ("r.tsv.gz", gzip.compress(b"a\tb\n1\t2\n", mtime=0)),
         ("r[1].csv", b"a,b\n1,2\n"),
         ("r*.jsonl", b'{"a": 1, "b": 2}'),
-        ("r.ndjson.gz", gzip.compress(b'{"a": 1, "b": 2}\n')),
+        ("r.ndjson.gz", gzip.compress(b'{"a": 1, "b": 2}\n', mtime=0)),
     ],
 )
 def test_the_ending_tells_the_kind_and_the_bytes_tell_gzip(tmp_path: Path, name: str, content: bytes) -> None:
@@ -174,8 +174,8 @@ def test_the_ending_tells_the_kind_and_the_bytes_tell_gzip(tmp_path: Path, name:
         ("r.csv", "a,b\n1,2\n".encode("utf-16-le"), "r.csv:1: cannot read: a NUL; expected text"),
         ("r.csv", b"item,rater,rating,group\n\n\na,b,1,\xe4\n", "r.csv:4: cannot read: "),
         ("r.jsonl", b'{"a": 1}\n{"a": "\xe4"}\n', "r.jsonl:2: cannot read: "),
-        ("r.csv", gzip.compress(bytes(9999))[:-9], "r.csv: cannot read: "),
-        ("r.csv.gz", gzip.compress(b"a,b\n" * 9999)[:-9], "r.csv.gz: cannot read: Compressed file ended"),
+        ("r.csv", gzip.compress(bytes(9999), mtime=0)[:-9], "r.csv: cannot read: "),
+        ("r.csv.gz", gzip.compress(b"a,b\n" * 9999, mtime=0)[:-9], "r.csv.gz: cannot read: Compressed file ended"),
         ("r.csv", b"", "r.csv: cannot read: empty CSV"),
         ("r.jsonl", b"[1]\n", "r.jsonl:1: cannot read: "),
         ("r.jsonl", b'{"a": 1} {"a": 2}\n', "r.jsonl:1: cannot read: "),
