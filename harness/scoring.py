@@ -11,6 +11,7 @@ False`` and refuses to while it is false. It is no option: only the command line
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -44,7 +45,7 @@ class Sample:
     language : str
         As the items say (``en``, ``de``); empty: not known.
     reference : str or None
-        The task's reference response to the same prompt.
+        The task's reference response to the same prompt; empty: this prompt has none; None: the task has none.
     system : str
         The system prompt the model was given.
     """
@@ -78,6 +79,8 @@ class ScorerInfo:
     more : tuple of str
         Further columns of :meth:`Scorer.score`, after the dimensions: what is kept of each answer beside its score,
         in no range, such as how sure a judge was.
+    languages : tuple of str
+        Those it covers (``en``, ``de``), or none: it is handed texts in any. A text in another language has no score.
     """
 
     name: str
@@ -87,6 +90,11 @@ class ScorerInfo:
     device: str
     version: str
     more: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    def covers(self, language: str) -> bool:
+        """Return whether texts in a language are scored (``de-AT`` is ``de``); those of no known language are."""
+        return not (self.languages and language) or re.split("[-_]", language.lower())[0] in self.languages
 
 
 @runtime_checkable
@@ -190,7 +198,7 @@ def make_scorer(name: str, options: Mapping[str, Any] | None = None, *, trust_re
 
 
 def checked_scores(scorer: Scorer, batch: Sequence[Sample]) -> FloatArray:
-    """Score a batch and hold the scorer to what it declares.
+    """Score a batch and hold the scorer to what it declares; it is not handed texts in languages it does not cover.
 
     Raises
     ------
@@ -198,13 +206,17 @@ def checked_scores(scorer: Scorer, batch: Sequence[Sample]) -> FloatArray:
         If it fails, or returns another shape, an infinite value, or one outside its range.
     """
     info = scorer.info
+    covered = [i for i, sample in enumerate(batch) if info.covers(sample.language)]
+    out = np.full((len(batch), len(info.dimensions) + len(info.more)), np.nan)
+    if not covered:
+        return out
     try:
-        values = np.asarray(scorer.score(batch), dtype=np.float64)
+        values = np.asarray(scorer.score([batch[i] for i in covered]), dtype=np.float64)
     except PluralError:
         raise
     except (Exception, SystemExit) as e:
         raise PluralError(f"scorer {info.name!r} failed: {type(e).__name__}: {e}") from e
-    if values.shape != (expected := (len(batch), len(info.dimensions) + len(info.more))):
+    if values.shape != (expected := (len(covered), out.shape[1])):
         raise PluralError(f"scorer {info.name!r} returned shape {values.shape}; expected {expected}")
     (low, high), scores, more = info.range, *np.split(values, [len(info.dimensions)], axis=1)
     if np.isinf(more).any():
@@ -212,7 +224,8 @@ def checked_scores(scorer: Scorer, batch: Sequence[Sample]) -> FloatArray:
     known = scores[~np.isnan(scores)]
     if (bad := known[(known < low) | (known > high)]).size:
         raise PluralError(f"scorer {info.name!r} returned {bad[0]}; expected {low} to {high}")
-    return values
+    out[covered] = values
+    return out
 
 
 def score_texts(batch: Sequence[Sample], columns: int, score: Callable[[list[Sample]], npt.ArrayLike]) -> FloatArray:

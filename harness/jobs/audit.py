@@ -25,8 +25,8 @@ from lm_plural.harness.result.contrast import contrast_result, remember_card
 from lm_plural.harness.result.write import save_results
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
-from lm_plural.harness.run.score import Pair, Scoring
-from lm_plural.harness.scoring import Sample, check_options
+from lm_plural.harness.run.score import Pair, Scoring, sample_of
+from lm_plural.harness.scoring import check_options
 from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.task.contrast import ContrastSet, load_contrast
 from lm_plural.harness.task.index import Index, is_contrast
@@ -36,9 +36,6 @@ from lm_plural.harness.task.template import names, render
 
 #: Field whose content a scorer sees as what was asked, where items have one.
 PROMPT = "prompt"
-#: Field that says in which language an item is, where items have one.
-LANGUAGE = "language"
-
 
 #: Says what is meant of all tasks that are not named.
 OTHERS = "*"
@@ -232,18 +229,22 @@ def text_field(loaded: LoadedTask, asked: str | None = None) -> str:
 def text_pairs(loaded: LoadedTask, field: str, limit: Limit = None) -> list[Pair]:
     """Pair each rated text with what a scorer sees, in file order; of a prompt's texts all, or none beyond the limit.
 
-    The prompt is that of a respond task, else the items' field ``prompt``, else empty.
+    The prompt is that of a respond task, else the items' field ``prompt``, else empty. A task's reference response is
+    one to the other texts of its item; where it is itself what people judged there is none.
     """
+    target = loaded.task.doc_to_target if loaded.task.doc_to_target != field else None
     wanted = {i for doc in loaded.docs(limit) for i in doc.item_ids}
     rows = [row for row in loaded.dataset.items.iter_rows(named=True) if row["item_id"] in wanted]
     return [
         (
             {**_record(loaded.task.dataset, row["item_id"], field, row[field]), "part": "text"},
-            Sample(
-                _prompt(loaded, row, field),
+            sample_of(
+                loaded,
+                row,
                 row[field],
                 id=row["item_id"],
-                language=row.get(LANGUAGE) or "",
+                prompt=_prompt(loaded, row, field),
+                reference=(row[target] or "") if target else None,
             ),
         )
         for row in rows

@@ -310,7 +310,8 @@ def evaluate_tasks(
         for work in works:
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
-        scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack)
+        system = spec.system_instruction or ""
+        scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack, system)
         blocks: dict[str, dict[str, Any]] = {}
         if any(work.missing for work in works):
             sizes, total = folder.sizes(), sum(len(work.requests) for work in works)
@@ -327,7 +328,7 @@ def evaluate_tasks(
                     settings.batch_size,
                     settings.max_batch_size,
                     sizes,
-                    lambda work, records: _score_batch(scorings, work, records),
+                    lambda work, records: _score_batch(scorings, work, records, system),
                     progress,
                     lambda work: "" if settings.predict_only else _found(blocks, work, settings),
                 )
@@ -369,7 +370,7 @@ def rescore(
                     f"{work.journal.path}: {len(work.missing)} of {len(work.requests)} answers are missing: "
                     "the run is not finished, or the task asks something else now; run it again"
                 )
-        scorings = _open_scorings(works, folder, settings, stack, again=True)
+        scorings = _open_scorings(works, folder, settings, stack, spec.system_instruction or "", again=True)
         return _aggregate(works, scorings, {}, folder, spec, settings, started or datetime.now())
 
 
@@ -401,7 +402,13 @@ def _remember(folder: RunFolder, works: Sequence[Work], spec: ModelSpec, setting
 
 
 def _open_scorings(
-    works: Sequence[Work], folder: RunFolder, settings: Settings, stack: ExitStack, *, again: bool = False
+    works: Sequence[Work],
+    folder: RunFolder,
+    settings: Settings,
+    stack: ExitStack,
+    system: str,
+    *,
+    again: bool = False,
 ) -> dict[str, Scoring]:
     """Return the scoring of each respond task, busy with what can be scored already.
 
@@ -420,19 +427,20 @@ def _open_scorings(
             trust_remote_code=settings.trust_remote_code,
         )
         stack.callback(scoring.close)
-        references, answers = _references(work), work.answers()
+        references, answers = _references(work, system), work.answers()
         if again or work.missing or not scoring.complete([*(r for r, _ in references), *answers]):
-            scoring.submit([*references, *response_pairs(work.loaded, answers)])
+            scoring.submit([*references, *response_pairs(work.loaded, answers, system)])
     return out
 
 
-def _references(work: Work) -> list[Pair]:
-    return reference_pairs(work.loaded, [i for r in work.requests if r.repeat == 0 for i in r.doc.item_ids])
+def _references(work: Work, system: str = "") -> list[Pair]:
+    items = [i for r in work.requests if r.repeat == 0 for i in r.doc.item_ids]
+    return reference_pairs(work.loaded, items, system)
 
 
-def _score_batch(scorings: dict[str, Scoring], work: Work, records: Sequence[Record]) -> None:
+def _score_batch(scorings: dict[str, Scoring], work: Work, records: Sequence[Record], system: str) -> None:
     if scoring := scorings.get(work.loaded.name):
-        scoring.submit(response_pairs(work.loaded, records))
+        scoring.submit(response_pairs(work.loaded, records, system))
 
 
 def _found(blocks: dict[str, dict[str, Any]], work: Work, settings: Settings) -> str:

@@ -28,6 +28,7 @@ def render_contrast(name: str, block: dict[str, Any]) -> str:
     """Return what a scorer made of a contrast set as text."""
     head = [f"{name}: {block['title']}"]
     head += [f"content note: {block['warning']}"] if block["warning"] else []
+    head += [f"note: {note}" for note in block["notes"]]
     parts = [_dimension(block["scorer"]["name"], d, found) for d, found in contrasted(block).items()]
     if hidden := len(block["dimensions"]) - len(parts):
         parts.append(f"{hidden} more dimensions of the scorer are none of the set's: in the results file")

@@ -15,6 +15,7 @@ from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.journal import Record
+from lm_plural.harness.run.score import not_covered
 from lm_plural.harness.task.contrast import ContrastSet
 from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
@@ -85,7 +86,7 @@ def audit_task(loaded: LoadedTask, records: Sequence[Record], question: AuditQue
     block = audit(table, scores, question.axes or loaded.task.groups.axes, cut, options, question.grid)
     if not known:
         block["overall"]["n_raters"] = None
-    notes = [*block.pop("notes"), *loaded.notes]
+    notes = [*block.pop("notes"), *loaded.notes, *not_covered(records)]
     if loaded.task.coarsen:
         notes.append("the task's coarser levels are not looked at: what is harmful is said on the scale as rated")
     return {

@@ -18,6 +18,7 @@ from lm_plural.harness.files import cache_dir, to_json, writable_cache, write_at
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.result.audit import badness
 from lm_plural.harness.run.journal import Record
+from lm_plural.harness.run.score import not_covered
 from lm_plural.harness.task.contrast import SIZES, ContrastSet, Prompt, Quality, Swap
 
 #: The contrast set whose verdicts are kept: the one that comes with the package.
@@ -79,7 +80,7 @@ def contrast_result(found: ContrastSet, records: Sequence[Record]) -> dict[str, 
         "hash": found.hash,
         "version": found.version,
         "scorer": {"name": first["scorer"]} | {k: first[k] for k in ("version", "range", "direction")},
-        "notes": [],
+        "notes": not_covered(records),
         "axes": {},
         "dimensions": {name: _by_language(found, records, name) for name in first["scores"]},
     }

@@ -20,6 +20,7 @@ from lm_plural.harness.ratings.table import Axis, axis_name
 from lm_plural.harness.result.contrast import known_card
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
+from lm_plural.harness.run.score import not_covered
 from lm_plural.harness.statistics.scored.exposure import CONCERN
 
 
@@ -123,6 +124,7 @@ def respond_result(
             *work.loaded.notes,
             *([NO_RATERS] if options.inference == "raters" else []),
             *_replaced(records),
+            *not_covered(r for r in score_records if r["part"] != "reference"),
         ],
         "overall": {
             "n_prompts": len(prompts),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Annotated, Literal
@@ -40,6 +41,7 @@ class _Score(BaseModel):
     range: Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
     scores: dict[str, FiniteFloat | None]
     more: dict[str, FiniteFloat | None] = {}
+    not_covered: str = ""
 
 
 class Scoring:
@@ -134,7 +136,7 @@ class Scoring:
             if todo:
                 values = checked_scores(scorer, [s for _, s in todo.values()])
                 records = [
-                    _score_record(k, r, asked, info, v) for (k, (r, _)), v in zip(todo.items(), values, strict=True)
+                    _score_record(k, pair, asked, info, v) for (k, pair), v in zip(todo.items(), values, strict=True)
                 ]
                 self.journal.append(records)
                 for record in records:
@@ -146,7 +148,8 @@ class Scoring:
         return [self._last[k][0] for k in keys if k in self._last]
 
 
-def _score_record(key: str, record: Record, asked: str, info: ScorerInfo, values: FloatArray) -> Record:
+def _score_record(key: str, pair: Pair, asked: str, info: ScorerInfo, values: FloatArray) -> Record:
+    record, sample = pair
     found = [None if math.isnan(v) else float(v) for v in values]
     scores, more = found[: len(info.dimensions)], found[len(info.dimensions) :]
     return {
@@ -162,7 +165,17 @@ def _score_record(key: str, record: Record, asked: str, info: ScorerInfo, values
         "range": list(info.range),
         "scores": dict(zip(info.dimensions, scores, strict=True)),
         **({"more": dict(zip(info.more, more, strict=True))} if info.more else {}),
+        **({} if info.covers(sample.language) else {"not_covered": sample.language}),
     }
+
+
+def not_covered(records: Iterable[Record]) -> list[str]:
+    """Return a note for each scorer and language it does not cover: how many texts have no score for that."""
+    found = Counter((r["scorer"], r["not_covered"]) for r in records if r.get("not_covered"))
+    return [
+        f"language_not_covered: {n} texts in {language!r} have no score by {scorer}"
+        for (scorer, language), n in found.items()
+    ]
 
 
 def make_scorers(
@@ -189,14 +202,51 @@ def _text_hash(record: Record) -> str:
     return digest(record["filtered_resps"])
 
 
-def response_pairs(loaded: LoadedTask, records: Sequence[Record]) -> list[Pair]:
-    """Pair each answer with what a scorer sees: the bare prompt (no chat template) and the response."""
-    text = loaded.task.doc_to_text
-    return [(r, Sample(render(text, r["doc"]), r["filtered_resps"][0])) for r in records]
+#: Field that says in which language an item is, where items have one.
+LANGUAGE = "language"
 
 
-def reference_pairs(loaded: LoadedTask, item_ids: Sequence[str]) -> list[Pair]:
-    """Pair each reference response (the task's ``doc_to_target``) with what a scorer sees."""
+def sample_of(
+    loaded: LoadedTask,
+    fields: Mapping[str, str | None],
+    response: str | None,
+    *,
+    id: str,
+    prompt: str,
+    system: str = "",
+    reference: str | None = None,
+) -> Sample:
+    """Return what a scorer sees of a response to an item with these fields; the language is the item's own."""
+    parts = [part for part in (system, loaded.task.description) if part]
+    language = fields.get(LANGUAGE) or ""
+    return Sample(prompt, response, id=id, language=language, reference=reference, system="\n\n".join(parts))
+
+
+def response_pairs(loaded: LoadedTask, records: Sequence[Record], system: str = "") -> list[Pair]:
+    """Pair each answer with what a scorer sees: the bare prompt (no chat template), the response, and the reference.
+
+    Of a prompt's references it is the first. `system` is the user's own system prompt, before the task's.
+    """
+    text, target = loaded.task.doc_to_text, loaded.task.doc_to_target
+    return [
+        (
+            r,
+            sample_of(
+                loaded,
+                r["doc"],
+                r["filtered_resps"][0],
+                id=r["item_id"],
+                prompt=render(text, r["doc"]),
+                system=system,
+                reference=(r["doc"].get(target) or "") if target else None,
+            ),
+        )
+        for r in records
+    ]
+
+
+def reference_pairs(loaded: LoadedTask, item_ids: Sequence[str], system: str = "") -> list[Pair]:
+    """Pair each reference response (the task's ``doc_to_target``) with what a scorer sees, itself as reference."""
     if not (target := loaded.task.doc_to_target):
         return []
     wanted = set(item_ids)
@@ -209,7 +259,15 @@ def reference_pairs(loaded: LoadedTask, item_ids: Sequence[str]) -> list[Pair]:
                 "part": "reference",
                 "filtered_resps": [row[target]],
             },
-            Sample(render(loaded.task.doc_to_text, row), row[target]),
+            sample_of(
+                loaded,
+                row,
+                row[target],
+                id=row["item_id"],
+                prompt=render(loaded.task.doc_to_text, row),
+                system=system,
+                reference=row[target] or "",
+            ),
         )
         for row in rows
     ]

@@ -55,6 +55,17 @@ def test_a_field_called_prompt_is_what_was_asked(suite: Suite) -> None:
     assert {(s.prompt, s.response) for _, s in text_pairs(loaded, "prompt")} == {("", "why?")}
 
 
+def test_a_reference_is_one_to_other_texts_and_none_to_itself(suite: Suite) -> None:
+    loaded = suite.respond(
+        doc_to_text="Say it", doc_to_target="text", doc_id="prompt_id", description="Be kind."
+    ).load()
+    assert [(s.id, s.reference, s.system) for _, s in text_pairs(loaded, "lang", 1)] == [
+        ("i1", "text 1", "Be kind."),
+        ("i3", "text 3", "Be kind."),
+    ]
+    assert {s.reference for _, s in text_pairs(loaded, "text")} == {None}
+
+
 def test_texts_are_scored_once_and_again_where_they_changed(
     suite: Suite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

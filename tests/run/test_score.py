@@ -12,9 +12,10 @@ import pytest
 
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.run.journal import Journal
-from lm_plural.harness.run.score import AT_ONCE, Scoring
-from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
+from lm_plural.harness.run.score import AT_ONCE, Scoring, not_covered, reference_pairs, response_pairs
+from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo, checked_scores
 from lm_plural.harness.task.schema import ScorerSpec
+from tests.suite import Suite
 
 
 class Waiting:
@@ -70,6 +71,55 @@ def test_what_was_not_begun_is_left_when_a_run_ends_early(scoring: tuple[Scoring
     assert len(scoring.journal.records) == AT_ONCE
 
 
+class English(Waiting):
+    """Knows English only, and would score whatever it is handed."""
+
+    info = ScorerInfo("english", ("toxicity",), (0.0, 1.0), "more", "cpu", "1", languages=("en",))
+
+
+def test_a_language_a_scorer_does_not_cover_is_null_and_counted(tmp_path: Path) -> None:
+    scorer, scoring = English(), Scoring([ScorerSpec(name="english")], Journal(tmp_path / "scores.jsonl"))
+    scorer.go.set()
+    scoring._scorers = [(scoring.asked[0], scorer)]
+    said = ["en", "de", "", "EN-gb", "de_AT", "english"]
+    pairs = [(pair(str(n), "text")[0], Sample("prompt", "text", language=x)) for n, x in enumerate(said)]
+    scoring.submit(pairs)
+    scoring.finish()
+    records = scoring.scores_of([r for r, _ in pairs])
+    scoring.close()
+    assert [r["scores"]["toxicity"] for r in records] == [0.5, None, 0.5, 0.5, None, None]
+    assert scorer.sizes == [3]
+    assert not_covered([*records, records[1]]) == [
+        "language_not_covered: 2 texts in 'de' have no score by english",
+        "language_not_covered: 1 texts in 'de_AT' have no score by english",
+        "language_not_covered: 1 texts in 'english' have no score by english",
+    ]
+    assert np.isnan(checked_scores(scorer, [Sample("", "text", language="de")])).all()
+
+
+def test_a_scorer_sees_language_reference_and_system_prompt(suite: Suite) -> None:
+    for item in suite.items:
+        item["language"] = "de"
+    suite.items[2]["text"] = "another to the first prompt"
+    suite.recipe["items"]["fields"] += ["language"]
+    suite.respond(doc_to_text="Say it", doc_to_target="text", doc_id="prompt_id", description="Be kind.")
+    loaded = suite.load()
+    docs = loaded.docs()
+    records = [{"item_id": d.id, "doc": dict(d.fields), "filtered_resps": ["said"]} for d in docs]
+    first, second = (sample for _, sample in response_pairs(loaded, records, "Be brief."))
+    assert first == Sample("Say it", "said", "p1", "de", "text 1", "Be brief.\n\nBe kind.")
+    assert (second.id, second.reference) == ("p0", "text 2")
+    assert [(s.id, s.response, s.reference) for _, s in reference_pairs(loaded, ["i1", "i3"])] == [
+        ("i1", "text 1", "text 1"),
+        ("i3", "another to the first prompt", "another to the first prompt"),
+    ]
+    records[0]["doc"]["text"] = ""
+    del suite.items[0]["language"]
+    assert response_pairs(loaded, records)[0][1].reference == ""
+    suite.task.pop("doc_to_target")
+    assert response_pairs(suite.load(), records)[0][1].reference is None
+
+
 SCORE = {
     "key": "x",
     "sample": "a",
@@ -83,6 +133,7 @@ SCORE = {
     "range": [0.0, 1.0],
     "scores": {"toxicity": 0.5},
 }
+OPTIONAL = {"not_covered"}
 
 
 @pytest.mark.parametrize(
@@ -100,6 +151,7 @@ SCORE = {
         ("scores", {"toxicity": True}),
         ("scores", {"toxicity": float("inf")}),
         ("scores", [0.5]),
+        ("not_covered", ["de"]),
     ],
 )
 def test_a_score_line_that_is_none_names_the_file_and_what_is_wrong(tmp_path: Path, name: str, value: object) -> None:
@@ -109,6 +161,8 @@ def test_a_score_line_that_is_none_names_the_file_and_what_is_wrong(tmp_path: Pa
     path.write_text(json.dumps(SCORE | {name: value}) + "\n")
     with pytest.raises(PluralError, match=rf"scores\.jsonl: the line with key 'x' is no score: {name}"):
         Scoring([], Journal(path))
+    if name in OPTIONAL:
+        return
     path.write_text(json.dumps({k: v for k, v in SCORE.items() if k != name}) + "\n")
     with pytest.raises(PluralError, match=rf"scores\.jsonl: the line with key 'x' is no score: {name}: Field required"):
         Scoring([], Journal(path))
