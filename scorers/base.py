@@ -34,9 +34,19 @@ class TextScorer:
         return score_texts(batch, len(self.info.dimensions), self.rate)
 
 
+def plain(text: str) -> str:
+    """Return a text that every tokenizer takes: U+FFFD stands for half characters (lone surrogates)."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def responses(samples: Sequence[Sample]) -> list[str]:
     """Return the responses of samples that all have one."""
-    return [s.response or "" for s in samples]
+    return [plain(s.response or "") for s in samples]
+
+
+def prompts(samples: Sequence[Sample]) -> list[str]:
+    """Return what was asked."""
+    return [plain(s.prompt) for s in samples]
 
 
 def first_line(error: BaseException) -> str:
