@@ -81,6 +81,8 @@ class ScorerInfo:
         in no range, such as how sure a judge was.
     languages : tuple of str
         Those it covers (``en``, ``de``), or none: it is handed texts in any. A text in another language has no score.
+    compares : bool
+        Whether a score says how a response compares with the task's reference: without one the scorer is refused.
     """
 
     name: str
@@ -91,6 +93,7 @@ class ScorerInfo:
     version: str
     more: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    compares: bool = False
 
     def covers(self, language: str) -> bool:
         """Return whether texts in a language are scored (``de-AT`` is ``de``); those of no known language are."""

@@ -95,6 +95,10 @@ class Scoring:
         """
         if not self._scorers:
             self._scorers = make_scorers(self.specs, self.asked, trust_remote_code=self.trust_remote_code)
+        for scorer in (s for _, s in self._scorers if s.info.compares):
+            if any(sample.reference is None for _, sample in pairs):
+                why = "compares responses with the task's reference to the same prompt, and this task has none here"
+                raise UsageError(f"scorer {scorer.info.name!r} {why} (doc_to_target)")
         for future in [f for f in self._pending if f.done()]:
             future.result()
             self._pending.remove(future)

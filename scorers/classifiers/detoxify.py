@@ -10,7 +10,7 @@ from lm_plural.harness.files import sha256_file
 from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
 from lm_plural.scorers.base import TextScorer, responses, version_of
 from lm_plural.scorers.classifiers.detoxify_checkpoint import base_version, build, classes_of, download, read
-from lm_plural.scorers.classifiers.torch import Classifier, Dtype, choose_device
+from lm_plural.scorers.classifiers.torch import Classifier, Dtype, changes, choose_device
 
 Variant = Literal["original", "unbiased", "multilingual", "original-small", "unbiased-small"]
 
@@ -88,7 +88,7 @@ def detoxify(
             transformers=version("transformers"),
             checkpoint=f"sha256:{sha256_file(path)}",
             base=base_version(loaded, network, huggingface_config_path),
-            **classifier.changes(),
+            **changes(dtype),
         ),
     )
     return TextScorer(info, rate)

@@ -11,7 +11,7 @@ from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
 from lm_plural.scorers.base import TextScorer, hash_options, prompts, responses, version_of
 from lm_plural.scorers.classifiers.heads import combined, weights_of
 from lm_plural.scorers.classifiers.pretrained import fitting_length, labels_of, load, model_version
-from lm_plural.scorers.classifiers.torch import Classifier, Dtype, choose_device
+from lm_plural.scorers.classifiers.torch import Classifier, Dtype, changes, choose_device
 
 
 def use_sigmoid(activation: str, config: Any) -> bool:
@@ -111,7 +111,7 @@ def hf_classifier(
             transformers=version("transformers"),
             model=model_version(model, network.config),
             options=hash_options(options),
-            **classifier.changes(),
+            **changes(dtype),
         ),
     )
     return TextScorer(info, rate)

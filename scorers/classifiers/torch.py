@@ -46,6 +46,11 @@ def choose_device(name: str, weights: int = 0) -> str:
     return name
 
 
+def changes(dtype: Dtype) -> dict[str, str]:
+    """Return what a version must say of the computation: nothing of float32."""
+    return {} if dtype == "float32" else {"dtype": dtype}
+
+
 def bytes_of(network: Any) -> int:
     """Return how many bytes the weights of a network take."""
     return sum(p.numel() * p.element_size() for p in network.parameters())
@@ -106,10 +111,6 @@ class Classifier:
         if self.padding and getattr(network.config, "pad_token_id", None) is None:
             # Decoders read the label at the last token that is no padding: they must know which that is.
             network.config.pad_token_id = tokenizer.pad_token_id
-
-    def changes(self) -> dict[str, str]:
-        """Return what a version must say of the computation: nothing of float32."""
-        return {} if self.dtype == "float32" else {"dtype": self.dtype}
 
     def logits(self, *columns: Sequence[str]) -> FloatArray:
         """Return the logits of texts (one column) or of text pairs (two columns of equal length).
