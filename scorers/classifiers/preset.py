@@ -161,9 +161,11 @@ def _criteria(found: Preset, who: str, criteria: str | None, dimension: str | No
     """Return the user's criteria, empty without any, after a check that they fit the preset."""
     if criteria is not None and not (found.own_template or found.needs_criteria):
         raise UsageError(f"{who} takes no criteria")
+    if criteria is not None and not criteria.strip():
+        raise UsageError(f"{who}: criteria is blank; expected what to look for in a response")
     if dimension is not None and (not criteria or found.needs_criteria):
         raise UsageError(f"{who}: dimension names what own criteria measure; without them it is {found.dimensions[0]}")
-    if found.needs_criteria and not (criteria or "").strip():
+    if found.needs_criteria and criteria is None:
         raise UsageError(
             f"{who} needs criteria: the instruction with its categories, as it stands on {found.licence_url}"
         )
