@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +100,52 @@ class ScorerInfo:
         return not (self.languages and language) or re.split("[-_]", language.lower())[0] in self.languages
 
 
+@dataclass(frozen=True)
+class Listed:
+    """What ``lm-plural ls scorers`` says of a scorer that a factory can make, without making it.
+
+    Parameters
+    ----------
+    scorer : str
+        As on the command line.
+    what : str
+        In a sentence.
+    dimensions, languages : tuple of str
+        Empty: as its options say, any.
+    licence : str
+    at_hand : str
+        ``yes``, ``fetch`` (it is downloaded), ``pin, fetch`` (once you say which commit), ``by hand`` (behind a gate),
+        or empty: as its options say.
+    """
+
+    scorer: str
+    what: str
+    dimensions: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    licence: str = ""
+    at_hand: str = ""
+
+
+Factory = TypeVar("Factory", bound=Callable[..., object])
+
+
+def lists(rows: Callable[[], list[Listed]]) -> Callable[[Factory], Factory]:
+    """Return a decorator of factories that says what they can make; `rows` loads no model."""
+
+    def decorate(factory: Factory) -> Factory:
+        factory.__dict__["listed"] = rows
+        return factory
+
+    return decorate
+
+
+def listed(name: str) -> list[Listed]:
+    """Return what is said of the scorers of the factory registered as `name`; raises as :func:`scorer_factory`."""
+    factory = scorer_factory(name)
+    rows: Callable[[], list[Listed]] | None = getattr(factory, "listed", None)
+    return rows() if rows else [Listed(name, (inspect.getdoc(factory) or "").split("\n")[0])]
+
+
 @runtime_checkable
 class Scorer(Protocol):
     """What the run loop needs of a scorer."""
@@ -165,7 +211,8 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         try:
             checked[key] = TypeAdapter(parameters[key].annotation).validate_python(value)
         except ValidationError as e:
-            raise UsageError(f"scorer {name!r}: option {key}={value!r}: {e.errors()[0]['msg']}") from e
+            why = e.errors()[0]["msg"].removeprefix("Value error, ")
+            raise UsageError(f"scorer {name!r}: option {key}={value!r}: {why}") from e
     for key, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and key not in checked:
             raise UsageError(f"scorer {name!r} needs the option {key!r}")

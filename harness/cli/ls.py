@@ -153,17 +153,27 @@ def _groups(dataset: Dataset) -> list[tuple[str, str, int | None]]:
 def _scorers(_index: Index) -> list[dict[str, Any]]:
     import inspect
 
-    from lm_plural.harness.scoring import TRUST, scorer_entry_points, scorer_factory
+    from lm_plural.harness.scoring import TRUST, Listed, listed, scorer_entry_points, scorer_factory
 
     rows = []
     for name in sorted(scorer_entry_points()):
         try:
-            factory = scorer_factory(name)
-            summary = (inspect.getdoc(factory) or "").split("\n")[0]
-            options = ", ".join(p for p in inspect.signature(factory).parameters if p != TRUST)
+            found = listed(name)
+            options = ", ".join(p for p in inspect.signature(scorer_factory(name)).parameters if p != TRUST)
         except PluralError as e:
-            summary, options = f"cannot be used: {e}", ""
-        rows.append({"scorer": name, "what": summary, "options": options})
+            found, options = [Listed(name, f"cannot be used: {e}")], ""
+        rows += [
+            {
+                "scorer": row.scorer,
+                "dimensions": ", ".join(row.dimensions),
+                "languages": ", ".join(row.languages),
+                "licence": row.licence,
+                "at hand": row.at_hand,
+                "what": row.what,
+                "options": options if len(found) == 1 else "",
+            }
+            for row in found
+        ]
     return rows
 
 

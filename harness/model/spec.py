@@ -150,16 +150,33 @@ def _commit(repository: str, revision: str) -> str:
         return revision
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repository):
         raise PluralError(f"model {repository!r}: no such folder, and not the form of a Hugging Face id")
+    ref = _cached(repository) / "refs" / revision
+    if ref.is_file():
+        return ref.read_text().strip()
+    return ask_hub(repository, revision)
+
+
+def _cached(repository: str) -> Path:
+    """Return where the Hub's client keeps a repository."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111  never raises, as theirs
     home = Path(os.environ.get("HF_HOME") or Path(base) / "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    ref = hub / f"models--{repository.replace('/', '--')}" / "refs" / revision
-    if ref.is_file():
-        return ref.read_text().strip()
-    return _ask_hub(repository, revision)
+    return hub / f"models--{repository.replace('/', '--')}"
 
 
-def _ask_hub(repository: str, revision: str) -> str:
+def snapshots(repository: str, commit: str | None = None) -> list[Path]:
+    """Return the folders of a Hub repository in the local cache, of one commit or all."""
+    return sorted((_cached(repository) / "snapshots").glob(commit or "*"))
+
+
+def ask_hub(repository: str, revision: str) -> str:
+    """Return the commit a revision means on the Hub.
+
+    Raises
+    ------
+    PluralError
+        If the Hub does not know it or cannot be reached; it is asked once.
+    """
     import logging
 
     from huggingface_hub import HfApi

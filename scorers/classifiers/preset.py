@@ -15,11 +15,12 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from lm_plural.harness.errors import UsageError
-from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
+from lm_plural.harness.model.spec import snapshots
+from lm_plural.harness.scoring import FloatArray, Listed, Sample, ScorerInfo, lists
 from lm_plural.scorers.base import TextScorer, hash_options, plain, prompts, responses, version_of
 from lm_plural.scorers.classifiers.chat import Conversation, Guard
 from lm_plural.scorers.classifiers.heads import better, combined, weights_of
-from lm_plural.scorers.classifiers.preset_file import COMMIT, SHA256, Name, Preset, load_preset
+from lm_plural.scorers.classifiers.preset_file import COMMIT, SHA256, Name, Preset, load_preset, preset_names
 from lm_plural.scorers.classifiers.pretrained import fitting_length, labels_of, load, model_version
 from lm_plural.scorers.classifiers.torch import Classifier, Dtype, changes, choose_device
 
@@ -43,6 +44,21 @@ def _known(name: str) -> str:
     return name
 
 
+def _listed() -> list[Listed]:
+    found = {name: load_preset(name) for name in preset_names()}
+    return [
+        Listed(f"preset:{n}", p.measures, p.dimensions, tuple(p.languages), p.licence, _at_hand(p))
+        for n, p in found.items()
+    ]
+
+
+def _at_hand(found: Preset) -> str:
+    if snapshots(found.model, found.revision):
+        return "yes"
+    return "by hand" if found.gated else "fetch" if found.revision else "pin, fetch"
+
+
+@lists(_listed)
 def preset(
     *,
     preset: Annotated[str, AfterValidator(_known)],
@@ -95,7 +111,8 @@ def preset(
     PluralError
         If the model cannot be loaded, or its weights or labels are not the preset's.
     """
-    found, who = load_preset(preset), f"preset {Path(preset).stem!r}"
+    found, name = load_preset(preset), Path(preset).name.removesuffix(".yml").removesuffix(".yaml")
+    who = f"preset {name!r}"
     source, commit = _source(found, who, revision, model)
     own = _criteria(found, who, criteria, dimension)
     choose_device(device)
@@ -125,7 +142,7 @@ def preset(
     rate, device = reader(found, who, network, tokenizer, conversation, how)
     said = found.model_dump(mode="json", include=SCORING)
     info = ScorerInfo(
-        name=f"preset:{Path(preset).stem}",
+        name=f"preset:{name}",
         dimensions=(dimension or OWN,) if own and found.own_template else found.dimensions,
         range=(0.0, 1.0),
         direction=found.direction,

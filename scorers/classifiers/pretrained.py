@@ -49,9 +49,11 @@ def load(
     import torch
     import transformers
 
-    from lm_plural.harness.model.spec import fingerprint
+    from lm_plural.harness.model.spec import ask_hub, fingerprint, snapshots
 
-    fingerprint(model, revision)  # asks the Hub once; loading would ask it many times before giving up
+    # Asks the Hub once; loading would ask it many times before giving up.
+    if fingerprint(model, revision) == f"commit:{revision}" and not snapshots(model, revision):
+        ask_hub(model, revision)
     name, called = CLASSES[kind]
     try:
         network, report = getattr(transformers, name).from_pretrained(

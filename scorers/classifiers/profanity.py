@@ -6,10 +6,11 @@ import warnings
 from importlib.metadata import version
 from pathlib import Path
 
-from lm_plural.harness.scoring import ScorerInfo
+from lm_plural.harness.scoring import Listed, ScorerInfo, lists
 from lm_plural.scorers.base import TextScorer, hash_files, responses, version_of
 
 
+@lists(lambda: [Listed("profanity", "Rude wording, offline.", ("toxicity",), ("en",), "MIT", "yes")])
 def profanity() -> TextScorer:
     """Make a scorer of rude wording by alt-profanity-check, on the CPU and offline.
 

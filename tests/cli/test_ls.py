@@ -190,11 +190,23 @@ def test_a_data_set_whose_files_are_not_at_hand_is_a_warning(suite: Suite, capsy
     assert any("not at hand" in line and "tiny" in line for line in err)
 
 
-def test_scorers_are_listed_with_their_options(capsys: Capture) -> None:
+def test_scorers_are_listed_with_their_options(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "none"))
     rows, _ = listed(capsys, "scorers")
     by_name = {row["scorer"]: row for row in rows}
     assert {"detoxify", "evaluate", "hf_classifier", "profanity"} <= by_name.keys()
     assert "variant" in by_name["detoxify"]["options"]
+    guard = by_name["preset:guard-qwen3-0.6b"]
+    assert (guard["dimensions"], guard["languages"], guard["licence"]) == ("harm", "en, de, zh", "Apache-2.0")
+    assert (guard["at hand"], by_name["preset:guard-llama"]["at hand"]) == ("pin, fetch", "by hand")
+    cached = tmp_path / "models--Qwen--Qwen3Guard-Gen-0.6B" / "snapshots" / ("a" * 40)
+    cached.mkdir(parents=True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    again = {row["scorer"]: row["at hand"] for row in listed(capsys, "scorers")[0]}
+    wanted = ["preset:guard-qwen3-0.6b", "preset:guard-qwen3-4b", "profanity"]
+    assert [again[name] for name in wanted] == ["yes", "pin, fetch", "yes"]
     assert all(row["what"] for row in rows)
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.scoring import Scorer, check_options, make_scorer, scorer_entry_points
+from lm_plural.scorers.classifiers.preset_file import load_preset
+from tests.scorers.tiny import save_model
 
-BUILT_IN = {"detoxify", "evaluate", "hf_classifier", "profanity"}
+BUILT_IN = {"detoxify", "evaluate", "hf_classifier", "preset", "profanity"}
 MEASUREMENT = """
 import datasets
 import evaluate
@@ -32,10 +34,12 @@ def options(tmp_path, make_classifier, make_checkpoint):
     script = tmp_path / "shout.py"
     script.write_text(MEASUREMENT)
     checkpoint, base = make_checkpoint("unbiased")
+    save_model(load_preset("toxicity-textdetox"), tmp_path / "textdetox")
     return {
         "profanity": {},
         "evaluate": {"measurement": str(script), "dimension": "toxicity", "range": [0, 1]},
         "hf_classifier": {"model": str(make_classifier("fine", "rude")), "labels": {"rude": "toxicity"}},
+        "preset": {"preset": "toxicity-textdetox", "model": str(tmp_path / "textdetox")},
         "detoxify": {"checkpoint": str(checkpoint), "huggingface_config_path": str(base)},
     }
 

@@ -125,6 +125,7 @@ def test_classifiers_combine_the_labels_of_their_models(name: str, make: Any, tm
         wanted = [sum(w * float(p[index[x]]) for x, w in labels.items()) for labels in found.scores.values()]
         np.testing.assert_allclose(row, wanted, atol=1e-5)
     assert np.ptp(scores, axis=0).min() > 1e-4
+    assert scorer.info.name == f"preset:{name}"
     assert (scorer.info.dimensions, scorer.info.languages) == (tuple(found.scores), tuple(found.languages))
 
 
