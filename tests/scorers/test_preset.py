@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from lm_plural.scorers.base import TextScorer
 from lm_plural.scorers.classifiers.heads import LEAST_MASS, answered, better, combined, weights_of
 from lm_plural.scorers.classifiers.preset import preset
 from lm_plural.scorers.classifiers.preset_file import FOLDER, load_preset, preset_names
+from tests.conftest import ROOT
 from tests.scorers.tiny import save_model
 from tests.suite import Suite
 
@@ -64,6 +67,12 @@ def test_a_preset_says_what_it_is_and_has_no_made_up_hash(name: str) -> None:
     assert found.licence_url.endswith(found.model)
     assert all(re.fullmatch("[a-z]{2}", language) for language in found.languages)
     assert found.measures.endswith(".")
+
+
+def test_the_table_of_presets_is_up_to_date() -> None:
+    command = [sys.executable, str(ROOT / "docs" / "make_presets.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_no_file_lets_a_model_bring_code() -> None:
