@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from lm_plural.harness.errors import UsageError, did_you_mean
 from lm_plural.harness.scoring import FloatArray
@@ -62,8 +61,8 @@ def combined(logits: FloatArray, weights: FloatArray, *, sigmoid: bool) -> Float
     from scipy.special import expit, softmax
 
     if sigmoid:
-        each: FloatArray = expit(logits)[:, None, :] * weights
-        return each.max(axis=2)
+        greatest: FloatArray = (expit(logits)[:, None, :] * weights).max(axis=2)
+        return greatest
     # a sum of probabilities can pass 1 by a rounding error
     summed: FloatArray = softmax(logits, axis=1) @ weights.T
     return summed.clip(max=1.0)
@@ -94,5 +93,5 @@ def better(rewards: FloatArray, references: FloatArray) -> FloatArray:
     """
     from scipy.special import expit
 
-    out: npt.NDArray[np.float64] = expit(rewards - references)
+    out: FloatArray = expit(rewards - references)
     return out

@@ -109,7 +109,7 @@ def hf_classifier(
         device=classifier.device,
         version=version_of(
             transformers=version("transformers"),
-            model=model_version(model, network.config),
+            model=model_version(model, revision or "main"),
             options=hash_options(options),
             **changes(dtype),
         ),

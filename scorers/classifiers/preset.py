@@ -149,7 +149,7 @@ def preset(
         device=device,
         version=version_of(
             transformers=version("transformers"),
-            model=model_version(source, network.config),
+            model=model_version(source, commit),
             options=hash_options({**said, "max_length": length, "criteria": own, "languages": languages}),
             **changes(dtype),
         ),

@@ -81,9 +81,9 @@ def weights_sha256(model: str, revision: str) -> str:
     """Return the sha256 of a model's weights file, or over names and contents of several."""
     folder = Path(model)
     if not folder.is_dir():
-        from transformers.utils import cached_file
+        from lm_plural.harness.model.spec import snapshots
 
-        folder = Path(str(cached_file(model, "config.json", revision=revision))).parent
+        folder = snapshots(model, commit_of(model, revision))[0]  # from which it was loaded
     files = next((found for kind in WEIGHTS if (found := sorted(folder.glob(f"*{kind}")))), [])
     return sha256_known(files[0]) if len(files) == 1 else hash_files(files).removeprefix("sha256:")
 
@@ -99,8 +99,15 @@ def fitting_length(max_length: int, config: Any, tokenizer: Any) -> int:
     return min(max_length, int(tokenizer.model_max_length), positions if positions > 0 else max_length)
 
 
-def model_version(model: str, config: Any) -> str:
-    """Return the hash of a local model's files, or the commit the Hub resolved."""
+def commit_of(model: str, revision: str) -> str:
+    """Return the commit that a revision of a model on the Hub means."""
+    from lm_plural.harness.model.spec import fingerprint
+
+    return str(fingerprint(model, revision)).removeprefix("commit:")
+
+
+def model_version(model: str, revision: str) -> str:
+    """Return the hash of a local model's files, or the commit on the Hub."""
     if Path(model).is_dir():
         return hash_files(p for p in Path(model).iterdir() if p.suffix in SCORING_FILES)
-    return f"{model}@{config._commit_hash}"
+    return f"{model}@{commit_of(model, revision)}"

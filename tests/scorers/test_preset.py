@@ -321,6 +321,18 @@ def test_nothing_is_loaded_that_is_not_pinned() -> None:
         preset(preset="regard", model="nowhere")
 
 
+def test_a_pinned_commit_is_read_from_the_hubs_cache_and_is_the_version(tmp_path: Path) -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    folder = save_model(load_preset("regard"), tmp_path / "models--sasha--regardv3" / "snapshots" / commit)
+    sha = sha256_file(folder / "model.safetensors")
+    options = {"preset": "regard", "revision": commit, "sha256": sha, "device": "cpu"}
+    code = "from lm_plural.harness.scoring import make_scorer\n"
+    code += f"print(make_scorer('preset', {options}).info.version)"
+    env = os.environ | {"HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert f"model=sasha/regardv3@{commit};" in done.stdout, done.stderr
+
+
 def test_weights_are_those_that_were_said(make: Any, tmp_path: Path) -> None:
     make("regard")
     found = sha256_file(folder_of(tmp_path, "regard") / "model.safetensors")
