@@ -170,7 +170,7 @@ def _scorers(_index: Index) -> list[dict[str, Any]]:
                 "licence": row.licence,
                 "at hand": row.at_hand,
                 "what": row.what,
-                "options": options if len(found) == 1 else "",
+                "options": options,
             }
             for row in found
         ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lm_plural.harness.files import sha256_file
-from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
+from lm_plural.harness.scoring import FloatArray, Listed, Sample, ScorerInfo, lists
 from lm_plural.scorers.base import TextScorer, responses, version_of
 from lm_plural.scorers.classifiers.detoxify_checkpoint import base_version, build, classes_of, download, read
 from lm_plural.scorers.classifiers.torch import Classifier, Dtype, changes, choose_device
@@ -17,6 +17,11 @@ Variant = Literal["original", "unbiased", "multilingual", "original-small", "unb
 MAX_LENGTH = 512
 
 
+#: What every variant has.
+COMMON = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
+
+
+@lists(lambda: [Listed("detoxify", "The five classifiers of the detoxify library.", COMMON, (), "Apache-2.0")])
 def detoxify(
     *,
     variant: Variant = "unbiased",
