@@ -309,6 +309,29 @@ def test_a_german_text_is_null_for_an_english_preset_unless_any_language_is(make
     assert card.info.version != every.info.version
 
 
+def test_results_say_how_many_texts_are_in_a_language_that_is_not_covered(
+    make: Any, suite: Suite, tmp_path: Path
+) -> None:
+    make("regard")
+    for item, language in zip(suite.items, ["en", "de", "en", "de"], strict=True):
+        item["language"] = language
+    suite.recipe["items"]["fields"] += ["language"]
+    suite.write()
+    outcome = lp.audit(
+        scorer="preset",
+        scorer_options={"preset": "regard", "model": str(folder_of(tmp_path, "regard")), "device": "cpu"},
+        tasks=["tiny_rate"],
+        text="text",
+        dimension="negative_regard",
+        include_path=[suite.root],
+        output_path=tmp_path / "out",
+    )
+    assert outcome.content
+    block = outcome.content["audited"]["tiny_rate"]
+    assert "language_not_covered: 2 texts in 'de' have no score by preset:regard" in block["notes"]
+    assert block["n_unscored"] == 2
+
+
 def test_nothing_is_loaded_that_is_not_pinned() -> None:
     with pytest.raises(UsageError, match=r"no commit of sasha/regardv3 is pinned.*revision=<40 hexadecimal digits>"):
         preset(preset="regard")
