@@ -25,7 +25,7 @@ quiet(None)
 from lm_plural.harness.model.engines.hf import HfEngine  # noqa: E402
 from lm_plural.harness.model.load import load_engine  # noqa: E402
 from lm_plural.harness.model.spec import ModelSpec  # noqa: E402
-from lm_plural.harness.result.rate import rate_result  # noqa: E402
+from lm_plural.harness.result.making.rate import rate_result  # noqa: E402
 from lm_plural.harness.run.journal import Journal  # noqa: E402
 from lm_plural.harness.run.loop import Asking, Work, ask_all  # noqa: E402
 from lm_plural.harness.run.plan import plan  # noqa: E402

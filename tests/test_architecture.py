@@ -54,7 +54,8 @@ INSIDE: dict[str, dict[str, set[str]]] = {
     },
     "data": {"files": set(), "fetch": set(), "importing": {""}, "": {"files", "fetch"}},
     "model": {"engines": {""}, "": {"engines"}},
-    "cli": {"data": {""}, "": {"data"}},
+    "result": {"making": set(), "": {"making"}},
+    "cli": {"asking": {""}, "measuring": {""}, "looking": {""}, "data": {"", "looking"}, "": set()},
 }
 #: Files of code in a folder, beside its ``__init__``.
 MOST_FILES = 12

@@ -27,18 +27,28 @@ from lm_plural.harness.report.terminal import doors
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+#: Verbs by the folder that their modules lie in; "" is this one.
+ROOMS = {
+    "asking": {
+        "run": "evaluate a model: generate, score, aggregate",
+        "score": "score and aggregate again from a run's journal",
+        "judge": "is a language model fit to judge replies? its card on the contrast set",
+    },
+    "measuring": {
+        "disaggregate": "compare your own predictions with groups of raters, no model needed",
+        "audit": "measure a scorer against people's ratings of the same texts, or on the contrast set",
+        "plan": "raters and items that a gap needs, from a pilot or stated components",
+    },
+    "looking": {
+        "show": "print every table of results",
+        "ls": "list tasks, scorers, axes, datasets, models, measures",
+        "validate": "check task files and their data",
+        "schema": "print the JSON Schema of task, recipe, contrast or results files, for editors",
+    },
+    "": {"data": "list, fetch and look into data sets; bring your own"},
+}
 VERBS = {
-    "run": "evaluate a model: generate, score, aggregate",
-    "score": "score and aggregate again from a run's journal",
-    "disaggregate": "compare your own predictions with groups of raters, no model needed",
-    "show": "print every table of results",
-    "audit": "measure a scorer against each group's ratings of the same texts",
-    "judge": "is a language model fit to judge replies? its card on the contrast set",
-    "plan": "raters and items that a gap needs, from a pilot or stated components",
-    "ls": "list tasks, scorers, axes, datasets, models",
-    "data": "list, fetch and look into data sets; bring your own",
-    "validate": "check task files and their data",
-    "schema": "print the JSON Schema of task or dataset files, for editors",
+    name: (f"{room}.{name}" if room else name, text) for room, verbs in ROOMS.items() for name, text in verbs.items()
 }
 EXTRA = "lm_plural.verbs"
 
@@ -62,7 +72,7 @@ class Parser(argparse.ArgumentParser):
 def verb_module(name: str) -> Any:
     """Import the module of a verb."""
     if name in VERBS:
-        return importlib.import_module(f"lm_plural.harness.cli.{name}")
+        return importlib.import_module(f"lm_plural.harness.cli.{VERBS[name][0]}")
     return _extra()[name].load()
 
 
@@ -75,7 +85,7 @@ def _extra() -> dict[str, EntryPoint]:
 
 def _top_help(extra: Sequence[str]) -> str:
     width = max(map(len, [*VERBS, *extra]))
-    lines = [f"  {name:<{width}}  {text}" for name, text in VERBS.items()]
+    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in VERBS.items()]
     lines += [f"  {name:<{width}}  (added by another package)" for name in extra]
     return "\n".join(
         [

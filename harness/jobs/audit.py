@@ -20,8 +20,8 @@ from lm_plural.harness.jobs.evaluate import Outcome
 from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
-from lm_plural.harness.result.audit import AuditQuestion, Worse, audit_task, build_audit
-from lm_plural.harness.result.contrast import contrast_result, remember_card
+from lm_plural.harness.result.making.audit import AuditQuestion, Worse, audit_task, build_audit
+from lm_plural.harness.result.making.contrast import contrast_result, remember_card
 from lm_plural.harness.result.write import save_results
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record

@@ -12,8 +12,8 @@ import polars as pl
 from lm_plural.harness.data.files.scan import reading
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.files import is_file, write_atomic
-from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.respond import gather
+from lm_plural.harness.result.making.answers import Answers
+from lm_plural.harness.result.making.respond import gather
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work

@@ -20,9 +20,9 @@ from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.result.details import OWN, cut, laid_out
-from lm_plural.harness.result.rate import rate_result
+from lm_plural.harness.result.making.rate import rate_result
+from lm_plural.harness.result.making.respond import respond_result
 from lm_plural.harness.result.read import read_content
-from lm_plural.harness.result.respond import respond_result
 from lm_plural.harness.run.folder import RunFolder
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work

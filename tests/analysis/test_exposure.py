@@ -10,7 +10,7 @@ import pytest
 
 from tests.analysis.test_disaggregate import block as rate_block
 from tests.ratings.build import table as rating_table
-from tests.result.test_respond import KEY, block, of, two_groups
+from tests.result.making.test_respond import KEY, block, of, two_groups
 
 NAME = f"exposure:{KEY}"
 

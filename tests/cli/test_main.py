@@ -177,7 +177,7 @@ def test_a_signal_that_a_library_makes_an_error_of_its_own_still_ends_the_comman
     monkeypatch: pytest.MonkeyPatch,
     capsys: Capture,
 ) -> None:
-    from lm_plural.harness.cli import ls
+    from lm_plural.harness.cli.looking import ls
 
     def execute(_args: object) -> int:
         try:

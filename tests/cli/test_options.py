@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lm_plural.harness.cli.asking.run import add_arguments
 from lm_plural.harness.cli.main import Parser, main, parse
 from lm_plural.harness.cli.options import apply_config, parse_axes, parse_batch_size, parse_bool, parse_limit
-from lm_plural.harness.cli.run import add_arguments
 from lm_plural.harness.errors import UsageError
 from lm_plural.harness.model.arguments import parse_arguments
 from tests.suite import quick

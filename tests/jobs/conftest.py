@@ -1,3 +1,3 @@
 """A suite whose women mind rude texts, for what audits it."""
 
-from tests.cli.test_audit import rated as rated
+from tests.cli.measuring.test_audit import rated as rated

@@ -10,7 +10,7 @@ import pytest
 
 import lm_plural as lp
 from lm_plural.harness.cli.main import main
-from tests.cli.test_plan import ratings
+from tests.cli.measuring.test_plan import ratings
 
 SDS = {"rater_sd": 0.5, "residual_sd": 0.8, "item_sd": 0.3}
 

@@ -115,7 +115,7 @@ def test_the_streams_are_put_back_whatever_happens() -> None:
 def test_a_fault_of_ours_shows_its_traceback_without_the_secrets_in_it(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
-    from lm_plural.harness.cli import schema
+    from lm_plural.harness.cli.looking import schema
 
     def fail(_: object) -> int:
         raise KeyError("http://user:Pl4nt-word@host", NASTY)

@@ -17,8 +17,8 @@ from hypothesis import given
 from lm_plural.harness.analysis.axis.sensitivity import maps_of
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.ratings.strategies import STRATEGIES
+from lm_plural.harness.result.making.shares import shares_result
 from lm_plural.harness.result.read import read_content
-from lm_plural.harness.result.shares import shares_result
 from lm_plural.harness.statistics import shares
 from lm_plural.harness.statistics.catalogue import MEASURES, PLACES, Place, measure, named
 from lm_plural.harness.statistics.counts import Membership, count_levels
@@ -34,7 +34,7 @@ from lm_plural.harness.statistics.scored.rank_agreement import FUNCTIONS
 from tests.conftest import ROOT
 from tests.opinions import Opinions
 from tests.ratings.build import FIVE
-from tests.result.test_shares import told
+from tests.result.making.test_shares import told
 from tests.statistics.by_hand import Case, cases, crossed, estimate, quick
 
 NAMES = {m.name for m in MEASURES}

@@ -91,7 +91,7 @@ def recipes(args: argparse.Namespace) -> list[tuple[Recipe, Path]]:
 
 
 def _ls(args: argparse.Namespace) -> int:
-    from lm_plural.harness.cli.ls import show
+    from lm_plural.harness.cli.looking.ls import show
     from lm_plural.harness.data.find import at_hand
     from lm_plural.harness.data.recipe import load_recipe
     from lm_plural.harness.task.index import Index

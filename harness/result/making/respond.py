@@ -17,7 +17,7 @@ from lm_plural.harness.analysis.responses.exposure import EXPOSURE, REFERENCE, E
 from lm_plural.harness.analysis.responses.scores import ChosenPrompts, PromptMeans, Scores, reasons
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, axis_name
-from lm_plural.harness.result.contrast import known_card
+from lm_plural.harness.result.making.contrast import known_card
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.score import not_covered

@@ -13,8 +13,8 @@ import pytest
 from lm_plural.harness.analysis.disaggregate import disaggregate
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.report.rate import render_asked
-from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.rate import rate_result, task_options
+from lm_plural.harness.result.making.answers import Answers
+from lm_plural.harness.result.making.rate import rate_result, task_options
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.task.elicit import Variant
 from lm_plural.harness.task.load import Doc

@@ -15,7 +15,7 @@ from scipy.stats import ttest_rel, wasserstein_distance
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.report.table import render_block
-from lm_plural.harness.result.shares import shares_result
+from lm_plural.harness.result.making.shares import shares_result
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.task.elicit import Variant
 from lm_plural.harness.task.load import Doc
@@ -144,7 +144,7 @@ def _first(doc: Doc, variant: Variant) -> list[float]:
 
 
 def _predictions(work: Work) -> tuple[Any, Any]:
-    from lm_plural.harness.result.answers import Answers
+    from lm_plural.harness.result.making.answers import Answers
 
     found = Answers.of(work).predictions
     return found.item_ids, found.q

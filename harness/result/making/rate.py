@@ -11,9 +11,9 @@ from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.ratings.coarsen import Coarsening, to_three, to_two
 from lm_plural.harness.ratings.scale import Scale
 from lm_plural.harness.ratings.table import Axis
-from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.asked import paraphrases, steered
-from lm_plural.harness.result.shares import shares_result
+from lm_plural.harness.result.making.answers import Answers
+from lm_plural.harness.result.making.asked import paraphrases, steered
+from lm_plural.harness.result.making.shares import shares_result
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.schema import Coarsen

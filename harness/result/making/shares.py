@@ -1,7 +1,7 @@
 """Results where only shares of answers by group are known: how alike the model and each group answer.
 
 Without raters there is no divergence, disagreement or skill, nothing is corrected for small groups, and intervals speak
-of other items only. Other wordings and answering as a member are looked at as in :mod:`harness.result.asked`.
+of other items only. Other wordings and answering as a member are looked at as in :mod:`harness.result.making.asked`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.data.shares import left_out_note
 from lm_plural.harness.ratings.shares import ShareTable
 from lm_plural.harness.ratings.table import Axis, axis_name
-from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.asked import wordings_range
+from lm_plural.harness.result.making.answers import Answers
+from lm_plural.harness.result.making.asked import wordings_range
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.shares import over_items
 from lm_plural.harness.statistics.uncertainty.intervals import Estimates, bounded

@@ -22,7 +22,7 @@ from lm_plural.harness.analysis.paired.compare import WITH_GAPS
 from lm_plural.harness.analysis.paired.steered import compare_steered, group_block
 from lm_plural.harness.arrays import Floats
 from lm_plural.harness.ratings.table import Axis, RatingTable, axis_name
-from lm_plural.harness.result.answers import Answers
+from lm_plural.harness.result.making.answers import Answers
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.counts import Sums, count_levels

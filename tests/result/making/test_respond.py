@@ -13,7 +13,7 @@ from scipy.stats import ttest_1samp
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.responses.scores import Scores, mean_of_prompts
 from lm_plural.harness.ratings.table import Axis
-from lm_plural.harness.result.respond import respond_result
+from lm_plural.harness.result.making.respond import respond_result
 from lm_plural.harness.run.journal import Journal
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.run.plan import Request

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
-    from lm_plural.harness.cli.run import report
+    from lm_plural.harness.cli.asking.run import report
     from lm_plural.harness.model.load import quiet
 
     quiet(None)

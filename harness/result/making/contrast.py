@@ -16,7 +16,7 @@ from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.files import cache_dir, to_json, writable_cache, write_atomic
 from lm_plural.harness.hashing import digest
-from lm_plural.harness.result.audit import badness
+from lm_plural.harness.result.making.audit import badness
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.score import not_covered
 from lm_plural.harness.task.contrast import SIZES, ContrastSet, Prompt, Quality, Swap

@@ -16,9 +16,9 @@ from lm_plural.harness.analysis.paired.compare import compare_predictions
 from lm_plural.harness.analysis.paired.steered import compare_steered
 from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.report.rate import render_asked
-from lm_plural.harness.result.answers import Answers
-from lm_plural.harness.result.asked import steered
-from lm_plural.harness.result.rate import rate_result, task_options
+from lm_plural.harness.result.making.answers import Answers
+from lm_plural.harness.result.making.asked import steered
+from lm_plural.harness.result.making.rate import rate_result, task_options
 from lm_plural.harness.run.loop import Work
 from lm_plural.harness.task.elicit import Variant
 from lm_plural.harness.task.load import Doc, Limit

@@ -1,0 +1,1 @@
+"""Verbs that look: at results, task files and what is at hand."""

@@ -1,0 +1,1 @@
+"""Verbs that measure ratings and predictions which are there already."""
