@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lm_plural.harness.jobs.disaggregate import disaggregate as disaggregate
     from lm_plural.harness.jobs.evaluate import evaluate as evaluate
     from lm_plural.harness.jobs.evaluate import score as score
+    from lm_plural.harness.jobs.judge import check_judge as check_judge
     from lm_plural.harness.jobs.plan import plan as plan
     from lm_plural.harness.jobs.preview import preview as preview
     from lm_plural.harness.model.adapters import SharedBase as SharedBase
@@ -29,24 +30,6 @@ if TYPE_CHECKING:
     from lm_plural.harness.result.read import read_results as read_results
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "Disaggregated",
-    "Options",
-    "PluralError",
-    "RatingTable",
-    "Scale",
-    "SharedBase",
-    "UsageError",
-    "audit",
-    "compare",
-    "disaggregate",
-    "evaluate",
-    "plan",
-    "preview",
-    "read_results",
-    "score",
-]
 
 #: Where in harness each name lives.
 _HOMES = {
@@ -58,6 +41,7 @@ _HOMES = {
     "SharedBase": "model.adapters",
     "UsageError": "errors",
     "audit": "jobs.audit",
+    "check_judge": "jobs.judge",
     "compare": "jobs.disaggregate",
     "disaggregate": "jobs.disaggregate",
     "evaluate": "jobs.evaluate",
@@ -66,6 +50,7 @@ _HOMES = {
     "read_results": "result.read",
     "score": "jobs.evaluate",
 }
+__all__ = [*_HOMES]
 
 if not TYPE_CHECKING:  # a type checker would take any name for granted
 

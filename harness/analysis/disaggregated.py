@@ -149,7 +149,9 @@ class Disaggregated(OneResult):
         write_atomic(Path(path), to_json(self.to_dict()))
 
     def plot(self, kind: str = "forest", *, statistic: str | None = None, axis: str | None = None) -> Any:
-        """Return an altair chart: ``forest`` of groups with intervals, or ``heat_map`` of distances between groups.
+        """Return an altair chart of a kind of :data:`~lm_plural.harness.pictures.plots.KINDS`.
+
+        ``forest``: groups with intervals; ``heat_map``: distances between groups.
 
         Raises
         ------
@@ -160,11 +162,8 @@ class Disaggregated(OneResult):
         """
         from lm_plural.harness.pictures import plots
 
-        _known("kind", kind, {"forest", "heat_map"})
-        if kind == "heat_map":
-            return plots.heat_map(self.to_dict(), axis or next(iter(self.axes), ""))
-        known = self.overall.statistics
-        return plots.forest(self.to_dict(), statistic or ("divergence" if "divergence" in known else "item_mean"), axis)
+        _known("kind", kind, set(plots.KINDS))
+        return plots.KINDS[kind](self.to_dict(), statistic, axis)
 
     def save_plots(self, folder: Path, suffix: str = ".svg") -> list[Path]:
         """Write every picture of the result into a folder; suffix .svg, .png or .html."""

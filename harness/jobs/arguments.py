@@ -5,23 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from lm_plural.harness.errors import UsageError, argument, did_you_mean
 from lm_plural.harness.model.arguments import parse_arguments
 from lm_plural.harness.model.needs import check_arguments
 from lm_plural.harness.model.spec import ModelSpec
+from lm_plural.harness.ratings.rules import CHOICES, Chosen, Rules
 from lm_plural.harness.ratings.scale import Direction, Scale
 from lm_plural.harness.ratings.table import Axis
 from lm_plural.harness.scoring import check_options, scorer_entry_points, scorer_factory
 from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 
-#: What rules may say of troublesome rows (:class:`~lm_plural.harness.ratings.rules.Rules`).
-Duplicates = Literal["error", "first", "drop"]
-OffScale = Literal["error", "drop"]
-Missing = Literal["drop", "error"]
-Profiles = Literal["error", "drop", "undeclared", "fill"]
 #: Levels, lowest first, or a whole scale.
 Levels = Scale | Sequence[str | float]
 #: Names of axes, a tuple for the cells of several; one name is an axis, too.
@@ -54,6 +50,24 @@ def scale_of(levels: Levels, direction: Direction | None = None) -> Scale:
 def axes_of(axes: Axes) -> list[Axis]:
     """Return axes as names and tuples of names."""
     return [axes] if isinstance(axes, str) else [a if isinstance(a, str) else tuple(a) for a in axes]
+
+
+def rules_of(chosen: Chosen) -> Rules:
+    """Return what to do with troublesome rows, as a caller said by name.
+
+    Raises
+    ------
+    TypeError
+        For a name that is no rule, which is then no argument of the caller either.
+    UsageError
+        For a choice that a rule does not have.
+    """
+    for rule, said in chosen.items():
+        if rule not in CHOICES:
+            raise TypeError(f"unexpected argument {rule!r}")
+        if said not in CHOICES[rule]:
+            raise UsageError(f"{argument(rule)} {said!r}: expected {' or '.join(CHOICES[rule])}")
+    return Rules(**chosen)
 
 
 def arguments_of(pairs: Pairs, name: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, cast, get_args
+from typing import Literal, Unpack, cast, get_args
 
 from lm_plural.harness.analysis.disaggregate import disaggregate as analyse
 from lm_plural.harness.analysis.disaggregated import Disaggregated
@@ -13,18 +13,9 @@ from lm_plural.harness.analysis.paired.compare import compare_predictions
 from lm_plural.harness.data.own_files import NAMES, read_predictions, read_ratings, read_weights
 from lm_plural.harness.data.source import Rows, Source
 from lm_plural.harness.errors import UsageError, argument, did_you_mean
-from lm_plural.harness.jobs.arguments import (
-    Axes,
-    Duplicates,
-    Levels,
-    Missing,
-    OffScale,
-    Profiles,
-    axes_of,
-    scale_of,
-)
+from lm_plural.harness.jobs.arguments import Axes, Levels, axes_of, rules_of, scale_of
 from lm_plural.harness.ratings.coarsen import Coarsening, Neutral, to_three, to_two
-from lm_plural.harness.ratings.rules import Rules
+from lm_plural.harness.ratings.rules import Chosen, Rules
 from lm_plural.harness.ratings.scale import Direction, Scale
 from lm_plural.harness.ratings.strategies import Strategy
 from lm_plural.harness.ratings.table import RatingTable
@@ -54,10 +45,7 @@ def disaggregate(
     permutations: int = Options.permutations,
     strata: str | None = None,
     seed: int = Options.seed,
-    duplicates: Duplicates = Rules.duplicates,
-    off_scale: OffScale = Rules.off_scale,
-    missing: Missing = Rules.missing,
-    profiles: Profiles = Rules.profiles,
+    **rules: Unpack[Chosen],
 ) -> Disaggregated:
     """Compare predictions with every group of raters; without predictions, describe the groups.
 
@@ -94,8 +82,9 @@ def disaggregate(
         An axis within whose groups raters are permuted.
     seed : int
         Of draws and permutations.
-    duplicates, off_scale, missing, profiles : str
-        What to do with such rows (:class:`~lm_plural.harness.ratings.rules.Rules`).
+    **rules : str
+        What to do with troublesome rows: ``duplicates``, ``off_scale``, ``missing``, ``profiles``, each as in
+        :class:`~lm_plural.harness.ratings.rules.Rules`.
 
     Returns
     -------
@@ -127,9 +116,8 @@ def disaggregate(
     0.611
     """
     whole = scale_of(scale, direction)
-    rules = Rules(duplicates, off_scale, missing, profiles)
     strata_axes = [strata] if strata else []
-    table = read_table(ratings, whole, axes, rules, columns, strata_axes)
+    table = read_table(ratings, whole, axes, rules_of(rules), columns, strata_axes)
     predicted = None if predictions is None else read_predictions(predictions, whole)
     options = Options(
         min_raters=min_raters,
@@ -164,10 +152,7 @@ def compare(
     min_raters_interval: int = Options.min_raters_interval,
     draws: int = Options.draws,
     seed: int = Options.seed,
-    duplicates: Duplicates = Rules.duplicates,
-    off_scale: OffScale = Rules.off_scale,
-    missing: Missing = Rules.missing,
-    profiles: Profiles = Rules.profiles,
+    **rules: Unpack[Chosen],
 ) -> Paired:
     """Compare two sets of predictions on the items both predict, for every group: first less second.
 
@@ -182,7 +167,7 @@ def compare(
         As there.
     min_raters_interval, draws, seed : int
         As there.
-    duplicates, off_scale, missing, profiles : str
+    **rules : str
         As there.
 
     Returns
@@ -213,7 +198,7 @@ def compare(
     True
     """
     whole = scale_of(scale, direction)
-    table = read_table(ratings, whole, axes, Rules(duplicates, off_scale, missing, profiles), columns)
+    table = read_table(ratings, whole, axes, rules_of(rules), columns)
     a, b = read_predictions(first, whole, "first"), read_predictions(second, whole, "second")
     options = Options(
         min_raters=min_raters,

@@ -31,12 +31,14 @@ def check_judge(
     model : str
         Backend of lm-eval.
     model_args : mapping
+        As of ``lm_eval``.
     rubrics : sequence of str
         Names, or YAML files; by default those of the set's dimensions.
     limit : int or float, optional
         First prompts of each dimension and language: a count, or a share below 1. What is found is then no verdict that
         other results would know of.
     device : str
+        Of the judge: ``auto``, ``cpu``, ``cuda``.
     output_path : path
         Files go to a folder for each rubric.
 
@@ -51,6 +53,11 @@ def check_judge(
         If the model cannot be loaded or has no log-probabilities.
     UsageError
         For an unknown rubric.
+
+    Examples
+    --------
+    >>> import lm_plural as lp
+    >>> cards = lp.check_judge(model_args={"pretrained": "smollm2-demo"}, limit=2)  # doctest: +SKIP
     """
     rubrics = rubrics or list(load_contrast(Index().contrasts[CONTRAST]).file.dimensions)
     options = {"model": model, "model_args": dict(model_args), "device": device}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from lm_plural.harness.analysis.design.plan import LEAST_ITEMS, LEAST_RATERS, MODEL, STATISTICS, Question
 from lm_plural.harness.analysis.design.planning import assumptions, plan_from_components, plan_from_pilot
@@ -15,18 +15,9 @@ from lm_plural.harness.data.own_files import read_predictions
 from lm_plural.harness.data.source import Rows, Source
 from lm_plural.harness.errors import UsageError, argument, did_you_mean
 from lm_plural.harness.files import to_json, write_atomic
-from lm_plural.harness.jobs.arguments import (
-    Axes,
-    Duplicates,
-    Levels,
-    Missing,
-    OffScale,
-    Profiles,
-    axes_of,
-    scale_of,
-)
+from lm_plural.harness.jobs.arguments import Axes, Levels, axes_of, rules_of, scale_of
 from lm_plural.harness.jobs.disaggregate import read_table
-from lm_plural.harness.ratings.rules import Rules
+from lm_plural.harness.ratings.rules import Chosen, Rules
 from lm_plural.harness.statistics.measures.agreement import Weights
 
 
@@ -94,13 +85,10 @@ def plan(
     axes: Axes = (),
     groups: Sequence[str] = (),
     weights: Weights = Options.weights,
-    duplicates: Duplicates = Rules.duplicates,
-    off_scale: OffScale = Rules.off_scale,
-    missing: Missing = Rules.missing,
-    profiles: Profiles = Rules.profiles,
     rater_sd: float | None = None,
     residual_sd: float | None = None,
     item_sd: float | None = None,
+    **rules: Unpack[Chosen],
 ) -> Planned:
     """Say how many raters a group and how many items would detect a gap between groups.
 
@@ -128,10 +116,11 @@ def plan(
     groups : sequence of str
         Only these groups of the one axis.
     weights : {"items", "pairs"}
-    duplicates, off_scale, missing, profiles : str
-        What to do with such rows of the pilot (:class:`~lm_plural.harness.ratings.rules.Rules`).
     rater_sd, residual_sd, item_sd : float, optional
         In scale points: of raters' habits, of one rating beyond item and rater, of a group's own view of an item.
+    **rules : str
+        What to do with troublesome rows of the pilot: ``duplicates``, ``off_scale``, ``missing``, ``profiles``, each as
+        in :class:`~lm_plural.harness.ratings.rules.Rules`.
 
     Returns
     -------
@@ -155,7 +144,6 @@ def plan(
     design = {"items": items, "raters": raters, "ratings_per_rater": ratings_per_rater, "comparisons": comparisons}
     asked = _asked(gap, power, statistic, design, with_predictions=predictions is not None)
     if ratings is None:
-        rules = {"duplicates": duplicates, "off_scale": off_scale, "missing": missing, "profiles": profiles}
         of_pilot = {"predictions": predictions is not None, "scale": scale is not None, "axes": bool(axes)}
         of_pilot |= {"groups": bool(groups), "weights": weights != Options.weights}
         of_pilot |= {rule: said != getattr(Rules, rule) for rule, said in rules.items()}
@@ -167,7 +155,7 @@ def plan(
         if asked.statistic in MODEL and predictions is None:
             raise UsageError(f"{argument('statistic')} {asked.statistic} needs {argument('predictions')}")
         whole, source = scale_of(levels), Source.of(ratings, "ratings")
-        table = read_table(source, whole, keys, Rules(duplicates, off_scale, missing, profiles))
+        table = read_table(source, whole, keys, rules_of(rules))
         predicted = None if predictions is None else read_predictions(predictions, whole)
         options = Options(weights=weights)
         plans = [plan_from_pilot(table, predicted, axis, asked, options, groups) for axis in keys]

@@ -1,4 +1,4 @@
-"""Loading a model through lm-eval's registry, unchanged, with errors a person can act on."""
+"""Who answers for a model: an engine of ours, or a class of lm-eval's, loaded with errors a person can act on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
 from lm_plural.harness.model import server
@@ -19,15 +19,22 @@ from lm_plural.harness.model.needs import missing_extra
 from lm_plural.harness.model.spec import ModelSpec
 
 
+class Road(NamedTuple):
+    """How a model comes to answer: its engine, and who makes its prompts without the weights; see :data:`ROADS`."""
+
+    engine: Callable[[ModelSpec, int | None, str | None, bool], Engine]
+    prompter: Callable[[ModelSpec, str | None, bool], Prompter | None]
+
+
 def backends() -> list[str]:
-    """Return the names in lm-eval's model registry."""
+    """Return the names of backends: those of lm-eval's model registry, and of engines of ours."""
     from lm_eval.models import MODEL_MAPPING
 
-    return sorted(MODEL_MAPPING)
+    return sorted({*MODEL_MAPPING, *ROADS})
 
 
 def check_backend(name: str) -> None:
-    """Raise UsageError (with a suggestion) if lm-eval has no such backend."""
+    """Raise UsageError (with a suggestion) if there is no such backend."""
     if name not in (known := backends()):
         raise UsageError(f"unknown model backend {name!r}{did_you_mean(name, known)} (lm-plural ls models)")
 
@@ -52,9 +59,15 @@ def quiet(verbosity: str | None) -> None:
 def load_engine(
     spec: ModelSpec, *, batch_size: int | None, device: str | None, trust_remote_code: bool = False
 ) -> Engine:
-    """Return the engine that answers for a model; parameters and errors are those of :func:`load_model`."""
-    lm = load_model(spec, batch_size=batch_size, device=device, trust_remote_code=trust_remote_code)
-    return hf.HfEngine(lm, spec, batch_size or 1) if spec.backend in hf.NAMES else LmEvalEngine(lm, spec)
+    """Return the engine that answers for a model; parameters and errors are those of :func:`load_model`.
+
+    Raises
+    ------
+    UsageError
+        If the backend does not exist.
+    """
+    check_backend(spec.backend)
+    return ROADS.get(spec.backend, LM_EVAL).engine(spec, batch_size, device, trust_remote_code)
 
 
 def load_prompter(spec: ModelSpec, *, device: str | None, trust_remote_code: bool = False) -> Prompter | None:
@@ -63,11 +76,33 @@ def load_prompter(spec: ModelSpec, *, device: str | None, trust_remote_code: boo
     Of a Hugging Face model the tokenizer alone is loaded; a server's client has nothing to load. Parameters and errors
     are those of :func:`load_model`.
     """
-    if spec.backend in hf.NAMES:
-        return hf.HfEngine(_made(spec, hf.without_weights, None, device, trust_remote_code), spec)
+    check_backend(spec.backend)
+    return ROADS.get(spec.backend, LM_EVAL).prompter(spec, device, trust_remote_code)
+
+
+def _hf_engine(spec: ModelSpec, batch_size: int | None, device: str | None, trust: bool) -> Engine:
+    lm = load_model(spec, batch_size=batch_size, device=device, trust_remote_code=trust)
+    return hf.HfEngine(lm, spec, batch_size or 1)
+
+
+def _hf_prompter(spec: ModelSpec, device: str | None, trust: bool) -> Prompter:
+    return hf.HfEngine(_made(spec, hf.without_weights, None, device, trust), spec)
+
+
+def _lm_eval_engine(spec: ModelSpec, batch_size: int | None, device: str | None, trust: bool) -> Engine:
+    return LmEvalEngine(load_model(spec, batch_size=batch_size, device=device, trust_remote_code=trust), spec)
+
+
+def _lm_eval_prompter(spec: ModelSpec, device: str | None, trust: bool) -> Prompter | None:
     with _in_one_line(spec):
         light = spec.backend == "dummy" or hasattr(_class_of(spec), "amodel_call")
-    return load_engine(spec, batch_size=None, device=device, trust_remote_code=trust_remote_code) if light else None
+    return _lm_eval_engine(spec, None, device, trust) if light else None
+
+
+#: Engines of ours, by backend.
+ROADS: dict[str, Road] = dict.fromkeys(hf.NAMES, Road(_hf_engine, _hf_prompter))
+#: Every other backend goes through lm-eval's own methods.
+LM_EVAL = Road(_lm_eval_engine, _lm_eval_prompter)
 
 
 def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, trust_remote_code: bool = False) -> Any:
@@ -84,8 +119,6 @@ def load_model(spec: ModelSpec, *, batch_size: int | None, device: str | None, t
 
     Raises
     ------
-    UsageError
-        If the backend does not exist.
     PluralError
         If the model, its packages or its adapter cannot be loaded or do not fit each other.
     """
@@ -107,7 +140,6 @@ def _made(
     spec: ModelSpec, kind: Callable[[], Any], batch_size: int | None, device: str | None, trust_remote_code: bool
 ) -> Any:
     """Return an object of one of lm-eval's classes of models, made of the arguments."""
-    check_backend(spec.backend)
     config: dict[str, Any] = {"batch_size": batch_size or ("auto" if spec.backend in TOGETHER else 1)}
     if spec.backend in hf.NAMES:
         _quiet_transformers()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,13 @@ from lm_plural.harness.pictures.shared import plots_extra
 if TYPE_CHECKING:
     import altair as alt
 
-__all__ = ["forest", "heat_map", "plots", "save", "statistics"]
+__all__ = ["KINDS", "forest", "heat_map", "plots", "save", "statistics"]
 
+#: Pictures that one may ask for by name: a block, a statistic and an axis (either may be None) to a chart.
+KINDS: dict[str, Callable[[Mapping[str, Any], str | None, str | None], alt.TopLevelMixin]] = {
+    "forest": lambda block, statistic, axis: forest(block, statistic or _first(block), axis),
+    "heat_map": lambda block, _, axis: heat_map(block, axis or next(iter(block["axes"]), "")),
+}
 SUFFIXES = (".svg", ".png", ".html")
 #: Pixels of a PNG for each of the chart.
 SHARPNESS = 2
@@ -55,6 +60,11 @@ def plots(block: Mapping[str, Any]) -> dict[str, alt.TopLevelMixin]:
     apart = [a for a, content in block["axes"].items() if content.get("distances")]
     forests = {f"forest_{s}": forest(block, s) for s in drawn}
     return forests | {f"heat_map_{_slug(a)}": heat_map(block, a) for a in apart}
+
+
+def _first(block: Mapping[str, Any]) -> str:
+    """Return what is drawn where nobody says: how far the model is, else what people said."""
+    return "divergence" if "divergence" in statistics(block) else "item_mean"
 
 
 def _slug(axis: str) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict, get_args, get_type_hints
 
 #: Says where row number n (0-based) of the source stands, e.g. ``ratings.csv:18``.
 Locate = Callable[[int], str]
+Duplicates = Literal["error", "first", "drop"]
+OffScale = Literal["error", "drop"]
+Missing = Literal["drop", "error"]
+Profiles = Literal["error", "drop", "undeclared", "fill"]
 
 
 @dataclass(frozen=True)
@@ -29,18 +33,22 @@ class Rules:
         A rating of an item, or by a rater, that is not in its file.
     """
 
-    duplicates: Literal["error", "first", "drop"] = "error"
-    off_scale: Literal["error", "drop"] = "error"
-    missing: Literal["drop", "error"] = "drop"
-    profiles: Literal["error", "drop", "undeclared", "fill"] = "error"
+    duplicates: Duplicates = "error"
+    off_scale: OffScale = "error"
+    missing: Missing = "drop"
+    profiles: Profiles = "error"
     unknown_item: Literal["error", "drop"] = "error"
     unknown_rater: Literal["error", "drop", "undeclared"] = "error"
 
 
-#: Rules a person with a single file of ratings can choose; the first choice is the default.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "duplicates": ("error", "first", "drop"),
-    "off_scale": ("error", "drop"),
-    "missing": ("drop", "error"),
-    "profiles": ("error", "drop", "undeclared", "fill"),
-}
+class Chosen(TypedDict, total=False):
+    """Rules that a person with a single file of ratings can choose; the first choice is the default."""
+
+    duplicates: Duplicates
+    off_scale: OffScale
+    missing: Missing
+    profiles: Profiles
+
+
+#: The choices of each.
+CHOICES: dict[str, tuple[str, ...]] = {name: get_args(hint) for name, hint in get_type_hints(Chosen).items()}
