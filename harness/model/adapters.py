@@ -49,7 +49,7 @@ def args_of_each(
     if twice := [a for a in names if names.count(a) > 1]:
         raise UsageError(f"{argument('adapter')} {twice[0]}: given twice")
     for name in names:
-        fingerprint(name, "main")
+        fingerprint(name, "main", "adapter")
     return [{**args, "peft": name} for name in names]
 
 

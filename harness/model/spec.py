@@ -102,7 +102,7 @@ class ModelSpec:
             "model": self.backend,
             "model_args": {k: v for k, v in self.public_args.items() if k not in SPEED},
             "weights": fingerprint(args.get("pretrained"), args.get("revision", "main")),
-            "adapter": fingerprint(args.get("peft"), "main"),
+            "adapter": fingerprint(args.get("peft"), "main", "adapter"),
             "dtype": str(args.get("dtype", "auto")),
             "chat_template": self.chat_template,
             "system_instruction": redacted(self.system_instruction),
@@ -131,8 +131,11 @@ def _version(name: str) -> str | None:
         return None
 
 
-def fingerprint(source: Any, revision: Any) -> str | None:
-    """Return sha256 over a local folder's files, or the commit of a Hub repository; None without a source."""
+def fingerprint(source: Any, revision: Any, what: str = "model") -> str | None:
+    """Return sha256 over a local folder's files, or the commit of a Hub repository; None without a source.
+
+    `what` it is called where it is not to be had.
+    """
     if source is None:
         return None
     path = Path(str(source))
@@ -141,19 +144,19 @@ def fingerprint(source: Any, revision: Any) -> str | None:
         return "sha256:" + digest([(p.name, sha256_known(p)) for p in files])
     if path.exists():
         return "sha256:" + sha256_known(path)[:16]
-    return "commit:" + _commit(str(source), str(revision or "main"))
+    return "commit:" + _commit(str(source), str(revision or "main"), what)
 
 
-def _commit(repository: str, revision: str) -> str:
+def _commit(repository: str, revision: str, what: str) -> str:
     """Return the commit a revision of a Hub repository means: from the local cache, else from the Hub."""
     if re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision
     if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repository):
-        raise PluralError(f"model {repository!r}: no such folder, and not the form of a Hugging Face id")
+        raise PluralError(f"{what} {repository!r}: no such folder, and not the form of a Hugging Face id")
     ref = _cached(repository) / "refs" / revision
     if ref.is_file():
         return ref.read_text().strip()
-    return ask_hub(repository, revision)
+    return ask_hub(repository, revision, what)
 
 
 def _cached(repository: str) -> Path:
@@ -169,8 +172,8 @@ def snapshots(repository: str, commit: str | None = None) -> list[Path]:
     return sorted((_cached(repository) / "snapshots").glob(commit or "*"))
 
 
-def ask_hub(repository: str, revision: str) -> str:
-    """Return the commit a revision means on the Hub.
+def ask_hub(repository: str, revision: str, what: str = "model") -> str:
+    """Return the commit a revision means on the Hub; `what` it is called where it is not to be had.
 
     Raises
     ------
@@ -187,6 +190,6 @@ def ask_hub(repository: str, revision: str) -> str:
     except Exception as e:  # the Hub client raises many kinds; all mean: not to be had
         first = (str(e) or type(e).__name__).splitlines()[0][:150]
         raise PluralError(
-            f"model {repository!r} (revision {revision}): no such folder, not in the local cache, "
+            f"{what} {repository!r} (revision {revision}): no such folder, not in the local cache, "
             f"and the Hub says: {first}"
         ) from e

@@ -22,6 +22,8 @@ OPEN, CLOSE = "\ufdd0", "\ufdd1"
 BOLD = re.compile(f"{OPEN}([^{OPEN}{CLOSE}\n]*){CLOSE}")
 #: Control characters but tab and newline, line separators, what turns the direction of writing (bidi), our own marks.
 UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0\ufdd1]")
+#: Where a long name may be broken: after what joins its parts.
+JOINT = re.compile(r"[_/:-]+")
 #: Stands for the second column of a wide character while lines are broken.
 _SECOND = "\0"
 
@@ -94,7 +96,8 @@ def wrapped(text: str, width: int, *, hang: int = 0) -> list[str]:
     padded = "".join(c + _SECOND * (_columns_of(c) == 2) for c in shown)
     # a line may end in the first half of a wide character
     room = max(width - (padded != shown), 2 + hang + len(indent))
-    found = textwrap.wrap(padded, room, initial_indent=indent, subsequent_indent=" " * hang)
+    broken = " ".join(_pieces(word, room - max(hang, len(indent))) for word in padded.split(" "))
+    found = textwrap.wrap(broken, room, initial_indent=indent, subsequent_indent=" " * hang)
     lines = [line.replace(_SECOND, "") for line in found] or [""]
     return lines if text == bare else [re.sub(r"^( *)(.+)$", lambda m: m[1] + bold(m[2]), line) for line in lines]
 
@@ -104,23 +107,44 @@ def paragraphs(lines: Iterable[str], *, hang: int = 0, width: int | None = None)
     return "\n".join(line for x in lines for line in wrapped(x, width or page_width(), hang=hang))
 
 
-def grid(rows: Sequence[Row], header: Row, *, width: int | None = None, rule: bool = True) -> str:
-    """Return a table, the first column to the left and the others to the right, that fits the page.
+def _pieces(word: str, room: int) -> str:
+    """Return a word that is too long for a line with spaces where names have their joints."""
+    pieces = []
+    while len(word) > room and (joints := [m.end() for m in JOINT.finditer(word[:room])]):
+        pieces.append(word[: joints[-1]])
+        word = word[joints[-1] :]
+    return " ".join([*pieces, word])
 
-    Where it would be wider, cells are broken into lines.
+
+def on_terminal(lines: Iterable[str]) -> list[str]:
+    """Return paragraphs as lines that fit a terminal; elsewhere as they are."""
+    if not sys.stdout.isatty():
+        return list(lines)
+    return [line for x in lines for line in wrapped(x, page_width(), hang=2)]
+
+
+def grid(rows: Sequence[Row], header: Row, *, width: int | None = None, rule: bool = True, numbers: bool = True) -> str:
+    """Return a table that fits the page; where it would be wider, cells are broken into lines.
+
+    The first column stands to the left, as do the others unless they hold `numbers`.
     """
     n, page = len(header), width or page_width()
     table = [[printable(cell) for cell in row] + [""] * (n - len(row)) for row in [header, *rows]]
-    widths = _widths(table, page)
+    widths = _widths(table, page) if numbers else _of_words(table, page)
     cells = [[wrapped(c, w) if columns(c) > w else [c] for c, w in zip(r, widths, strict=True)] for r in table]
     widths = [max(columns(line) for row in cells for line in row[k]) for k in range(n)]
-    lines = [_lines(row, widths) for row in cells]
+    lines = [_lines(row, widths, numbers=numbers) for row in cells]
     ruled = ["  ".join("-" * w for w in widths)] if rule else []
     return "\n".join([*lines[0], *ruled, *(line for row in lines[1:] for line in row)])
 
 
 def listing(rows: Sequence[Row], header: Row, *, numbers: bool = False) -> str:
-    """Return a table with a line a row, however wide; `numbers`: all columns but the first to the right."""
+    """Return a table that fits a terminal; elsewhere with a line a row, however wide, as programs like to read.
+
+    `numbers`: all columns but the first to the right.
+    """
+    if sys.stdout.isatty():
+        return grid(rows, header, numbers=numbers)
     from tabulate import tabulate
 
     head, *body = ([printable(cell) for cell in row] for row in [header, *rows])
@@ -144,12 +168,22 @@ def _widths(table: Sequence[Row], page: int) -> list[int]:
     return widths
 
 
-def _lines(cells: Sequence[Sequence[str]], widths: Sequence[int]) -> list[str]:
+def _of_words(table: Sequence[Row], page: int) -> list[int]:
+    """Return the width of each column of texts: the widest give way, but break no part of a name."""
+    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
+    parts = [JOINT.sub(lambda m: f"{m[0]} ", " ".join(column)).split() for column in zip(*table, strict=True)]
+    least = [max(map(columns, p), default=0) for p in parts]
+    while sum(widths) + 2 * (len(widths) - 1) > page and (able := [k for k, w in enumerate(widths) if w > least[k]]):
+        widths[max(able, key=lambda k: widths[k])] -= 1
+    return widths
+
+
+def _lines(cells: Sequence[Sequence[str]], widths: Sequence[int], *, numbers: bool) -> list[str]:
     """Return the lines of one row."""
     out = []
     for n in range(max(map(len, cells))):
         parts = [lines[n] if n < len(lines) else "" for lines in cells]
-        padded = [_padded(p, w, left=k == 0) for k, (p, w) in enumerate(zip(parts, widths, strict=True))]
+        padded = [_padded(p, w, left=k == 0 or not numbers) for k, (p, w) in enumerate(zip(parts, widths, strict=True))]
         out.append("  ".join(padded).rstrip())
     return out
 

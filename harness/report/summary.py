@@ -268,8 +268,14 @@ def _refused(told: Sequence[Told], *, details: bool) -> Iterator[str]:
 
 
 def _half(reason: str) -> str:
-    """Return a reason in half a line: neither what a flag is called nor limits and consequences are needed."""
-    short = re.sub(r"^(?:[a-z_]+|[A-Z_]+): | \([^()]*\)$|, so .*$", "", reason)
+    """Return a reason in half a line: limits and consequences are not needed, nor is what a flag is called.
+
+    Unless a bare number follows, which would then be one of what?
+    """
+    flag, colon, said = reason.partition(": ")
+    if colon and re.fullmatch(r"[a-z_]+|[A-Z_]+", flag):
+        reason = f"{flag.replace('_', ' ')}: {said}" if said[:1].isdigit() else said
+    short = re.sub(r" \([^()]*\)$|, so .*$", "", reason)
     return textwrap.shorten(short, MOST_REASON, placeholder=" ...")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,9 @@ from lm_plural.harness.data.find import AtHand, at_hand
 from lm_plural.harness.documents import RECIPE, Document, InvalidFileError, load_yaml
 from lm_plural.harness.errors import UsageError, argument, did_you_mean
 from lm_plural.harness.files import is_file
+
+#: Folders of other people's code, in which no task of the user's lies.
+INSTALLED = {"site-packages", "node_modules"}
 
 
 def builtin_tasks() -> Path:
@@ -47,6 +51,10 @@ class Index:
         return [*self.include_paths, builtin_tasks()]
 
     @cached_property
+    def _yaml(self) -> dict[Path, list[Path]]:
+        return {folder: _yaml_files(folder) for folder in self.folders}
+
+    @cached_property
     def tasks(self) -> dict[str, Document]:
         """Task documents by name, in name order."""
         return {name: d for name, d in self._documents.items() if not is_contrast(d)}
@@ -62,8 +70,8 @@ class Index:
         included: dict[Path, Document] = {}
         for folder in self.folders:
             here: dict[str, Path] = {}
-            for path in sorted(folder.rglob("*.yaml")):
-                if path.name == RECIPE or path.name.startswith("_") or not is_file(path):
+            for path in self._yaml[folder]:
+                if path.name == RECIPE or path.name.startswith("_"):
                     continue
                 if (document := self._read(path, included)) is None:
                     continue
@@ -140,8 +148,9 @@ class Index:
     def _recipes(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
         for folder in self.folders:
-            for path in sorted(folder.rglob(RECIPE)):
-                found.setdefault(path.parent.resolve().name, path)
+            for path in self._yaml[folder]:
+                if path.name == RECIPE:
+                    found.setdefault(path.parent.resolve().name, path)
         return dict(sorted(found.items()))
 
     def recipe_path(self, dataset: str, beside: Path) -> Path:
@@ -199,6 +208,15 @@ class Index:
                 raise InvalidFileError([document.at(("files",), "files: expected files with their paths")]) from e
             self._known[recipe] = (found, document.data)
         return self._known[recipe]
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    """Return the YAML files below a folder, in order; not those of hidden folders and of what is installed."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [f for f in folders if not f.startswith(".") and f not in INSTALLED]
+        found += [path for name in names if name.endswith(".yaml") and is_file(path := Path(place, name))]
+    return sorted(found)
 
 
 def _serves(task: Mapping[str, Any], recipe: Mapping[str, Any]) -> bool:

@@ -63,6 +63,7 @@ def _shares(table: ShareTable) -> dict[str, Any]:
 
 def _render(about: Mapping[str, Any]) -> str:
     from lm_plural.harness.ratings.table import SIMULATED
+    from lm_plural.harness.report.layout import on_terminal
 
     lines = [f"{about['dataset']}: {about['title']}"]
     if about["simulated"]:
@@ -73,16 +74,17 @@ def _render(about: Mapping[str, Any]) -> str:
     lines += [f"note: {note}" for note in about["notes"]]
     for name, f in about["filters"].items():
         lines.append(f"filter {name} ({'on' if f['on'] else 'off'}): {f['about']}")
+    lines = on_terminal(lines)
     for name, found in about["dimensions"].items():
         lines += ["", *_dimension(name, found)]
     return "\n".join(lines)
 
 
 def _dimension(name: str, found: Mapping[str, Any]) -> list[str]:
-    from lm_plural.harness.report.layout import listing
+    from lm_plural.harness.report.layout import listing, on_terminal
 
     if "items_of_groups" in found:
-        return _of_shares(name, found)
+        return on_terminal(_of_shares(name, found))
     overall, item, rater = found["overall"], found["ratings_per_item"], found["ratings_per_rater"]
     per = "{least} to {most} (median {median:g})".format
     levels = ", ".join(
@@ -101,7 +103,10 @@ def _dimension(name: str, found: Mapping[str, Any]) -> list[str]:
         rows.append([f"[{axis}]"])
         rows += [[g, *_cells(one)] for g, one in sorted(groups.items(), key=lambda kv: -kv[1]["n_raters"])]
     heads = ["group", "raters", "ratings", "items", "mean", "alpha nominal", "ordinal", "interval"]
-    return [*lines, *listing([row + [""] * (len(heads) - len(row)) for row in rows], heads, numbers=True).splitlines()]
+    return [
+        *on_terminal(lines),
+        *listing([row + [""] * (len(heads) - len(row)) for row in rows], heads, numbers=True).splitlines(),
+    ]
 
 
 def _of_shares(name: str, found: Mapping[str, Any]) -> list[str]:

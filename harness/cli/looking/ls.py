@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from lm_plural.harness.data.recipe import Recipe
     from lm_plural.harness.task.index import Index
 
+#: YAML files that are no tasks and named one by one.
+MOST_WARNED = 5
+#: What no table has room for.
+ONLY_JSON = {"options"}
 HELP = """List what there is.
 
   lm-plural ls tasks                    # those whose data are at hand first
   lm-plural ls axes                     # groups of every data set that is at hand, with counts
-  lm-plural ls models --json
+  lm-plural ls scorers --json           # with the options of each
   lm-plural ls measures                 # what results hold, each in a sentence
   lm_eval --tasks plural_demo --include_path "$(lm-plural ls --lm-eval-path)" ..."""
 
@@ -45,13 +49,16 @@ def execute(args: argparse.Namespace) -> int:
         print(folder(index, _warn))
     else:
         show(LISTS[args.what](index), as_json=args.json)
-    for error in index.broken.values():
+    errors = list(index.broken.values())
+    for error in errors[:MOST_WARNED]:
         _warn(error)
+    if len(errors) > MOST_WARNED:
+        _warn(PluralError(f"{len(errors) - MOST_WARNED:,} more YAML files are no tasks (lm-plural validate FILE)"))
     return 0
 
 
 def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    """Print rows as a table, or as JSON."""
+    """Print rows as a table, or as JSON, which has all of them."""
     if as_json:
         import json
 
@@ -59,8 +66,8 @@ def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     else:
         from lm_plural.harness.report.layout import listing
 
-        if rows:
-            print(listing([["" if v is None else str(v) for v in r.values()] for r in rows], list(rows[0])))
+        if heads := [key for key in (rows[0] if rows else ()) if key not in ONLY_JSON]:
+            print(listing([["" if row[h] is None else str(row[h]) for h in heads] for row in rows], heads))
 
 
 def _warn(error: PluralError) -> None:
@@ -170,9 +177,9 @@ def _scorers(_index: Index) -> list[dict[str, Any]]:
                 "licence": row.licence,
                 "at hand": row.at_hand,
                 "what": row.what,
-                "options": options,
+                "options": "" if n else options,  # the same for all of one class
             }
-            for row in found
+            for n, row in enumerate(found)
         ]
     return rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+KINDS = ["task", "dataset", "contrast", "results"]
 HELP = """Print the JSON Schema of task, recipe or contrast set files, so that an editor completes and checks them.
 
 Or that of results.
@@ -15,7 +16,7 @@ Or that of results.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("what", choices=["task", "dataset", "contrast", "results"])
+    parser.add_argument("what", choices=KINDS, metavar="|".join(KINDS))
 
 
 def execute(args: argparse.Namespace) -> int:
