@@ -116,9 +116,13 @@ def _pieces(word: str, room: int) -> str:
     return " ".join([*pieces, word])
 
 
+def _at_terminal() -> bool:
+    return bool(sys.stdout and sys.stdout.isatty())
+
+
 def on_terminal(lines: Iterable[str]) -> list[str]:
     """Return paragraphs as lines that fit a terminal; elsewhere as they are."""
-    if not sys.stdout.isatty():
+    if not _at_terminal():
         return list(lines)
     return [line for x in lines for line in wrapped(x, page_width(), hang=2)]
 
@@ -143,7 +147,7 @@ def listing(rows: Sequence[Row], header: Row, *, numbers: bool = False) -> str:
 
     `numbers`: all columns but the first to the right.
     """
-    if sys.stdout.isatty():
+    if _at_terminal():
         return grid(rows, header, numbers=numbers)
     from tabulate import tabulate
 

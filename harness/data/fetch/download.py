@@ -46,10 +46,9 @@ class Download:
             except https.DroppedError as e:
                 reason = str(e)
         source = self.part.source(self.url)
-        then = "goes on where it stopped" if source and source.validator else "tries again"
-        raise self._error(
-            f"{reason} ({len(WAITS) + 1} tries); the same command {then}; or name a folder with the file: --mirror"
-        )
+        again = "tries again; --mirror names a folder that has the file"
+        then = "goes on where it stopped" if source and source.validator else again
+        raise self._error(f"{reason} ({len(WAITS) + 1} tries); the same command {then}")
 
     def publish(self, sha256: str | None) -> str:
         """Put the part in its place if it is the expected file; forget it if not."""
