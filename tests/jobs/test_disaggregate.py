@@ -119,6 +119,8 @@ def test_two_sets_of_predictions_are_compared_from_paths_and_frames_alike() -> N
         ({"item_weights": WEIGHTS.clear()}, lp.PluralError, "^item_weights: a frame without rows"),
         ({"predictions": 7}, lp.UsageError, "^predictions: int 7: expected a path, or a frame of polars or pandas"),
         ({"predictions": "none.csv"}, lp.PluralError, "^none.csv: cannot read: No such file"),
+        ({"duplicates": "last"}, lp.UsageError, "^duplicates 'last': expected error or first or drop"),
+        ({"axis": ["gender"]}, TypeError, "^unexpected argument 'axis'"),
         ({"min_raters": 0}, lp.UsageError, "^min_raters 0: expected at least 1"),
     ],
 )

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.report.layout import bold, columns, grid, page_width, paragraphs, plain, visible, wrapped
+from lm_plural.harness.report.layout import (
+    bold,
+    columns,
+    grid,
+    listing,
+    page_width,
+    paragraphs,
+    plain,
+    visible,
+    wrapped,
+)
 from lm_plural.harness.report.terminal import Door
 from tests.suite import quick
 
@@ -50,6 +60,27 @@ def test_a_long_name_wraps_inside_its_column_and_nothing_is_lost(name: str) -> N
     assert max(map(columns, table.splitlines())) <= 40
     assert "".join(line.split("  ")[0] for line in table.splitlines()[2:-1]).replace(" ", "") == name.replace(" ", "")
     assert len(starts(table)) == 1
+
+
+def test_a_long_name_is_broken_where_its_parts_join() -> None:
+    assert wrapped("plural_demo_stereotypical_bias", 20) == ["plural_demo_", "stereotypical_bias"]
+    assert wrapped("a plural_demo_stereotypical_bias b", 20) == ["a plural_demo_", "stereotypical_bias b"]
+    assert wrapped("x" * 21, 20) == ["x" * 20, "x"]
+
+
+def test_a_list_fits_a_terminal_and_has_a_line_a_row_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [["plural_demo_stereotypical_bias", "what it is, said in many more words than have room in one line", "en"]]
+    header = ["task", "what", "languages"]
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "stdout", Terminal(tty=False))
+    assert len(listing(rows, header).splitlines()) == 3
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    table = listing(rows, header).splitlines()
+    assert max(map(columns, table)) <= 80
+    assert "plural_demo_stereotypical_bias" in table[2]
+    assert table[2].endswith("en"), "texts stand to the left"
+    monkeypatch.setattr(sys, "stdout", None)
+    assert len(listing(rows, header).splitlines()) == 3
 
 
 def test_where_the_page_is_too_narrow_for_intervals_they_stand_on_two_lines() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lm_plural.harness.ratings.predictions import Predictions
 from lm_plural.harness.ratings.table import RatingTable
 from lm_plural.harness.report.layout import OPEN, columns, plain
-from lm_plural.harness.report.summary import LINES, WIDTH, summary
+from lm_plural.harness.report.summary import LINES, WIDTH, _half, summary
 from tests.analysis.axis.test_between import block, guesses, panel
 from tests.analysis.test_audit import two as two
 
@@ -136,6 +136,19 @@ def test_a_small_group_has_a_tilde_and_its_counts() -> None:
     text = " ".join(" ".join(screen({"a": found})).split())
     assert "by ~" in text
     assert f"({small[0]['n_raters_a']} and {small[0]['n_raters_b']} raters)" in text
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("few_raters: 2 of at least 5", "few raters: 2 of at least 5"),
+        ("no_signal: the items do not differ (A < 0), so no skill", "the items do not differ (A < 0)"),
+        ("JUDGE_UNFIT: says yes to everything", "says yes to everything"),
+        ("the comparison: 3 raters", "the comparison: 3 raters"),
+    ],
+)
+def test_half_a_line_says_of_what_a_number_is(reason: str, said: str) -> None:
+    assert _half(reason) == said
 
 
 def test_what_is_refused_is_said_in_half_a_line(clear: dict[str, Any]) -> None:

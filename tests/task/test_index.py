@@ -52,6 +52,16 @@ def test_recipes_partial_files_and_other_files_are_no_tasks(tmp_path: Path) -> N
     assert not index.broken
 
 
+def test_what_lies_in_hidden_folders_or_is_installed_is_not_looked_at(tmp_path: Path) -> None:
+    for folder in (".venv/lib", "lib/site-packages/lm_eval/tasks", "node_modules"):
+        add(tmp_path / folder, "not_ours", dataset="x")
+        add(tmp_path / folder / "data", "not_ours", "dataset.yaml")
+    add(tmp_path / "lib" / "mine", "mine")
+    index = Index([tmp_path])
+    assert set(index.tasks) - set(Index().tasks) == {"mine"}
+    assert index.recipes() == Index().recipes()
+
+
 def test_several_include_paths_add_up_and_the_first_wins(tmp_path: Path) -> None:
     add(tmp_path / "x", "same", note="x")
     add(tmp_path / "y", "same", note="y")

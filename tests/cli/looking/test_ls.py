@@ -147,6 +147,15 @@ def test_a_broken_file_is_a_warning_and_the_rest_is_listed(suite: Suite, capsys:
     assert err[0].startswith(f"lm-plural ls: warning: {suite.folder}/broken.yaml:1: not valid YAML")
 
 
+def test_many_yaml_files_that_are_no_tasks_are_counted(suite: Suite, capsys: Capture) -> None:
+    suite.write()
+    for n in range(9):
+        (suite.folder / f"other{n}.yaml").write_text("services: []\n")
+    _, err = listed(capsys, "tasks", "--include_path", suite.root)
+    assert len(err) == 6
+    assert "4 more YAML files are no tasks" in err[-1]
+
+
 def test_datasets_are_listed_and_a_broken_recipe_is_a_warning(suite: Suite, capsys: Capture) -> None:
     suite.write()
     (suite.root / "other").mkdir()
