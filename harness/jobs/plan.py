@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -81,6 +81,7 @@ def plan(
     comparisons: int | None = None,
     ratings: Rows | None = None,
     predictions: Rows | None = None,
+    columns: Mapping[str, str] | None = None,
     scale: Levels | None = None,
     axes: Axes = (),
     groups: Sequence[str] = (),
@@ -109,6 +110,8 @@ def plan(
         To allow for, by Bonferroni; by default max-T over the pilot's pairs of groups, or one.
     ratings, predictions : path or frame, optional
         The pilot, and what a model says of its items (as of :func:`~lm_plural.harness.jobs.disaggregate.disaggregate`).
+    columns : mapping, optional
+        What the pilot calls its columns: ``{"item_id": "comment"}``.
     scale : sequence or Scale, optional
         Levels, lowest first.
     axes : sequence
@@ -143,10 +146,12 @@ def plan(
     sds = {"rater_sd": rater_sd, "residual_sd": residual_sd, "item_sd": item_sd}
     design = {"items": items, "raters": raters, "ratings_per_rater": ratings_per_rater, "comparisons": comparisons}
     asked = _asked(gap, power, statistic, design, with_predictions=predictions is not None)
+    cleaning = rules_of(rules)
     if ratings is None:
         of_pilot = {"predictions": predictions is not None, "scale": scale is not None, "axes": bool(axes)}
+        of_pilot |= {"columns": bool(columns)}
         of_pilot |= {"groups": bool(groups), "weights": weights != Options.weights}
-        of_pilot |= {rule: said != getattr(Rules, rule) for rule, said in rules.items()}
+        of_pilot |= {rule: getattr(cleaning, rule) != getattr(Rules, rule) for rule in rules}
         stated = _components(sds, [name for name, given in of_pilot.items() if given], statistic)
         plans = [plan_from_components(asked, stated["item_sd"], stated["rater_sd"], stated["residual_sd"])]
         origin: dict[str, Any] = {"components": stated}
@@ -155,7 +160,7 @@ def plan(
         if asked.statistic in MODEL and predictions is None:
             raise UsageError(f"{argument('statistic')} {asked.statistic} needs {argument('predictions')}")
         whole, source = scale_of(levels), Source.of(ratings, "ratings")
-        table = read_table(source, whole, keys, rules_of(rules))
+        table = read_table(source, whole, keys, cleaning, columns)
         predicted = None if predictions is None else read_predictions(predictions, whole)
         options = Options(weights=weights)
         plans = [plan_from_pilot(table, predicted, axis, asked, options, groups) for axis in keys]

@@ -10,6 +10,7 @@ from lm_plural.harness.cli.options import (
     Words,
     out_file,
     parse_axes,
+    parse_columns,
     parse_count,
     parse_scale,
     whole,
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pilot = parser.add_argument_group("from a pilot").add_argument
     pilot("--ratings", type=Path, metavar="FILE", help="who said what")
     pilot("--predictions", type=Path, metavar="FILE", help="what the model says")
+    pilot("--columns", nargs="+", action="extend", default=[], metavar="NAME=COLUMN", help="columns of other names")
     pilot("--scale", metavar="L1,L2,..", help="levels, lowest first")
     axes = "columns with groups; gender*race for cells"
     pilot("--axes", nargs="+", action=Words, default=[], metavar="AXIS", help=axes)
@@ -58,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
+    from lm_plural.harness.data.own_files import NAMES
     from lm_plural.harness.jobs.plan import plan
     from lm_plural.harness.ratings.rules import CHOICES
     from lm_plural.harness.report.plan import render_plan
@@ -72,6 +75,7 @@ def execute(args: argparse.Namespace) -> int:
         comparisons=args.comparisons,
         ratings=args.ratings,
         predictions=args.predictions,
+        columns=parse_columns(args.columns, NAMES),
         scale=parse_scale(args.scale) if args.scale else None,
         axes=parse_axes(args.axes) or [],
         groups=args.groups,

@@ -135,6 +135,13 @@ def test_with_predictions_the_plan_is_for_bias_unless_asked(answer: Any) -> None
     assert content["question"]["statistic"] == "rps"
 
 
+def test_a_pilot_may_call_its_columns_otherwise(answer: Any) -> None:
+    plain, content = answer("--gap", "0.3", *PILOT)
+    pl.read_csv("pilot.csv").rename({"item_id": "comment", "rating": "score"}).write_csv("pilot.csv")
+    out, other = answer("--gap", "0.3", *PILOT, "--columns", "item_id=comment", "rating=score")
+    assert (out, other) == (plain, content)
+
+
 def test_several_pairs_stand_in_a_table_the_hardest_first(answer: Any) -> None:
     frame = pl.read_csv("pilot.csv", infer_schema=False)
     wave = pl.col("rater_id").str.slice(1).cast(pl.Int64) % 3
@@ -169,6 +176,10 @@ def test_several_pairs_stand_in_a_table_the_hardest_first(answer: Any) -> None:
         (["--gap", "1", "--axes", "gender"], "expected a pilot (--ratings"),
         (["--gap", "1", *PILOT, "--item_sd", "1"], "--item_sd and --ratings: expected a pilot or components, not both"),
         (["--gap", "1", *COMPONENTS, "--axes", "gender"], "--axes goes with --ratings, not with components"),
+        (
+            ["--gap", "1", *COMPONENTS, "--columns", "rating=score"],
+            "--columns goes with --ratings, not with components",
+        ),
         (["--gap", "1", *COMPONENTS[:4]], "--item_sd is missing: components are --rater_sd"),
         (["--gap", "1", *COMPONENTS, "--rater_sd=-0.1"], "--rater_sd -0.1: expected a number from 0 to below 1e9"),
         (["--gap", "1", *COMPONENTS, "--item_sd", "nan"], "--item_sd nan: expected a number from 0 to below 1e9"),
