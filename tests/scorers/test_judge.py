@@ -113,7 +113,8 @@ def test_agreement_by_hand_and_what_is_off_the_scale() -> None:
         (row,) = judged(np.log(np.array([[asc, desc]])))
     assert row[0] == pytest.approx((0.75 + 0.5) / 2)
     assert row[2] == pytest.approx(0.4)
-    assert row[3:].tolist() == pytest.approx([0.75, 0.5])
+    assert row[3:5].tolist() == pytest.approx([0.75, 0.5])
+    assert np.isnan(row[5])
     low = np.log(np.full((1, 2, 5), LEAST_MASS / 6))
     assert np.isnan(judged(low)[0, 0])
     assert judged(low)[0, 2] == pytest.approx(5 / 6 * LEAST_MASS)
@@ -125,10 +126,12 @@ def test_the_text_comes_first_and_the_same_labels_turn_their_meaning() -> None:
     first, second = engine.asked
     assert first.startswith("Jemand hat einen Assistenten gefragt:\nHow?\n\nDer Assistent hat geantwortet:\nSo.\n\n")
     same = first.index("\n\n1 = ")
+    assert "- stimme voll zu: " in first[:same]
     assert first[:same] == second[:same]
     assert "1 = stimme gar nicht zu" in first
     assert "1 = stimme voll zu" in second
-    shared = [prompt(Sample("How?", "So."), load_rubric(n).languages["en"], turned=False) for n in DIMENSIONS]
+    labels = list("12345")
+    shared = [prompt(Sample("How?", "So."), load_rubric(n).languages["en"], labels, turned=False) for n in DIMENSIONS]
     assert len({p[: p.index("The reply is")] for p in shared}) == 1
 
 
@@ -200,7 +203,7 @@ def test_a_judge_is_its_model(tiny_model: Path) -> None:
         asked = [
             (
                 engine.context(
-                    prompt(samples[n], wording, turned=turned),
+                    prompt(samples[n], wording, list("12345"), turned=turned),
                     chat=engine.uses_chat("respond"),
                     gen_prefix=wording.answer,
                 ),
