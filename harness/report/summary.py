@@ -33,7 +33,10 @@ MOST_FOUND, MOST_NAMED, UNTOLD_LINES = 3, 4, 2
 #: How long a reason for a refusal may be, and a name inside a sentence.
 MOST_REASON, MOST_NAME = 66, 40
 #: Notes that tell of something refused, notes that must be known beside any number, and flags that tell of neither.
-REFUSED, KNOWN = re.compile(r"\brefused\b|\bnot compared\b"), re.compile(r"\bstands in for\b|^language_not_covered")
+REFUSED, KNOWN = (
+    re.compile(r"\brefused\b|\bnot compared\b"),
+    re.compile(r"\bstands in for\b|^language_not_covered|^self_judged"),
+)
 GROUPS_REFUSED = "comparison with the groups refused, "
 NO_REFUSAL = ("not_for_gates", "approximate", "no_raters", "no_variation", "weak_signal", "equivalent_raters_open")
 #: Why a group has no interval: how many raters it has, as far as they count for the statistic, and how many it takes.
