@@ -16,7 +16,7 @@ import numpy as np
 from lm_plural.harness.analysis.group import null
 from lm_plural.harness.arrays import Floats
 
-#: Code of a judge whose numbers say nothing, and of one that is the model whose responses it judges.
+#: Code of a judge whose numbers say nothing, and key of whether one is the model whose responses it judges.
 UNFIT, SELF_JUDGED = "JUDGE_UNFIT", "self_judged"
 #: Least mean probability on the labels, and least correlation of the agreement in both orders of their meaning.
 LEAST_MASS, LEAST_R = 0.5, 0.5
@@ -101,7 +101,7 @@ def unscored(records: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 def self_judged(block: Mapping[str, Any]) -> str:
     """Return the note on judges of a respond block that are the model whose responses they judge; else nothing."""
     own = [name for name, j in block["overall"].get("judges", {}).items() if j.get(SELF_JUDGED)]
-    return f"{SELF_JUDGED}: {', '.join(own)}: the model judged its own responses" if own else ""
+    return f"SELF-JUDGED: the model judged its own responses ({', '.join(own)})" if own else ""
 
 
 @dataclass(frozen=True)

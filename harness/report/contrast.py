@@ -128,7 +128,7 @@ def card(
         paragraphs(head),
         "",
         grid(rows, header),
-        *(paragraphs([line]) for line in _correlations(together)),
+        *(paragraphs([line]) for line in _correlations(together) if len(blocks) > 1),
         *(["", *(_matrix(x, f) for x, f in together.items() if f.pairs)] if tables else []),
         "",
         *map(bold, paragraphs(tail, hang=4).split("\n")),
@@ -140,7 +140,9 @@ def card(
 def _correlations(together: Mapping[str, Alike]) -> Iterator[str]:
     """Yield a line a language: how far the scores of different dimensions correlate."""
     for language, found in together.items():
-        if found.pairs:
+        if not found.pairs:
+            yield f"between dimensions ({language}): too few scores to correlate"
+        else:
             (a, b), most = max(found.pairs.items(), key=lambda pair: abs(pair[1]))
             told = f"between dimensions ({language}): |r| {number(found.mean, 2)} on average"
             yield f"{told}, most {number(most, 2, signed=True)} ({a}, {b})" if len(found.pairs) > 1 else told

@@ -26,7 +26,7 @@ import numpy as np
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.model.engine import BatchedEngine, Engine, Labelled, SharingEngine
-from lm_plural.harness.model.load import load_engine
+from lm_plural.harness.model.load import check_backend, load_engine
 from lm_plural.harness.model.needs import check_arguments
 from lm_plural.harness.model.prompt import as_text
 from lm_plural.harness.model.server import NoLogprobsError
@@ -37,8 +37,8 @@ from lm_plural.scorers.judge.rubric import Rubric, Wording, load_rubric
 
 #: Prompts of a forward pass at most.
 MOST_AT_ONCE = 64
-#: Texts whose scores are kept together: a stop costs no more.
-TEXTS_AT_ONCE = 32
+#: Texts whose scores are kept together, here on a CPU and elsewhere: a stop costs no more.
+ON_CPU, ELSEWHERE = 8, 64
 #: Probability on the labels, or share of the answers, in either order, below which a model answers something else: no
 #: score.
 LEAST_MASS = 0.1
@@ -89,13 +89,13 @@ class Judge:
     ) -> None:
         self.engine, self.rubric, self.language = engine, rubric, language
         self.samples, self.new_tokens = samples, new_tokens
-        spec = engine.spec
+        spec, device = engine.spec, str(getattr(getattr(engine, "lm", None), "device", "remote"))
         self.info = ScorerInfo(
             name=f"judge:{name}",
             dimensions=(rubric.dimension,),
             range=(0.0, 1.0),
             direction="more",
-            device=str(getattr(getattr(engine, "lm", None), "device", "remote")),
+            device=device,
             version=version_of(
                 judge=str(PROMPT),
                 mode=f"samples={samples},max_gen_toks={new_tokens}" if samples else "log-probabilities",
@@ -104,7 +104,7 @@ class Judge:
             ),
             more=MORE,
             languages=tuple(rubric.languages),
-            at_once=TEXTS_AT_ONCE,
+            at_once=ON_CPU if device == "cpu" else ELSEWHERE,
             model={"name": spec.name, "weights": spec.identity["weights"]},
         )
 
@@ -258,10 +258,10 @@ def label_of(text: str | None, labels: Sequence[str], begins: Sequence[str] = ()
         What may stand before it: ``Answer: (``.
     """
     bare = _without_thoughts(text)
-    opening = "|".join(re.escape(b.strip(" (").casefold()) for b in begins)
+    opening = "|".join(re.escape(b.strip(" (:").casefold()) for b in begins)
+    before = rf"{BEFORE}(?:(?:{opening})[\s:]*{BEFORE})?" if opening else BEFORE
     for k, label in enumerate(labels):
-        own = rf"{BEFORE}(?:(?:{opening}){BEFORE})?" if opening else BEFORE
-        if re.fullmatch(rf"{own}{re.escape(label.casefold())}{AFTER}(?:=.*)?", bare.casefold(), re.DOTALL):
+        if re.fullmatch(rf"{before}{re.escape(label.casefold())}{AFTER}(?:=.*)?", bare.casefold(), re.DOTALL):
             return k
     return None
 
@@ -354,6 +354,7 @@ def judge(
             raise UsageError(f"judge {rubric!r}: {name}={value}: expected 1 or more")
     if max_gen_toks and not samples:
         raise UsageError(f"judge {rubric!r}: max_gen_toks={max_gen_toks}: nothing is written without samples=N")
+    check_backend(model)
     spec = ModelSpec(model, args)
     check_arguments(spec)
     identity = digest(spec.identity)
