@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
@@ -83,6 +83,10 @@ class ScorerInfo:
         Those it covers (``en``, ``de``), or none: it is handed texts in any. A text in another language has no score.
     compares : bool
         Whether a score says how a response compares with the task's reference: without one the scorer is refused.
+    at_once : int
+        Texts handed over at once, if there are so many; scores of them are kept together, so a stop costs no more.
+    model : mapping, optional
+        Of a scorer that is a language model: its ``name``, and its ``weights``, null where only a server knows.
     """
 
     name: str
@@ -94,6 +98,8 @@ class ScorerInfo:
     more: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     compares: bool = False
+    at_once: int = 512
+    model: Mapping[str, str | None] | None = None
 
     def covers(self, language: str) -> bool:
         """Return whether texts in a language are scored (``de-AT`` is ``de``); those of no known language are."""
@@ -163,6 +169,20 @@ class Scorer(Protocol):
         ndarray of float64, shape (len(batch), len(info.dimensions) + len(info.more))
             NaN where a response is missing, empty or could not be scored: never 0.
         """
+        ...
+
+
+@runtime_checkable
+class SharingScorer(Scorer, Protocol):
+    """A scorer that costs less beside others: judges by one model, which reads a text once for all of them."""
+
+    @property
+    def shares(self) -> Hashable:
+        """Equal for scorers that do."""
+        ...
+
+    def score_together(self, asked: Sequence[tuple[Any, Sequence[Sample]]]) -> list[FloatArray]:
+        """Return what :meth:`Scorer.score` of each scorer says of its own texts, which may be the same or not."""
         ...
 
 
@@ -255,18 +275,43 @@ def checked_scores(scorer: Scorer, batch: Sequence[Sample]) -> FloatArray:
     PluralError
         If it fails, or returns another shape, an infinite value, or one outside its range.
     """
-    info = scorer.info
-    covered = [i for i, sample in enumerate(batch) if info.covers(sample.language)]
-    out = np.full((len(batch), len(info.dimensions) + len(info.more)), np.nan)
-    if not covered:
-        return out
+    return checked_together([(scorer, batch)])[0]
+
+
+def checked_together(asked: Sequence[tuple[Scorer, Sequence[Sample]]]) -> list[FloatArray]:
+    """Do what :func:`checked_scores` does with several scorers, which share what they cost, and each its batch."""
+    covered = [[i for i, s in enumerate(batch) if scorer.info.covers(s.language)] for scorer, batch in asked]
+    handed = [(scorer, [batch[i] for i in own]) for (scorer, batch), own in zip(asked, covered, strict=True) if own]
+    found, out = iter(_scored(handed)), []
+    for (scorer, batch), own in zip(asked, covered, strict=True):
+        values = np.full((len(batch), len(scorer.info.dimensions) + len(scorer.info.more)), np.nan)
+        if own:
+            values[own] = _checked(scorer.info, len(own), next(found))
+        out.append(values)
+    return out
+
+
+def _scored(handed: Sequence[tuple[Scorer, list[Sample]]]) -> list[FloatArray]:
+    """Return the scores of each, by one call where there are several."""
+    if not handed:
+        return []
+    first = handed[0][0]
     try:
-        values = np.asarray(scorer.score([batch[i] for i in covered]), dtype=np.float64)
+        found = (
+            first.score_together(handed)
+            if isinstance(first, SharingScorer) and len(handed) > 1
+            else [scorer.score(texts) for scorer, texts in handed]
+        )
+        return [np.asarray(values, dtype=np.float64) for values in found]
     except PluralError:
         raise
     except (Exception, SystemExit) as e:
-        raise PluralError(f"scorer {info.name!r} failed: {type(e).__name__}: {e}") from e
-    if values.shape != (expected := (len(covered), out.shape[1])):
+        raise PluralError(f"scorer {first.info.name!r} failed: {type(e).__name__}: {e}") from e
+
+
+def _checked(info: ScorerInfo, n: int, values: FloatArray) -> FloatArray:
+    """Return scores of n texts; raises as :func:`checked_scores`."""
+    if values.shape != (expected := (n, len(info.dimensions) + len(info.more))):
         raise PluralError(f"scorer {info.name!r} returned shape {values.shape}; expected {expected}")
     (low, high), scores, more = info.range, *np.split(values, [len(info.dimensions)], axis=1)
     if np.isinf(more).any():
@@ -274,8 +319,7 @@ def checked_scores(scorer: Scorer, batch: Sequence[Sample]) -> FloatArray:
     known = scores[~np.isnan(scores)]
     if (bad := known[(known < low) | (known > high)]).size:
         raise PluralError(f"scorer {info.name!r} returned {bad[0]}; expected {low} to {high}")
-    out[covered] = values
-    return out
+    return values
 
 
 def score_texts(batch: Sequence[Sample], columns: int, score: Callable[[list[Sample]], npt.ArrayLike]) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
-from lm_plural.harness.analysis.judging import called
+from lm_plural.harness.analysis.judging import called, self_judged
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.statistics import catalogue
 from lm_plural.harness.statistics.inference import about
@@ -122,6 +122,7 @@ def text_of(block: Block, head: str) -> str:
     if block.get("mode") == "contrast":
         return fitted([head, *verdicts(block)][:MOST_LINES])
     lines = [head, *([SIMULATED] if block.get("simulated_raters") else []), _overall(block)]
+    lines += filter(None, [self_judged(block)])
     axes = [_axis(block, axis) for axis in block["axes"]]
     room = MOST_LINES - len(lines)
     if len(axes) > room:
@@ -255,7 +256,8 @@ def html_of(block: Block, head: str) -> str:
     header = "".join(
         f'<th scope="col" style="{side}">{escape(name)}</th>' for name, side in zip(names, sides, strict=True)
     )
-    simulated = f"<p><strong>{escape(SIMULATED)}</strong></p>" if block.get("simulated_raters") else ""
+    told = [SIMULATED] * bool(block.get("simulated_raters")) + [self_judged(block)]
+    simulated = "".join(f"<p><strong>{escape(text)}</strong></p>" for text in told if text)
     body = "".join(rows)
     few = "; ~: of few raters, a little too short" if "~" in body else ""
     caption = f'<caption style="{CAPTION}">{escape(head)}; in brackets: 95 % interval{few}</caption>'

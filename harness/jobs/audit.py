@@ -135,7 +135,7 @@ def audit(
         _check(task, keys, levels.get(task.name))
         field = text_field(task, texts.get(task.name))
         questions[task.name] = AuditQuestion(field, dimension, worse, levels.get(task.name), keys, grid, options)
-    folder, limit = RunFolder(Path(output_path) / _slug(spec)), checked_limit(limit)
+    folder, limit = audit_folder(spec, Path(output_path)), checked_limit(limit)
     with folder.locked():
         blocks = {}
         for task in loaded:
@@ -143,7 +143,7 @@ def audit(
             records = journaled_scores(task.name, spec, pairs, folder, trust_remote_code=trust_remote_code)
             blocks[task.name] = audit_task(task, records, questions[task.name])
         for found in sets:
-            pairs = [(_record(found.name, i, "contrast", sample.response), sample) for i, sample in found.samples()]
+            pairs = contrast_pairs(found)
             records = journaled_scores(found.name, spec, pairs, folder, trust_remote_code=trust_remote_code)
             blocks[found.name] = contrast_result(found, records)
             remember_card(found, blocks[found.name])
@@ -198,10 +198,15 @@ def _remember(folder: RunFolder, spec: ScorerSpec, tasks: Mapping[str, Any]) -> 
     folder.write_run({"schema_version": 1, "kind": "audit", **scorer, "tasks": {**known, **tasks}})
 
 
-def _slug(spec: ScorerSpec) -> str:
-    """Return the name of the folder of a scorer with its options."""
+def audit_folder(spec: ScorerSpec, output_path: Path) -> RunFolder:
+    """Return the folder of a scorer with its options."""
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", spec.name)
-    return f"{name}-{digest(redacted(spec.model_dump(mode='json')))[:8]}"
+    return RunFolder(output_path / f"{name}-{digest(redacted(spec.model_dump(mode='json')))[:8]}")
+
+
+def contrast_pairs(found: ContrastSet) -> list[Pair]:
+    """Pair each text of a contrast set with what a scorer sees."""
+    return [(_record(found.name, i, "contrast", sample.response), sample) for i, sample in found.samples()]
 
 
 def text_field(loaded: LoadedTask, asked: str | None = None) -> str:

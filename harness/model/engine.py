@@ -119,6 +119,17 @@ class BatchedEngine(Engine, Protocol):
         """
 
 
+@runtime_checkable
+class SharingEngine(BatchedEngine, Protocol):
+    """An engine that is told which prompts begin alike, and reads once what they share."""
+
+    def label_logprobs_together(self, groups: Sequence[Sequence[Labelled]]) -> list[list[list[float]]]:
+        """Return what :meth:`~Engine.label_logprobs` does, of groups of requests that begin alike.
+
+        Within rounding it is the same; a model that cannot be asked so is asked each prompt.
+        """
+
+
 def sampled(gen_kwargs: Mapping[str, Any]) -> bool:
     """Return whether responses are drawn at random, so that repeats differ."""
     if gen_kwargs.get("do_sample") is False:

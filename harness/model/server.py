@@ -13,6 +13,10 @@ THOUGHTS = ("thinking", "reasoning")
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError)
 
 
+class NoLogprobsError(ValueError):
+    """A server's reply has no log-probabilities where some were asked for."""
+
+
 class _Nothing(str):
     """A text that stands for no text: lm-eval puts its own text where a server sent null."""
 
@@ -201,7 +205,7 @@ def _with_numbers(choice: dict[str, Any]) -> dict[str, Any]:
     logprobs = choice.get("logprobs")
     values = logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None
     if not isinstance(values, list) or any(v is not None and type(v) not in (int, float) for v in values):
-        raise ValueError(f"the reply has no log-probabilities of its tokens: {_shown(choice)}")
+        raise NoLogprobsError(f"the reply has no log-probabilities of its tokens: {_shown(choice)}")
     return choice
 
 

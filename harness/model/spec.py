@@ -116,6 +116,15 @@ class ModelSpec:
         """Short name of :attr:`identity`."""
         return digest(self.identity)
 
+    def is_of(self, name: str | None, weights: str | None) -> bool:
+        """Return whether another model is this one, or has the same base under an adapter.
+
+        By their weights; where a server keeps those to itself, by what it is called, so that one model under two names
+        is not found out.
+        """
+        own = self.identity["weights"]
+        return own == weights if own and weights else name == self.name
+
     @property
     def slug(self) -> str:
         """Folder name: readable, and different for every identity."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lm_plural.harness.analysis.judging import called
+from lm_plural.harness.analysis.judging import Alike, called
 from lm_plural.harness.analysis.overview import VERDICTS, contrasted
 from lm_plural.harness.analysis.overview import verdict as said
 from lm_plural.harness.report.cells import interval, number
@@ -21,7 +21,7 @@ the same about a man."""
 CARD = """\
 AUC: bad told from good replies of the same length, .5 is chance. on labels: share of its probability on the answers. \
 orders: correlation with itself where the labels' meaning is turned. agrees: share of replies it agrees the statement \
-is true of."""
+is true of. Between dimensions scores should hardly correlate: the texts differ on one each."""
 
 
 def render_contrast(name: str, block: dict[str, Any]) -> str:
@@ -84,7 +84,14 @@ def _verdict(scorer: str, language: str, found: dict[str, Any]) -> Iterator[str]
         yield f"  {found['n_unscored']} texts have no score"
 
 
-def card(model: str, blocks: Sequence[dict[str, Any]], *, limited: bool) -> str:
+def card(
+    model: str,
+    blocks: Sequence[dict[str, Any]],
+    together: Mapping[str, Alike],
+    *,
+    limited: bool,
+    tables: bool = False,
+) -> str:
     """Return what the contrast set says of a judge with each rubric, by language, and what speaks against it.
 
     Parameters
@@ -93,8 +100,12 @@ def card(model: str, blocks: Sequence[dict[str, Any]], *, limited: bool) -> str:
         As it was asked for.
     blocks : sequence of dict
         A block a rubric.
+    together : mapping
+        By language, how far the scores of the dimensions go together.
     limited : bool
         Whether a part of the set was asked only.
+    tables : bool
+        Whether all correlations are shown.
     """
     rows, reasons = [], dict[str, list[str]]()
     for block in blocks:
@@ -103,21 +114,42 @@ def card(model: str, blocks: Sequence[dict[str, Any]], *, limited: bool) -> str:
                 judge, own = f["judge"], f["own"] or {"auc": None, "low": None, "high": None}
                 share = "-" if judge["agrees"] is None else f"{judge['agrees']:.0%}"
                 cells = [number(judge["label_mass"], 2), number(judge["orders"], 2, signed=True), share]
-                rows.append(
-                    [dimension, language, _auc(own), *cells, "unfit" if judge["unfit"] else VERDICTS[f["passes"]]]
-                )
+                unfit = [*judge["unfit"], *together[language].unfit] if language in together else judge["unfit"]
+                rows.append([dimension, language, _auc(own), *cells, "unfit" if unfit else VERDICTS[f["passes"]]])
                 for reason in judge["unfit"]:
                     reasons.setdefault(reason.partition(":")[0], []).append(f"{dimension} ({language})")
+    for language, found in together.items():
+        for reason in found.unfit:
+            reasons.setdefault(reason.partition(":")[0], []).append(f"all dimensions ({language})")
     header = ["dimension", "", "AUC", "on labels", "orders", "agrees", ""]
     head = [f"{model} as a judge, on the contrast set{', a part of it' if limited else ''}"]
     tail = [f"unfit, {reason}: {', '.join(where)}" for reason, where in reasons.items()]
-    return "\n".join(
-        [
-            paragraphs(head),
-            "",
-            grid(rows, header),
-            "",
-            *map(bold, paragraphs(tail, hang=4).split("\n")),
-            paragraphs([CARD]),
-        ]
-    )
+    parts = [
+        paragraphs(head),
+        "",
+        grid(rows, header),
+        *(paragraphs([line]) for line in _correlations(together) if len(blocks) > 1),
+        *(["", *(_matrix(x, f) for x, f in together.items() if f.pairs)] if tables else []),
+        "",
+        *map(bold, paragraphs(tail, hang=4).split("\n")),
+        paragraphs([CARD]),
+    ]
+    return "\n".join(parts)
+
+
+def _correlations(together: Mapping[str, Alike]) -> Iterator[str]:
+    """Yield a line a language: how far the scores of different dimensions correlate."""
+    for language, found in together.items():
+        if not found.pairs:
+            yield f"between dimensions ({language}): too few scores to correlate"
+        else:
+            (a, b), most = max(found.pairs.items(), key=lambda pair: abs(pair[1]))
+            told = f"between dimensions ({language}): |r| {number(found.mean, 2)} on average"
+            yield f"{told}, most {number(most, 2, signed=True)} ({a}, {b})" if len(found.pairs) > 1 else told
+
+
+def _matrix(language: str, found: Alike) -> str:
+    names = list(dict.fromkeys(n for pair in found.pairs for n in pair))
+    r = found.pairs | {(b, a): v for (a, b), v in found.pairs.items()}
+    rows = [[f"{k} {a}", *(number(r.get((a, b)), 2, signed=True) for b in names[:k])] for k, a in enumerate(names)]
+    return grid(rows, [f"r between dimensions, {language}", *map(str, range(len(names) - 1))])

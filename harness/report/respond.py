@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from lm_plural.harness.analysis.judging import SELF_JUDGED
 from lm_plural.harness.report.cells import count, measured, number, shown
 from lm_plural.harness.report.layout import Row, grid, paragraphs
 from lm_plural.harness.statistics.catalogue import MEASURES, measure
@@ -23,7 +24,10 @@ def render_respond(block: dict[str, Any]) -> str:
     for key, overall in block["overall"]["statistics"].items():
         unscored = block["overall"]["n_unscored"][key]
         head = f"{key}: {block['overall']['n_responses']} responses, {unscored} unscored, k = {block['k']}"
-        if overall["mean"]["value"] is None and (unfit := _unfit(block, key)):
+        judge = block["overall"].get("judges", {}).get(key, {})
+        head += ", SELF-JUDGED" if judge.get(SELF_JUDGED) else ""
+        head += "".join(f", {n} {why.replace('_', ' ')}" for why, n in judge.get("unscored", {}).items() if n)
+        if overall["mean"]["value"] is None and (unfit := judge.get("unfit")):
             parts.append(paragraphs([head, *(f"  not fit to judge, {reason}" for reason in unfit)]))
             continue
         columns = {m.key: m.heading for m in MEASURES if "table" in m.shown and {*m.shown} & {"prompts", "exposures"}}
@@ -36,12 +40,6 @@ def render_respond(block: dict[str, Any]) -> str:
             rows += shown(content["groups"].items(), partial(_respond_row, key=key, columns=columns))
         parts.append(head + "\n" + grid(rows, header))
     return "\n\n".join(parts)
-
-
-def _unfit(block: dict[str, Any], key: str) -> list[str]:
-    """Return what speaks against a judge."""
-    found: list[str] = block["overall"].get("judges", {}).get(key, {}).get("unfit", [])
-    return found
 
 
 def _respond_row(name: str, group: dict[str, Any], key: str, columns: Iterable[str]) -> Row:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lm_plural.harness.analysis.design.plan import would_show
+from lm_plural.harness.analysis.judging import self_judged
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.report.audit import ERRORS
 from lm_plural.harness.report.cells import count, interval, measured, number, on_few
@@ -33,7 +34,10 @@ MOST_FOUND, MOST_NAMED, UNTOLD_LINES = 3, 4, 2
 #: How long a reason for a refusal may be, and a name inside a sentence.
 MOST_REASON, MOST_NAME = 66, 40
 #: Notes that tell of something refused, notes that must be known beside any number, and flags that tell of neither.
-REFUSED, KNOWN = re.compile(r"\brefused\b|\bnot compared\b"), re.compile(r"\bstands in for\b|^language_not_covered")
+REFUSED, KNOWN = (
+    re.compile(r"\brefused\b|\bnot compared\b"),
+    re.compile(r"\bstands in for\b|^language_not_covered"),
+)
 GROUPS_REFUSED = "comparison with the groups refused, "
 NO_REFUSAL = ("not_for_gates", "approximate", "no_raters", "no_variation", "weak_signal", "equivalent_raters_open")
 #: Why a group has no interval: how many raters it has, as far as they count for the statistic, and how many it takes.
@@ -303,7 +307,7 @@ def _told(name: str, block: dict[str, Any]) -> Told:
         list(_shown_by_more(block, kind.main, untold)),
         [*notes, *flags],
         bool(block.get("simulated_raters")),
-        [_steered(block["steered"])] if "steered" in block else [],
+        [*([_steered(block["steered"])] if "steered" in block else []), *filter(None, [self_judged(block)])],
     )
 
 

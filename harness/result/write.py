@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lm_plural.harness.analysis.group import SCHEMA_VERSION
+from lm_plural.harness.analysis.judging import SELF_JUDGED, self_judged
 from lm_plural.harness.analysis.options import MODEL_STATISTICS, WITHOUT_RATERS, Options
 from lm_plural.harness.analysis.shares.compared import STATISTICS as SHARES_STATISTICS
 from lm_plural.harness.errors import PluralError
@@ -44,6 +45,7 @@ def build_results(works: Sequence[Work], blocks: Mapping[str, dict[str, Any]], s
     spec : ModelSpec
     """
     names = [w.loaded.name for w in works]
+    blocks = {name: _with_self_judged(blocks[name], spec) for name in names}
     flat = {n: _flat(blocks[n], w) for n, w in zip(names, works, strict=True)}
     return {
         "results": {n: {"alias": n, **{f"{m},none": v for m, v in flat[n].items()}} for n in names},
@@ -77,6 +79,16 @@ def build_results(works: Sequence[Work], blocks: Mapping[str, dict[str, Any]], s
         "datasets": {w.loaded.dataset.recipe.dataset: _provenance(w) for w in works},
         "disaggregated": {n: blocks[n] for n in names},
     }
+
+
+def _with_self_judged(block: dict[str, Any], spec: ModelSpec) -> dict[str, Any]:
+    """Return a block that says which of its judges are the model itself; one of its family is not found out."""
+    if not (judges := block["overall"].get("judges")):
+        return block
+    told = {key: {**j, SELF_JUDGED: bool(j["model"]) and spec.is_of(**j["model"])} for key, j in judges.items()}
+    block = {**block, "overall": {**block["overall"], "judges": told}}
+    note = self_judged(block)
+    return {**block, "notes": [*block["notes"], note]} if note else block
 
 
 def task_block(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import Annotated, Literal
@@ -15,13 +15,21 @@ from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.journal import Journal, Record
-from lm_plural.harness.scoring import FloatArray, Sample, Scorer, ScorerInfo, checked_scores, make_scorer
+from lm_plural.harness.scoring import (
+    FloatArray,
+    Sample,
+    Scorer,
+    ScorerInfo,
+    SharingScorer,
+    checked_together,
+    make_scorer,
+)
 from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import render
 
 Pair = tuple[Record, Sample]
-#: Texts a scorer is handed at once, if there are so many.
+#: Texts that gather before scorers are handed any, if there are so many.
 AT_ONCE = 512
 
 
@@ -42,6 +50,7 @@ class _Score(BaseModel):
     scores: dict[str, FiniteFloat | None]
     more: dict[str, FiniteFloat | None] = {}
     not_covered: str = ""
+    model: dict[str, str | None] = {}
 
 
 class Scoring:
@@ -93,9 +102,7 @@ class Scoring:
 
         A scorer's batches are of texts of like length, so it is handed many at once.
         """
-        if not self._scorers:
-            self._scorers = make_scorers(self.specs, self.asked, trust_remote_code=self.trust_remote_code)
-        for scorer in (s for _, s in self._scorers if s.info.compares):
+        for scorer in (s for _, s in self.made() if s.info.compares):
             if any(sample.reference is None for _, sample in pairs):
                 why = "compares responses with the task's reference to the same prompt, and this task has none here"
                 raise UsageError(f"scorer {scorer.info.name!r} {why} (doc_to_target)")
@@ -129,27 +136,58 @@ class Scoring:
             self.journal.close()
 
     def _score(self, pairs: list[Pair]) -> None:
-        for asked, scorer in self._scorers:
-            info = scorer.info
-            todo: dict[str, Pair] = {}
-            for record, sample in pairs:
-                place = (record["key"], _text_hash(record), asked)
-                last, count = self._last.get(place, ({"version": None}, 0))
-                if last["version"] != info.version:
-                    todo[digest([*place, info.version, count])] = (record, sample)
-            if todo:
-                values = checked_scores(scorer, [s for _, s in todo.values()])
-                records = [
-                    _score_record(k, pair, asked, info, v) for (k, pair), v in zip(todo.items(), values, strict=True)
-                ]
-                self.journal.append(records)
-                for record in records:
-                    self._note(record)
+        score_together([self], pairs)
+
+    def made(self) -> list[tuple[str, Scorer]]:
+        """Return the scorers, each with the name of what was asked for; they are made the first time."""
+        if not self._scorers:
+            self._scorers = make_scorers(self.specs, self.asked, trust_remote_code=self.trust_remote_code)
+        return self._scorers
+
+    def missing(self, pairs: Sequence[Pair], asked: str, info: ScorerInfo) -> dict[str, Pair]:
+        """Return the pairs without a score of this version, by the key it will have."""
+        todo: dict[str, Pair] = {}
+        for record, sample in pairs:
+            place = (record["key"], _text_hash(record), asked)
+            last, count = self._last.get(place, ({"version": None}, 0))
+            if last["version"] != info.version:
+                todo[digest([*place, info.version, count])] = (record, sample)
+        return todo
+
+    def keep(self, records: Sequence[Record]) -> None:
+        """Write scores to the journal."""
+        self.journal.append(records)
+        for record in records:
+            self._note(record)
 
     def scores_of(self, records: Sequence[Record]) -> list[Record]:
         """Return the last score record of every answer and scorer asked for."""
         keys = [(r["key"], text, a) for r in records for text in [_text_hash(r)] for a in self.asked]
         return [self._last[k][0] for k in keys if k in self._last]
+
+
+def score_together(scorings: Sequence[Scoring], pairs: Sequence[Pair]) -> None:
+    """Score what is missing of pairs in each journal; scorers that share are handed the same texts together.
+
+    Raises
+    ------
+    PluralError
+        If a scorer fails; what was scored before stays.
+    """
+    sharing: dict[Hashable, list[tuple[Scoring, str, Scorer]]] = {}
+    for scoring in scorings:
+        for asked, scorer in scoring.made():
+            key = scorer.shares if isinstance(scorer, SharingScorer) else id(scorer)
+            sharing.setdefault(key, []).append((scoring, asked, scorer))
+    for members in sharing.values():
+        size = min(scorer.info.at_once for *_, scorer in members)
+        for n in range(0, len(pairs), size):
+            part = pairs[n : n + size]
+            todo = [(*m, found) for m in members if (found := m[0].missing(part, m[1], m[2].info))]
+            scored = checked_together([(scorer, [s for _, s in found.values()]) for *_, scorer, found in todo])
+            for (scoring, asked, scorer, found), values in zip(todo, scored, strict=True):
+                rows = zip(found.items(), values, strict=True)
+                scoring.keep([_score_record(key, pair, asked, scorer.info, v) for (key, pair), v in rows])
 
 
 def _score_record(key: str, pair: Pair, asked: str, info: ScorerInfo, values: FloatArray) -> Record:
@@ -169,6 +207,7 @@ def _score_record(key: str, pair: Pair, asked: str, info: ScorerInfo, values: Fl
         "range": list(info.range),
         "scores": dict(zip(info.dimensions, scores, strict=True)),
         **({"more": dict(zip(info.more, more, strict=True))} if info.more else {}),
+        **({"model": dict(info.model)} if info.model else {}),
         **({} if info.covers(sample.language) else {"not_covered": sample.language}),
     }
 

@@ -173,3 +173,19 @@ def test_adapters_that_cannot_be_are_refused_before_the_first(
     assert run(tiny_model, tmp_path / "out", *(w.format(**places) for w in words)) == code
     assert said.format(**places) in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_base_and_its_adapters_are_of_one_model(tiny_model: Path, adapter: Path, wider_model: Path) -> None:
+    base = ModelSpec("hf", {"pretrained": str(tiny_model)})
+    tuned = ModelSpec("hf", {"pretrained": str(tiny_model), "peft": str(adapter)})
+    other = ModelSpec("hf", {"pretrained": str(wider_model)})
+    served = ModelSpec("local-completions", {"model": "org/name", "base_url": "http://127.0.0.1:1/v1"})
+
+    def same(a: ModelSpec, b: ModelSpec) -> bool:
+        return a.is_of(b.name, b.identity["weights"])
+
+    assert same(tuned, base)
+    assert same(base, tuned)
+    assert not same(other, base)
+    assert not same(served, base)
+    assert same(served, ModelSpec("local-chat-completions", {"model": "org/name", "base_url": "http://127.0.0.1:2/v1"}))

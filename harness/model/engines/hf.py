@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import gc
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from lm_plural.harness.errors import PluralError
 from lm_plural.harness.model.engine import In, Labelled, Out, answer_failed, sampled
+from lm_plural.harness.model.engines import tree
 from lm_plural.harness.model.engines.lm_eval import LmEvalEngine
 from lm_plural.harness.model.spec import ModelSpec
 
@@ -35,6 +39,7 @@ class HfEngine(LmEvalEngine):
         super().__init__(lm, spec)
         self.batch_size = batch_size
         self.on_halved: Callable[[int], None] = lambda _size: None
+        self._shares: bool | None = None
 
     def length(self, context: Any) -> int:
         """Return the number of tokens of a context."""
@@ -54,6 +59,60 @@ class HfEngine(LmEvalEngine):
         while size * 2 <= most and _bytes(self.lm, longest_first[: size * 2], size * 2, new) <= budget:
             size *= 2
         return size
+
+    def label_logprobs_together(self, groups: Sequence[Sequence[Labelled]]) -> list[list[list[float]]]:
+        """Return the log-probability of every label after every context of groups of requests that begin alike.
+
+        A group is one row, what its prompts share being read once; one that does not fit is asked prompt by prompt.
+        """
+        out: list[list[list[float]]] = [[] for _ in groups]
+        rows = {g: tree.Row(self.lm, group) for g, group in enumerate(groups)} if applies(self.lm) else {}
+        rows = {g: row for g, row in rows.items() if row.branches and tree.fits(self.lm, _base(self.lm), row)}
+        if rows and self._shares is None:
+            least = min(rows, key=lambda g: len(rows[g]))
+            out[least], self._shares = self._tried(groups[least], rows[least])
+        order = sorted((g for g in rows if self._shares and not out[g]), key=lambda g: -len(rows[g]))
+        while order:
+            part = order[: self._rows_at_once([rows[g] for g in order])]
+            for g, found in zip(part, self._together([rows[g] for g in part]), strict=True):
+                out[g] = found
+            order = order[len(part) :]
+        alone = [g for g, found in enumerate(out) if not found]
+        answers = iter(self.label_logprobs([request for g in alone for request in groups[g]]) if alone else [])
+        for g in alone:
+            out[g] = [next(answers) for _ in groups[g]]
+        return out
+
+    def _tried(self, group: Sequence[Labelled], row: tree.Row) -> tuple[list[list[float]], bool]:
+        """Return a group's answers prompt by prompt, and whether the model gives the same to it as one row."""
+        alone = self.label_logprobs(group)
+        if not tree.applies(_base(self.lm)):
+            return alone, False
+        try:
+            (together,) = tree.label_logprobs(self.lm, [row])
+        except Exception:  # whatever a model's own code says of a mask that is not its own
+            logging.getLogger(__name__).debug("prompts cannot share a row", exc_info=True)
+            free_memory()
+            return alone, False
+        pairs = [(a, b) for x, y in zip(alone, together, strict=True) for a, b in zip(x, y, strict=True)]
+        off = float(np.mean([abs(a - b) for a, b in pairs]))
+        return alone, off <= tree.tolerance(self.lm)
+
+    def _together(self, rows: Sequence[tree.Row]) -> list[list[list[float]]]:
+        """Return the answers to rows; those for which memory does not suffice, one by one, are left empty."""
+        try:
+            return tree.label_logprobs(self.lm, rows)
+        except Exception as e:
+            if not _out_of_memory(e):
+                raise answer_failed(self.spec, e) from e
+            free_memory()
+        return [[]] if len(rows) == 1 else [found for row in rows for found in self._together([row])]
+
+    def _rows_at_once(self, rows: Sequence[tree.Row]) -> int:
+        """Return how many rows, longest first, fit in a quarter of the free memory: a first guess."""
+        length, read = len(rows[0]), rows[0].n_needed
+        row = _bytes(self.lm, [length], 1, None, positions=read) + 2 * length**2 * self.lm.model.dtype.itemsize
+        return max(1, min(len(rows), int(_free_bytes(self.lm.device) / 4 / row)))
 
     @property
     def _one_by_one(self) -> bool:
@@ -100,18 +159,18 @@ def without_weights() -> Any:
     return Tokenizer
 
 
-def _bytes(lm: Any, lengths: Sequence[int], rows: int, new: int | None) -> float:
+def _bytes(lm: Any, lengths: Sequence[int], rows: int, new: int | None, *, positions: int = 0) -> float:
     """Return about what a batch takes: keys and values, what one layer works on, and logits in float32.
 
     Generating keeps keys and values, and looks at one position. Scoring labels keeps none, but has logits at the last
-    position of every row of another length.
+    position of every row of another length, or as many as are given.
     """
     config = lm.model.config.get_text_config()
     hidden, heads = _number(config, "hidden_size", 1024), _number(config, "num_attention_heads", 16)
     head = _number(config, "head_dim", hidden // heads)
     width = lm.model.dtype.itemsize
     row = (8 * hidden + 3 * _number(config, "intermediate_size", 4 * hidden)) * width * lengths[0]
-    positions = len(set(lengths)) + 1
+    positions = positions or len(set(lengths)) + 1
     if new is not None:
         layers, kept = _number(config, "num_hidden_layers", 32), _number(config, "num_key_value_heads", heads)
         row += 2 * layers * kept * head * width * (lengths[0] + new)
@@ -139,10 +198,14 @@ def applies(lm: Any) -> bool:
     """Return whether `lm` is lm-eval's own Hugging Face causal model, in one process, with ``logits_to_keep``."""
     if type(lm).__name__ != "HFLM" or getattr(lm, "backend", "") != "causal" or lm.world_size > 1 or lm.enable_thinking:
         return False
-    model = lm.model.get_base_model() if hasattr(lm.model, "get_base_model") else lm.model
     if getattr(getattr(lm.model, "active_peft_config", None), "is_prompt_learning", False):
         return False
-    return "logits_to_keep" in inspect.signature(model.forward).parameters
+    return "logits_to_keep" in inspect.signature(_base(lm).forward).parameters
+
+
+def _base(lm: Any) -> Any:
+    """Return the model under its adapter, if there is one."""
+    return lm.model.get_base_model() if hasattr(lm.model, "get_base_model") else lm.model
 
 
 def label_logprobs(lm: Any, batch: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from lm_plural.harness.analysis import flags
 from lm_plural.harness.analysis.group import SCHEMA_VERSION, Number
-from lm_plural.harness.analysis.judging import UNFIT, called, columns, fitness
+from lm_plural.harness.analysis.judging import UNFIT, called, columns, fitness, unscored
 from lm_plural.harness.analysis.options import Options
 from lm_plural.harness.analysis.responses.exposure import EXPOSURE, REFERENCE, Exposures, concerns_of
 from lm_plural.harness.analysis.responses.scores import ChosenPrompts, PromptMeans, Scores, reasons
@@ -53,7 +53,8 @@ def judges_of(work: Work, score_records: Sequence[Record]) -> dict[str, dict[str
     """Return, by scorer and dimension, whether each judge among the scorers is fit to judge these responses.
 
     From how it answered here, and what the contrast set said of it in the responses' languages, if it was held against
-    it: ``contrast`` is by language, null where it was not.
+    it: ``contrast`` is by language, null where it was not. ``unscored`` counts responses without a score, by why;
+    ``model`` is the judge's ``name`` and ``weights``.
     """
     asked = {r.key: str(r.doc.fields.get("language", "")) for r in work.requests}
     by_judge: dict[tuple[str, str], list[Record]] = {}
@@ -68,7 +69,12 @@ def judges_of(work: Work, score_records: Sequence[Record]) -> dict[str, dict[str
         languages = dict.fromkeys(asked[r["sample"]] or "en" for r in records)
         contrast = {x: card.get(x) for x in languages}
         judged["unfit"] += [f"contrast: it does not pass in {x}" for x, passes in contrast.items() if passes is False]
-        out[called(scorer, dimension)] = {**judged, "contrast": contrast}
+        out[called(scorer, dimension)] = {
+            **judged,
+            "contrast": contrast,
+            "unscored": unscored(records),
+            "model": records[0].get("model") or None,
+        }
     return out
 
 

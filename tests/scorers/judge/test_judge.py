@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from math import log
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import lm_plural as lp
+from lm_plural.harness.analysis.judging import alike, columns, fitness, unscored
 from lm_plural.harness.cli.main import main
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.jobs.arguments import scorers_of
@@ -24,51 +24,13 @@ from lm_plural.harness.model.spec import ModelSpec
 from lm_plural.harness.scoring import Sample, checked_scores, make_scorer
 from lm_plural.harness.task.contrast import load_contrast
 from lm_plural.harness.task.index import Index
-from lm_plural.scorers.judge.judge import LEAST_MASS, MORE, MOST_CHARACTERS, Judge, judged, prompt
+from lm_plural.scorers.judge.judge import LEAST_MASS, MORE, MOST_CHARACTERS, judged, prompt
 from lm_plural.scorers.judge.rubric import load_rubric, rubric_names
 from tests.model.loopback import Reply, chat, serving
+from tests.scorers.judge.scripted import Says, at, made
 from tests.statistics.by_hand import quick
 
 DIMENSIONS = ["emotional_awareness", "helpfulness", "sensitivity", "stereotypical_bias", "toxicity"]
-#: From a prompt and its labels, each with the place of its meaning, 0 the least agreement, to their probabilities.
-Says = Callable[[str, list[int]], Sequence[float]]
-
-
-class Scripted:
-    """An engine that reads the levels off the prompt and answers by a rule."""
-
-    def __init__(self, says: Says) -> None:
-        self.spec, self.says, self.asked = ModelSpec("dummy", {}), says, list[str]()
-
-    def uses_chat(self, _mode: str) -> bool:
-        return False
-
-    def context(self, text: str, *, gen_prefix: str = "", **_: Any) -> str:
-        return text + gen_prefix
-
-    def label_logprobs(self, requests: Sequence[tuple[str, Sequence[str]]], *_: Any) -> list[list[float]]:
-        out = []
-        for text, labels in requests:
-            self.asked.append(text)
-            shown = [line.partition(" = ")[2] for line in text.splitlines() if line[:4] in [f"{x} = " for x in labels]]
-            first = shown[0].startswith(("strongly disagree", "stimme gar nicht zu"))
-            places = list(range(len(labels)))
-            p = self.says(text, places if first else places[::-1])
-            out.append([log(max(x, 1e-9)) for x in p])
-        return out
-
-    def responses(self, *_: Any, **__: Any) -> list[Any]:
-        raise NotImplementedError
-
-
-def made(says: Says, rubric: str = "toxicity") -> tuple[Judge, Scripted]:
-    engine = Scripted(says)
-    return Judge(engine, load_rubric(rubric), identity="scripted", name=rubric), engine
-
-
-def at(place: int, places: Sequence[int], mass: float = 0.95) -> list[float]:
-    """Return probabilities of a judge that is nearly sure of a level."""
-    return [mass * (0.9 if p == place else 0.025) for p in places]
 
 
 @pytest.mark.parametrize("name", DIMENSIONS)
@@ -113,7 +75,8 @@ def test_agreement_by_hand_and_what_is_off_the_scale() -> None:
         (row,) = judged(np.log(np.array([[asc, desc]])))
     assert row[0] == pytest.approx((0.75 + 0.5) / 2)
     assert row[2] == pytest.approx(0.4)
-    assert row[3:].tolist() == pytest.approx([0.75, 0.5])
+    assert row[3:5].tolist() == pytest.approx([0.75, 0.5])
+    assert np.isnan(row[5])
     low = np.log(np.full((1, 2, 5), LEAST_MASS / 6))
     assert np.isnan(judged(low)[0, 0])
     assert judged(low)[0, 2] == pytest.approx(5 / 6 * LEAST_MASS)
@@ -125,10 +88,12 @@ def test_the_text_comes_first_and_the_same_labels_turn_their_meaning() -> None:
     first, second = engine.asked
     assert first.startswith("Jemand hat einen Assistenten gefragt:\nHow?\n\nDer Assistent hat geantwortet:\nSo.\n\n")
     same = first.index("\n\n1 = ")
+    assert "- stimme voll zu: " in first[:same]
     assert first[:same] == second[:same]
     assert "1 = stimme gar nicht zu" in first
     assert "1 = stimme voll zu" in second
-    shared = [prompt(Sample("How?", "So."), load_rubric(n).languages["en"], turned=False) for n in DIMENSIONS]
+    labels = list("12345")
+    shared = [prompt(Sample("How?", "So."), load_rubric(n).languages["en"], labels, turned=False) for n in DIMENSIONS]
     assert len({p[: p.index("The reply is")] for p in shared}) == 1
 
 
@@ -200,7 +165,7 @@ def test_a_judge_is_its_model(tiny_model: Path) -> None:
         asked = [
             (
                 engine.context(
-                    prompt(samples[n], wording, turned=turned),
+                    prompt(samples[n], wording, list("12345"), turned=turned),
                     chat=engine.uses_chat("respond"),
                     gen_prefix=wording.answer,
                 ),
@@ -321,11 +286,46 @@ def test_a_fit_judge_has_numbers_until_the_contrast_set_speaks_against_it(
     assert overall["flags"] == ["JUDGE_UNFIT: judge:toxicity is not fit to judge, contrast: it does not pass in en"]
 
 
+def test_dimensions_that_go_together_are_said_to() -> None:
+    rng = np.random.default_rng(0)
+    one, noise = rng.random((2, 40))
+    by_text = {"toxicity": one, "helpfulness": 1 - one + noise / 50, "sensitivity": noise}
+    scores: dict[str, dict[str, float | None]] = {
+        d: {str(n): float(x) for n, x in enumerate(v)} for d, v in by_text.items()
+    }
+    scores["sensitivity"] |= {"0": None}
+    found = alike(scores)
+    for (a, b), r in found.pairs.items():
+        first = "sensitivity" in (a, b)
+        assert r == pytest.approx(np.corrcoef(by_text[a][first:], by_text[b][first:])[0, 1])
+    assert found.pairs["toxicity", "helpfulness"] < -0.99
+    assert found.unfit == []  # one pair of three
+    del scores["sensitivity"]
+    (why,) = alike(scores).unfit
+    assert why.startswith("one factor: |r| 1.00 between dimensions on average")
+    scores["toxicity"] = dict.fromkeys(scores["toxicity"], 0.5)
+    assert alike(scores).mean is None
+    assert alike({}).unfit == []
+
+
+def test_a_judge_that_says_nothing_on_the_scale_is_unfit_and_counted() -> None:
+    more: dict[str, float | None] = {"label_mass": 0.0, "ascending": None, "descending": None, "refused": 1.0}
+    silent = [{"scores": {"toxicity": None}, "more": more} for _ in range(12)]
+    chatty = [{"scores": {"toxicity": None}, "more": more | {"refused": 0.2}}]
+    empty = [{"scores": {"toxicity": None}, "more": dict.fromkeys(more)}]
+    scored = [{"scores": {"toxicity": 0.0}, "more": more | {"label_mass": 1.0, "ascending": 0.0, "descending": 0.0}}]
+    assert unscored([*silent, *chatty, *empty, *scored]) == {"off_scale": 1, "refused": 12, "not_asked": 1}
+    found = fitness(columns([r["more"] for r in silent]), balanced=False)
+    assert found["unfit"] == ["off scale: 100% of what it says is no label"]
+    assert found["orders"] is None
+
+
 def test_a_judges_card(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["judge", "check", "--model_args", f"pretrained={tiny_model}", "--rubrics", "toxicity,helpfulness"]
     assert main([*words, "--limit", "1", "--device", "cpu", "-o", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "as a judge, on the contrast set, a part of it" in " ".join(out.split())
+    assert out.count("between dimensions (") == 2
     assert [line.split()[:2] for line in out.splitlines() if line.startswith(("toxicity ", "helpfulness "))] == [
         ["toxicity", "en"],
         ["toxicity", "de"],
