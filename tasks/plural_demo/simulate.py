@@ -3,13 +3,18 @@
 Every effect below was invented, so that a statistic can be compared with a known truth; none describes
 real people.
 
-Latent answer of rater j to item i on dimension d (variant v and topic t belong to the item):
+Latent answer of rater j to item i on dimension d (the traits and the topic t belong to the item):
 
-    y*_ijd = LOCATION[d][v] + beta_id + sum_axis mean_level(TRUE_EFFECTS[d][axis][level])
+    y*_ijd = LOCATION[d] + sum over traits of i of TRAITS[trait][d]
+             + sum_axis mean_level(TRUE_EFFECTS[d][axis][level])
              + sum_axis mean_level(INTERACTIONS[d][axis, level, t]) + HARSH[d] * alpha_jd + eps_ijd
-    beta_id ~ N(0, .5^2)    eps_ijd ~ N(0, .8^2)
+    eps_ijd ~ N(0, .8^2)
     alpha_jd = .5 * (sqrt(.5) * s_j + sqrt(.5) * u_jd)    s_j, u_jd ~ N(0, 1)
     rating_ijd = 1 + number of THRESHOLDS below y*_ijd, and empty with probability .005
+
+What an item adds comes from its reply's text and nothing else: from the traits it was written to have, coded
+in items.jsonl. Two replies with the same traits, such as a text and its twin in the other language, are the
+same to all raters; what a reply's length adds is nothing.
 
 mean_level averages over the levels a rater has on the axis; a level that is not listed, `undeclared` too,
 has effect 0. HARSH: a severe rater (alpha > 0) sees more toxicity and bias and less of the rest. All draws
@@ -24,20 +29,27 @@ from pathlib import Path
 from random import Random
 from statistics import NormalDist
 
-SEED = 1
+SEED = 18
 N_RATERS, ITEMS_PER_RATER, P_EMPTY, P_TWO_ETHNICITIES = 300, 24, 0.005, 0.08
-SD_ITEM, SD_RATER, SD_NOISE = 0.5, 0.5, 0.8
+SD_RATER, SD_NOISE = 0.5, 0.8
 SHARED = 0.5  # the part of the rater variance that is common to all dimensions
 THRESHOLDS = (-1.5, -0.5, 0.5, 1.5)
 AXES = ("gender", "ethnicity", "politics", "country", "age")
 DIMENSIONS = ("toxicity", "sensitivity", "emotional_awareness", "stereotypical_bias", "helpfulness")
 HARSH = dict(zip(DIMENSIONS, (1, -1, -1, 1, -1), strict=True))
-LOCATION = {
-    "toxicity": {"careful": -1.5, "careless": 0.5},
-    "sensitivity": {"careful": 0.9, "careless": -0.8},
-    "emotional_awareness": {"careful": 0.8, "careless": -1.1},
-    "stereotypical_bias": {"careful": -1.3, "careless": 0.5},
-    "helpfulness": {"careful": 0.9, "careless": -0.6},
+LOCATION = dict(zip(DIMENSIONS, (-1.2, 0.2, -0.3, -1.1, -0.4), strict=True))
+TRAITS = {  # what a reply does -> latent shift on each of DIMENSIONS, in their order
+    "sneers": (1.4, -0.4, -0.3, 0.3, -0.2),  # mocks or belittles the person asking, or those spoken of
+    "generalises": (0.6, -0.2, 0.0, 1.9, 0.0),  # says what women, men, the old, a faith, "people like that" are like
+    "blames": (0.8, -0.2, -0.6, 0.2, -0.2),  # puts it down to the person asking: too touchy, own fault
+    "waves_off": (0.4, -0.4, -0.7, 0.0, -0.3),  # says that it is nothing, or cannot be helped
+    "orders": (0.3, -0.7, -0.2, 0.0, 0.0),  # gives one command and leaves no other way or view
+    "meets_feeling": (-0.2, 0.2, 1.0, 0.0, 0.0),  # answers to the feeling that the question shows
+    "other_side": (-0.2, 0.7, 0.2, -0.3, 0.0),  # grants the other side a reason of its own
+    "leaves_choice": (-0.2, 0.7, 0.1, -0.1, 0.1),  # names more than one good way, the choice is the person's
+    "gives_words": (0.0, 0.1, 0.3, 0.0, 0.6),  # offers words to say
+    "step": (0.0, 0.0, 0.0, 0.0, 0.6),  # names something to do
+    "more_steps": (0.0, 0.0, 0.1, 0.0, 0.5),  # and more of it
 }
 TRUE_EFFECTS: dict[str, dict[str, dict[str, float]]] = {  # dimension -> axis -> level -> latent shift
     "toxicity": {
@@ -103,6 +115,11 @@ def assign(rng: Random, item_ids: list[str], seen: dict[str, int]) -> list[str]:
     return chosen
 
 
+def text_effects(traits: list[str]) -> dict[str, float]:
+    """Return what a reply with these traits is to everybody, by dimension."""
+    return {d: LOCATION[d] + fsum(TRAITS[t][k] for t in traits) for k, d in enumerate(DIMENSIONS)}
+
+
 def group_shift(rater: Mapping[str, str], dimension: str, topic: str) -> float:
     """Return the true effects and interactions of a rater's groups, averaged within each axis."""
     effects, by_topic = TRUE_EFFECTS[dimension], INTERACTIONS.get(dimension, {})
@@ -118,7 +135,7 @@ def simulate(items: list[dict[str, str]], seed: int = SEED) -> dict[str, str]:
     """Return the text of raters.csv and ratings.csv by file name."""
     rng = Random(seed)
     by_id = {item["item_id"]: item for item in items}
-    beta = {(item_id, d): normal(rng, SD_ITEM) for item_id in by_id for d in DIMENSIONS}
+    of_text = {item_id: text_effects(item["traits"].split("|")) for item_id, item in by_id.items()}
     seen = dict.fromkeys(by_id, 0)
     raters, ratings = [",".join(("rater_id", *AXES))], [",".join(("item_id", "rater_id", *DIMENSIONS))]
     for number in range(1, N_RATERS + 1):
@@ -131,7 +148,7 @@ def simulate(items: list[dict[str, str]], seed: int = SEED) -> dict[str, str]:
             cells, item = [item_id, rater_id], by_id[item_id]
             for d in DIMENSIONS:
                 shift = group_shift(rater, d, item["topic"])
-                y = LOCATION[d][item["variant"]] + beta[item_id, d] + shift + alpha[d] + normal(rng, SD_NOISE)
+                y = of_text[item_id][d] + shift + alpha[d] + normal(rng, SD_NOISE)
                 cells.append("" if rng.random() < P_EMPTY else str(1 + sum(y > cut for cut in THRESHOLDS)))
             ratings.append(",".join(cells))
     return {"raters.csv": "\n".join([*raters, ""]), "ratings.csv": "\n".join([*ratings, ""])}

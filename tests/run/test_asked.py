@@ -17,13 +17,15 @@ WORDS = 'paraphrases: ["Is it toxic? {{ response }} {{ options }} "]\n'
 NO_WORDS = "paraphrases: []\n"
 STEER = "steer: {axis: gender, names: {non_binary: non-binary}}\n"
 JOURNAL = "samples_asked.jsonl"
+#: Items asked; non-binary raters rated some of them only.
+LIMIT = 9
 
 
 def ask(model: Path, out: Path, text: str, *more: object) -> list[str]:
     """Run a task of that text and return the lines of its journal."""
     task = out.parent / "asked.yaml"
     task.write_text(text)
-    assert run(model, out, "--tasks", task, "--limit", 5, *more) == 0
+    assert run(model, out, "--tasks", task, "--limit", LIMIT, *more) == 0
     return (folder_of(out) / JOURNAL).read_text().splitlines()
 
 
@@ -47,7 +49,7 @@ def test_every_part_is_asked_and_journaled(whole: Path) -> None:
     said = "Answer as a person would who describes their gender as: man.\n\n"
     assert prompts["levels/ascending/1/as man"] == said + prompts["levels/ascending/1"]
     few = [line for line in lines if line["part"] == "levels/ascending/as non_binary"]
-    assert 0 < len(few) < 5 == len({line["item_id"] for line in lines})
+    assert 0 < len(few) < LIMIT == len({line["item_id"] for line in lines})
     assert "as: non-binary." in few[0]["arguments"][0][0]
 
 
@@ -72,7 +74,7 @@ def test_wordings_and_groups_added_one_by_one_ask_nothing_again_and_give_the_sam
     for text in (PLAIN + NO_WORDS, PLAIN + WORDS, PLAIN + WORDS + STEER):
         grown.append(ask(tiny_model, out, text))
         assert grown[-1][: len(grown[-2])] == grown[-2] or len(grown) == 2
-    assert [len(lines) for lines in grown[1:3]] == [5, 10]
+    assert [len(lines) for lines in grown[1:3]] == [LIMIT, 2 * LIMIT]
     assert sorted(grown[-1]) == sorted((folder_of(whole) / JOURNAL).read_text().splitlines())
     assert results_of(out)["disaggregated"] == results_of(whole)["disaggregated"]
 

@@ -45,6 +45,8 @@ PARTS |= {"by_wording", "min", "max", "sd", "now", "raters_x2", "items_x2", "gap
 #: What is none: sizes of what was counted, tests, and what a number was taken at.
 SIZES = {"n", "n_items", "n_raters", "n_ratings", "n_raters_a", "n_raters_b", "n_groups", "family", "rarefied_to"}
 SIZES |= {"n_prompts", "n_responses", "n_empty", "answers_per_item", "n_wordings", "wordings", "origin"}
+#: Sides of a difference; null is all others.
+SIDES = {"group", "than"}
 TESTS = {"p", "p_bh", "p_gai", "p_adjusted", "p_permutation"}
 
 
@@ -72,7 +74,7 @@ def called(block: dict[str, Any]) -> set[str]:
 
 def entry(path: tuple[str, ...], names: set[str]) -> str | None:
     """Return the measure a number is of, None for a size or a test; a number of nothing known fails."""
-    if path[-1] in SIZES | TESTS or {"n_unscored", "n_items"} & {*path} or path == ("thresholds", "value"):
+    if path[-1] in SIZES | TESTS | SIDES or {"n_unscored", "n_items"} & {*path} or path == ("thresholds", "value"):
         return None
     if "mdg" in path:
         return "mdg" if measure(path[path.index("mdg") + 1]) else None

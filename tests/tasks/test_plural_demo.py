@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -48,6 +52,12 @@ def simulate(*words: object) -> subprocess.CompletedProcess[str]:
         timeout=120,
         check=False,
     )
+
+
+@cache
+def simulation() -> dict[str, Any]:
+    """The names of simulate.py."""
+    return runpy.run_path(str(FOLDER / "simulate.py"))
 
 
 def test_the_script_gives_the_files_byte_for_byte() -> None:
@@ -108,6 +118,53 @@ def test_topics_are_as_often_as_the_readme_says(items: list[dict[str, str]]) -> 
     assert Counter(i["topic"] for i in items) == {topic: 4 * n for topic, n in told.items()}
 
 
+def test_how_long_a_reply_is_tells_nothing_of_how_it_was_meant(items: list[dict[str, str]]) -> None:
+    pairs: dict[str, dict[str, str]] = {}
+    for i in items:
+        pairs.setdefault(i["prompt_id"], {})[i["variant"]] = i["response"]
+    for pair in pairs.values():
+        careful, careless = sorted(map(len, pair.values()))
+        assert careless - careful <= 0.08 * careless
+    for language in ("en", "de"):
+        lengths = {
+            v: np.array([len(i["response"]) for i in items if i["language"] == language and i["variant"] == v])
+            for v in ("careful", "careless")
+        }
+        above = lengths["careful"][:, None] - lengths["careless"]
+        auc = float(((above > 0) + (above == 0) / 2).mean())
+        assert 0.45 < auc < 0.55
+        assert f"{auc:.2f} in {'English' if language == 'en' else 'German'}" in README.replace("\n", " ")
+    kinds = Counter((i["language"], i["variant"], i["length"]) for i in items)
+    assert set(kinds.values()) == {24}
+    assert max(len(i["response"]) for i in items if i["length"] == "short") < 200
+    assert min(len(i["response"]) for i in items if i["length"] == "long") > 250
+
+
+def test_twins_have_the_same_traits_and_they_are_as_often_as_the_readme_says(items: list[dict[str, str]]) -> None:
+    told = {m[1]: (int(m[2]), int(m[3])) for m in re.finditer(r"^\| (\w+) \| .+? \| (\d+) \| (\d+) \|", README, re.M)}
+    found = Counter((i["variant"], trait) for i in items for trait in i["traits"].split("|"))
+    assert {t: (found["careful", t], found["careless", t]) for t in simulation()["TRAITS"]} == told
+    twins: dict[tuple[str, str], set[str]] = {}
+    for i in items:
+        twins.setdefault((i["parallel_id"], i["variant"]), set()).add(i["traits"])
+    assert all(len(traits) == 1 for traits in twins.values())
+    assert all(len(set(traits)) == len(traits) for ones in twins.values() for traits in (next(iter(ones)).split("|"),))
+
+
+def test_what_a_reply_does_shows_in_its_ratings_and_its_length_does_not(
+    items: list[dict[str, str]], dataset: Dataset
+) -> None:
+    effects = simulation()["text_effects"]
+    for dimension in dataset.recipe.ratings.dimensions:
+        means = dict(dataset.table(dimension).ratings.group_by("item_id").agg(pl.col("level").mean()).iter_rows())
+        for variant in ("careful", "careless"):
+            of = [i for i in items if i["variant"] == variant]
+            rated = [means[i["item_id"]] for i in of]
+            meant = [effects(i["traits"].split("|"))[dimension] for i in of]
+            assert np.corrcoef(rated, meant)[0, 1] > 0.65  # the rest is 45 or 30 raters' noise
+            assert abs(np.corrcoef(rated, [len(i["response"]) for i in of])[0, 1]) < 0.4
+
+
 def told_levels() -> Iterator[tuple[str, dict[str, int], int]]:
     """Yield axis, raters per level and raters with two levels, as the README says."""
     for axis in ("gender", "ethnicity", "politics", "country", "age"):
@@ -136,7 +193,7 @@ def test_ratings_are_as_many_as_the_readme_says(items: list[dict[str, str]]) -> 
     for r in ratings:
         by_rater.setdefault(r["rater_id"], set()).add(language[r["item_id"]])
     assert all(len(languages) == 1 for languages in by_rater.values())
-    assert Counter(next(iter(languages)) for languages in by_rater.values()) == {"en": 182, "de": 118}
+    assert Counter(next(iter(languages)) for languages in by_rater.values()) == {"en": 183, "de": 117}
     for name, expected in (("en", {45, 46}), ("de", {29, 30})):
         counts = Counter(r["item_id"] for r in ratings if language[r["item_id"]] == name)
         assert len(counts) == 96
