@@ -26,13 +26,14 @@ ALLOWED: dict[str, set[str]] = {
     "data": _DATA,
     "task": _TASK,
     "pictures": {"ratings", "statistics"},
+    "lens": {"strict", "ratings", "scoring", "statistics"},
     "analysis": {"ratings", "statistics", "pictures"},
-    "report": {"ratings", "statistics", "analysis"},
+    "report": {"ratings", "statistics", "analysis", "lens"},
     "run": _RUN,
     "result": _RESULT,
-    "jobs": _RESULT | {"result"},
+    "jobs": _RESULT | {"result", "lens"},
     "lm_eval_tasks": _RESULT | {"result"},
-    "cli": _RESULT | {"result", "report", "jobs", "lm_eval_tasks"},
+    "cli": _RESULT | {"result", "report", "jobs", "lens", "lm_eval_tasks"},
 }
 #: The same inside rooms of several floors: folder to folders, of which each may import itself; "" is the room's own.
 INSIDE: dict[str, dict[str, set[str]]] = {
@@ -41,6 +42,7 @@ INSIDE: dict[str, dict[str, set[str]]] = {
         "uncertainty": {"", "measures"},
         "groups": {"", "measures", "uncertainty"},
         "scored": {"", "measures", "uncertainty", "groups"},
+        "lens": {"", "measures", "uncertainty"},
         "": {"measures", "uncertainty", "groups"},
     },
     "analysis": {

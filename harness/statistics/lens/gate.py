@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from scipy.special import expit
@@ -183,7 +182,7 @@ def gap_slopes(
         s_t and s_b.
     """
     k, groups = rated.k, member.shape[1]
-    pairs = list(combinations(range(groups), 2)) if groups > 2 else []
+    pairs = [(g, h) for g in range(groups) for h in range(g + 1, groups)] if groups > 2 else []
     precision = np.repeat([s**-2.0 for s in spreads], [k, rated.z.shape[1]])
     # raters of no group have nothing to exchange
     some = np.flatnonzero(member.any(axis=1))
