@@ -19,7 +19,17 @@ from tests.conftest import ROOT
 #: Modules whose examples are run: those of the face.
 TAUGHT = ["", ".harness.jobs.disaggregate", ".harness.jobs.plan", ".harness.jobs.evaluate", ".harness.jobs.audit"]
 TAUGHT += [".harness.jobs.preview", ".harness.analysis.disaggregated"]
-FUNCTIONS = ["audit", "compare", "disaggregate", "evaluate", "plan", "preview", "score"]
+FUNCTIONS = [
+    "annotate_export",
+    "annotate_import",
+    "audit",
+    "compare",
+    "disaggregate",
+    "evaluate",
+    "plan",
+    "preview",
+    "score",
+]
 #: In a process of its own: what importing the face loads and costs, what it says it has, and what stays away.
 FRESH = """
 import sys, time

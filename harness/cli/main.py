@@ -34,6 +34,7 @@ VERBS = {
     "show": "print every table of results",
     "audit": "measure a scorer against each group's ratings of the same texts",
     "judge": "is a language model fit to judge replies? its card on the contrast set",
+    "annotate": "have people rate a run's own responses: forms out, ratings in",
     "plan": "raters and items that a gap needs, from a pilot or stated components",
     "ls": "list tasks, scorers, axes, datasets, models",
     "data": "list, fetch and look into data sets; bring your own",
