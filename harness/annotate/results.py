@@ -149,7 +149,8 @@ def results(
             "language": manifest.language,
             "n_excluded": len(found.excluded),
         }
-        block["notes"] = [STRONG, *(f"{n} {what}" for what, n in found.counts.items()), *found.notes, *block["notes"]]
+        counted = [f"{n} {what}" for what, n in found.counts.items()]
+        block["notes"] = [*([] if simulated else [STRONG]), *counted, *found.notes, *block["notes"]]
         blocks[f"{manifest.task}.{dimension}"] = block
     return {
         "model_name": manifest.model_name,
@@ -157,6 +158,7 @@ def results(
         "task": manifest.task,
         "model_hash": manifest.model_hash,
         "excluded": found.excluded,
+        "counts": found.counts,
         "lm_plural_version": version("lm-plural"),
         "results_version": SCHEMA_VERSION,
         "annotated": blocks,

@@ -106,12 +106,14 @@ def _export(args: argparse.Namespace) -> int:
         done.pilot,
     ]
     print(paragraphs(told, hang=2, width=80))
-    print("", *done.how_to, "", f"written to {done.folder}; give raters only what is in {m.tool}/", sep="\n")
+    how = [line if line.startswith(" ") else paragraphs([line], width=80) for line in done.how_to]
+    print("", *how, "", f"written to {done.folder}; give raters only what is in {m.tool}/", sep="\n")
     return 0
 
 
 def _import(args: argparse.Namespace) -> int:
     from lm_plural.harness.jobs.annotate import annotate_import
+    from lm_plural.harness.report.layout import paragraphs
     from lm_plural.harness.report.summary import summary, where_tables
 
     outcome = annotate_import(
@@ -133,6 +135,10 @@ def _import(args: argparse.Namespace) -> int:
         return 0
     content = outcome.content
     out = len(content["excluded"])
-    title = f"{content['model_name']}: its own responses as people rate them" + f"; {out} raters excluded" * bool(out)
-    print(summary(title, content["annotated"], [where, where_tables(outcome.folder)]))
+    simulated = all(block["simulated_raters"] for block in content["annotated"].values())
+    kind = "" if simulated else ", the strong evidence of a respond task"
+    title = f"{content['model_name']}: its own responses as people rate them{kind}"
+    counted = [f"{out} raters excluded"] * bool(out) + [f"{n} {what}" for what, n in content["counts"].items()]
+    lines = paragraphs([f"counted: {'; '.join(counted)}"], hang=2, width=80).split("\n") if counted else []
+    print(summary(title, content["annotated"], [*lines, where, where_tables(outcome.folder)]))
     return 0

@@ -427,7 +427,6 @@ def _of_sample(block: dict[str, Any]) -> Iterator[str]:
     """Yield what a sample of a model's own responses says of all, and what a scorer adds to it."""
     if block.get("mode") != "annotated":
         return
-    yield "people rated the model's own responses: of a respond task this is the strong evidence"
     found, scorer = block["overall"].get("powered"), block["scorer"]
     if found is None:
         yield "a response of every prompt is rated: plain two-way estimates"

@@ -480,6 +480,7 @@ class AnnotatedResults(Part):
     run: str
     task: str
     excluded: list[dict[str, Any]]
+    counts: dict[str, NonNegativeInt]
     annotated: dict[str, AnnotatedBlock]
 
 

@@ -221,7 +221,7 @@ class _OneGroup:
 
     def _means(self, lam: float) -> Floats:
         _, mean = self._by_stratum(lam)
-        return mean + np.array([lam * f if left else 0.0 for left, f, _ in self.rest])
+        return np.asarray(mean + np.array([lam * f if left else 0.0 for left, f, _ in self.rest]))
 
     def total(self, lam: float) -> float:
         """Return theta; NaN where a stratum is not known."""
