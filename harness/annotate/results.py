@@ -17,7 +17,7 @@ from lm_plural.harness.annotate.collected import Checked
 from lm_plural.harness.annotate.form import Form
 from lm_plural.harness.annotate.manifest import Manifest, text_hash
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
+from lm_plural.harness.errors import PluralError, UsageError, argument, did_you_mean
 from lm_plural.harness.ratings.clean import build_table
 from lm_plural.harness.ratings.table import Axis, RatingTable
 from lm_plural.harness.result.respond import gather
@@ -55,9 +55,9 @@ def scorer_of(scores: Sequence[Scores], dimension: str, name: str | None) -> Sco
     if found := [s for s in of_it if name in (s.scorer, s.key)]:
         return found[0]
     known = [s.key for s in of_it]
-    raise UsageError(
-        f"--scorer {name}: no scores of {dimension}{did_you_mean(name, known)}; there are {known or 'none'}"
-    )
+    there = ", ".join(known) or "none"
+    what = f"no scores of {dimension}{did_you_mean(name, known)}; there are {there}"
+    raise UsageError(f"{argument('scorer')} {name}: {what}")
 
 
 def check_texts(work: Work, manifest: Manifest) -> None:

@@ -11,7 +11,7 @@ from lm_plural.harness.analysis.design.sample import Allocation, bands, draw
 from lm_plural.harness.annotate.form import Form
 from lm_plural.harness.annotate.manifest import CHECKS, Check, Item, text_hash
 from lm_plural.harness.arrays import Floats
-from lm_plural.harness.errors import UsageError, did_you_mean
+from lm_plural.harness.errors import UsageError, argument, did_you_mean
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.run.journal import Record
 from lm_plural.harness.run.loop import Work
@@ -47,10 +47,10 @@ def responses(work: Work, language: str | None = None) -> tuple[dict[str, list[R
         of.setdefault(record["item_id"], []).append(record)
     if language is None and len(by_language) > 1:
         found = ", ".join(f"{name} ({len(prompts)} prompts)" for name, prompts in by_language.items())
-        raise UsageError(f"responses in {len(by_language)} languages, {found}: name one by --language")
+        raise UsageError(f"responses in {len(by_language)} languages, {found}: name one by {argument('language')}")
     language = language or next(iter(by_language))
     if language not in by_language:
-        raise UsageError(f"--language {language}: no response in it; there are {', '.join(by_language)}")
+        raise UsageError(f"{argument('language')} {language}: no response in it; there are {', '.join(by_language)}")
     return by_language[language], language
 
 
@@ -77,7 +77,9 @@ def strata_of(by: str, prompts: Mapping[str, Sequence[Record]], scores: Floats |
     docs = [records[0]["doc"] for records in prompts.values()]
     if by not in docs[0]:
         known = [BY_SCORE, NO_STRATA, *docs[0]]
-        raise UsageError(f"--strata {by}: no such field{did_you_mean(by, known)}; there are {', '.join(known)}")
+        raise UsageError(
+            f"{argument('strata')} {by}: no such field{did_you_mean(by, known)}; there are {', '.join(known)}"
+        )
     return [doc.get(by) or "none" for doc in docs]
 
 

@@ -433,11 +433,10 @@ def _of_sample(block: dict[str, Any]) -> Iterator[str]:
     elif scorer is None:
         yield "no scorer has scores of the responses: means over all are from the ratings alone"
     elif found["gain"] is not None:
-        how = f"{number(100 * (1 - 1 / found['gain']), 0)} % less variance than from ratings alone"
-        yield (
-            f"{scorer['name']} (correlation {number(scorer['correlation'], 2)} with the ratings) over all "
-            f"{block['n_responses']:,} prompts: {how}; the rest is raters and rated items"
-        )
+        less = 100 * (1 - 1 / found["gain"])
+        how = f"{number(less, 0)} % less variance than from ratings alone; what is left is raters and rated items"
+        told = f"{scorer['name']} (correlation {number(scorer['correlation'], 2)} with the ratings)"
+        yield f"{told} over all {block['n_responses']:,} prompts: {how if less >= 0.5 else 'adds nothing to the ratings'}"
 
 
 def _row_of_annotated(block: dict[str, Any]) -> Row:
