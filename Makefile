@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-.PHONY: demo test simulations attack kill lint setup clean
+.PHONY: demo test simulations attack kill annotate lint setup clean
 
 setup: $(STAMP)
 
@@ -41,6 +41,10 @@ attack: setup
 # The section on kills of docs/reliability.md: commands killed at random moments and repeated; needs a C compiler.
 kill: setup
 	$(BIN)/python -m tests.kill --kills 200 --seed 0 --jobs 2 --output docs/reliability.md
+
+# The last section of docs/annotate.md: Potato and Label Studio, started in environments of their own and rated in.
+annotate: setup
+	$(BIN)/python -m tests.annotate --envs build/annotate --output docs/annotate.md
 
 clean:
 	rm -rf $(VENV) build dist outputs *.egg-info

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lm_plural.harness.analysis.options import Options as Options
     from lm_plural.harness.errors import PluralError as PluralError
     from lm_plural.harness.errors import UsageError as UsageError
+    from lm_plural.harness.jobs.annotate import annotate_export as annotate_export
+    from lm_plural.harness.jobs.annotate import annotate_import as annotate_import
     from lm_plural.harness.jobs.audit import audit as audit
     from lm_plural.harness.jobs.disaggregate import compare as compare
     from lm_plural.harness.jobs.disaggregate import disaggregate as disaggregate
@@ -40,6 +42,8 @@ _HOMES = {
     "Scale": "ratings.scale",
     "SharedBase": "model.adapters",
     "UsageError": "errors",
+    "annotate_export": "jobs.annotate",
+    "annotate_import": "jobs.annotate",
     "audit": "jobs.audit",
     "check_judge": "jobs.judge",
     "compare": "jobs.disaggregate",

@@ -31,9 +31,10 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"ratings", "statistics", "analysis", "lens"},
     "run": _RUN,
     "result": _RESULT,
-    "jobs": _RESULT | {"result", "lens"},
+    "annotate": _RESULT | {"result"},
+    "jobs": _RESULT | {"result", "annotate", "lens"},
     "lm_eval_tasks": _RESULT | {"result"},
-    "cli": _RESULT | {"result", "report", "jobs", "lens", "lm_eval_tasks"},
+    "cli": _RESULT | {"result", "report", "annotate", "lens", "jobs", "lm_eval_tasks"},
 }
 #: The same inside rooms of several floors: folder to folders, of which each may import itself; "" is the room's own.
 INSIDE: dict[str, dict[str, set[str]]] = {

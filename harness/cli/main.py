@@ -32,6 +32,7 @@ ROOMS = {
     "asking": {
         "run": "evaluate a model: generate, score, aggregate",
         "score": "score and aggregate again from a run's journal",
+        "annotate": "have people rate a run's own responses: forms out, ratings in",
         "judge": "is a language model fit to judge replies? its card on the contrast set",
     },
     "measuring": {

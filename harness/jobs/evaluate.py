@@ -89,6 +89,8 @@ class Outcome(ManyResults):
         content, where = self.content or {}, str(self.path or self.folder)
         if "audited" in content:
             return f"Outcome: audit of {content['scorer']['name']}", content["audited"], where
+        if "annotated" in content:
+            return f"Outcome: {named(content['model_name'])}, rated by people,", content["annotated"], where
         name = named(content.get("model_name", "answers only"))
         return f"Outcome: {name}", content.get("disaggregated", {}), where
 
@@ -251,7 +253,7 @@ def score(
         if name not in known["tasks"]:
             raise UsageError(f"{folder.path}: no task {name!r} in this run{did_you_mean(name, known['tasks'])}")
     chosen = {n: known["tasks"][n] for n in names or known["tasks"]}
-    found = [_reloaded(folder.path, name, t) for name, t in chosen.items()]
+    found = [reloaded(folder.path, name, t) for name, t in chosen.items()]
     loaded = list(zip(with_scorers([t for t, _ in found], scorers), (limit for _, limit in found), strict=True))
     options = Options(
         inference=inference,
@@ -267,7 +269,7 @@ def score(
     return rescore(loaded, folder, ModelSpec.stored(known), settings, started)
 
 
-def _reloaded(run: Path, name: str, stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
+def reloaded(run: Path, name: str, stored: dict[str, Any]) -> tuple[LoadedTask, Limit]:
     """Return a task as it is now, and the items it ran on; raises PluralError if its file is no longer there."""
     if not is_file(path := Path(stored["path"])):
         raise PluralError(f"{run / 'run.json'}: task {name!r}: its file {str(path)!r} is not there any more")

@@ -307,7 +307,11 @@ def _told(name: str, block: dict[str, Any]) -> Told:
         list(_shown_by_more(block, kind.main, untold)),
         [*notes, *flags],
         bool(block.get("simulated_raters")),
-        [*([_steered(block["steered"])] if "steered" in block else []), *filter(None, [self_judged(block)])],
+        [
+            *([_steered(block["steered"])] if "steered" in block else []),
+            *filter(None, [self_judged(block)]),
+            *_of_sample(block),
+        ],
     )
 
 
@@ -330,8 +334,8 @@ def _shown_by_more(block: dict[str, Any], main: str, untold: Sequence[Untold]) -
 
 
 def _kind(block: dict[str, Any]) -> Kind:
-    if block.get("mode") == "audit":
-        return AUDIT
+    if block.get("mode") in ("audit", "annotated"):
+        return {"audit": AUDIT, "annotated": ANNOTATED}[block["mode"]]
     if block.get("kind") == "shares":
         return SHARES
     if "statistics" in block["overall"]:
@@ -433,6 +437,32 @@ def _steered(found: dict[str, Any]) -> str:
     return f"asked to answer as a member of a {found['axis']} group: {' and '.join(said) or 'no clear change'}"
 
 
+def _of_sample(block: dict[str, Any]) -> Iterator[str]:
+    """Yield what a sample of a model's own responses says of all, and what a scorer adds to it."""
+    if block.get("mode") != "annotated":
+        return
+    found, scorer = block["overall"].get("powered"), block["scorer"]
+    if found is None:
+        yield "a response of every prompt is rated: plain two-way estimates"
+    elif scorer is None:
+        yield "no scorer has scores of the responses: means over all are from the ratings alone"
+    elif found["gain"] is not None:
+        less = 100 * (1 - 1 / found["gain"])
+        how = f"{number(less, 0)} % less variance than from ratings alone; what is left is raters and rated items"
+        told = f"{scorer['name']} (correlation {number(scorer['correlation'], 2)} with the ratings)"
+        gain = how if less >= 0.5 else "adds nothing to the ratings"
+        yield f"{told} over all {block['n_responses']:,} prompts: {gain}"
+
+
+def _row_of_annotated(block: dict[str, Any]) -> Row:
+    o, m = block["overall"], measure("item_mean")
+    powered = o.get("powered")
+    row = [count(o), f"{block['n_rated']:,} of {block['n_responses']:,}"]
+    if powered is None:
+        return [*row, measured(o, m), ""]
+    return [*row, measured(o, m, powered), measured(o, m, powered["alone"])]
+
+
 def _row_of_rate(block: dict[str, Any]) -> Row:
     return [count(block["overall"]), *(measured(block["overall"], m) for m in SCREEN)]
 
@@ -482,6 +512,13 @@ SHARES = Kind(
     "js_similarity",
     _row_of_shares,
     _of_shares,
+)
+ANNOTATED = Kind(
+    ("raters", "rated", "mean, all responses", "ratings alone"),
+    "mean rating: of all responses, from a sample of them and a scorer (two-way PPI++).",
+    "item_mean",
+    _row_of_annotated,
+    _of_people,
 )
 AUDIT = Kind(
     ("raters", "AUC", "missed", "alarms"),

@@ -318,6 +318,54 @@ class RespondBlock(_Block):
     axes: dict[str, ExposedAxis]
 
 
+class Powered(Number):
+    """A group's mean over all responses of a run, rated or not.
+
+    ``alone`` is from the ratings alone; ``trust`` how far the scorer is trusted, 0 to 1; ``gain`` the variance of the
+    ratings alone over that with the scorer.
+    """
+
+    alone: Number
+    trust: float | None
+    gain: float | None
+    n_rated: NonNegativeInt
+    n_unrated: NonNegativeInt
+
+
+class PeoplesGroup(RatedGroup):
+    """A group that rated a model's own responses; ``powered`` where not all of them are rated."""
+
+    powered: Powered | None = None
+
+
+class PeoplesAxis(RatedAxis):
+    """An axis of raters of a model's own responses."""
+
+    groups: dict[str, PeoplesGroup]  # type: ignore[assignment]
+
+
+class AnnotatedBlock(_Block):
+    """People's ratings of a model's own responses, on one dimension."""
+
+    mode: Literal["annotated"]
+    dimension: str
+    statement: str
+    language: str
+    scale: Scale
+    reference: str
+    weights: str
+    min_raters_interval: NonNegativeInt
+    permutations: NonNegativeInt
+    strata: str | None
+    n_responses: NonNegativeInt
+    n_rated: NonNegativeInt
+    n_excluded: NonNegativeInt
+    scorer: dict[str, Any] | None
+    overall: PeoplesGroup
+    axes: dict[str, PeoplesAxis]
+    families: list[dict[str, Any]]
+
+
 class Scorer(Part):
     """The scorer under test on a task."""
 
@@ -386,13 +434,13 @@ def kind(block: Mapping[str, Any]) -> str:
     """Return which block it is, by what it says of itself; of human ratings alone where no model stands beside them."""
     if block.get("kind") == "shares":
         return "shares"
-    if (mode := block.get("mode")) in ("respond", "audit", "contrast"):
+    if (mode := block.get("mode")) in ("respond", "audit", "contrast", "annotated"):
         return str(mode)
     overall = block.get("overall")
     return "rate" if isinstance(overall, Mapping) and "divergence" in overall else "people"
 
 
-Block = RateBlock | PeopleBlock | SharesBlock | RespondBlock | AuditBlock | ContrastBlock
+Block = RateBlock | PeopleBlock | SharesBlock | RespondBlock | AuditBlock | ContrastBlock | AnnotatedBlock
 #: The block of each kind.
 KINDS: dict[str, type[Block]] = {
     "rate": RateBlock,
@@ -401,6 +449,7 @@ KINDS: dict[str, type[Block]] = {
     "respond": RespondBlock,
     "audit": AuditBlock,
     "contrast": ContrastBlock,
+    "annotated": AnnotatedBlock,
 }
 
 
@@ -422,5 +471,18 @@ class AuditResults(Part):
     audited: dict[str, AuditBlock | ContrastBlock]
 
 
+class AnnotatedResults(Part):
+    """A results file of ``lm-plural annotate import``."""
+
+    schema_version: Version
+    details: str | None = None
+    model_name: str
+    run: str
+    task: str
+    excluded: list[dict[str, Any]]
+    counts: dict[str, NonNegativeInt]
+    annotated: dict[str, AnnotatedBlock]
+
+
 #: What a results file may hold; the last two are files of ``lm-plural disaggregate``.
-ResultsFile = RunResults | AuditResults | RateBlock | PeopleBlock
+ResultsFile = RunResults | AuditResults | AnnotatedResults | RateBlock | PeopleBlock

@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: Where the blocks of tasks are: of a run, of an audit.
-BLOCKS = ("disaggregated", "audited")
+#: Where the blocks of tasks are: of a run, of an audit, of ratings of a run's own responses.
+BLOCKS = ("disaggregated", "audited", "annotated")
 #: When it was, in a results file.
 TIMES = ("date", "start_time", "end_time", "total_evaluation_time_seconds")
 #: The key of a results file that names the file of its details.

@@ -59,6 +59,7 @@ class _Head(BaseModel):
     details: Annotated[str, Field(pattern=r"^details_[\w.:-]*\.json$")] | None = None
     disaggregated: dict[str, _Skipped] | None = None
     audited: dict[str, _Skipped] | None = None
+    annotated: dict[str, _Skipped] | None = None
     overall: _Skipped | None = None
     axes: dict[str, _Skipped] | None = None
 

@@ -13,7 +13,7 @@ from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.simulations.cohesion import null_p_values
 from tests.simulations.coverage import Sample, permutation_p, repeat
 from tests.simulations.generate import Crowd, Design
-from tests.simulations.ppi import coverage
+from tests.simulations.ppi import EXPORTS, coverage, exported
 from tests.simulations.spread import confounded_axes, six_groups
 
 CROWDS = {
@@ -172,6 +172,17 @@ def audits(n: int) -> str:
     return table(["items rated", "raters", "items unrated", "two-way", "item means as independent"], rows)
 
 
+def exports(n: int) -> str:
+    """Run S6 on samples as they are drawn of a run."""
+    rows = []
+    for of in EXPORTS:
+        both, alone, gain = exported(*of, n, generator(6, str(of)))
+        how = [*map(str, of[:4]), of[4] or "one stratum"]
+        rows.append([*how, f"{100 * both:.1f}", f"{100 * alone:.1f}", f"{gain:.2f}"])
+    head = ["prompts", "rated", "in a block", "raters a block", "strata", "with predictions", "ratings alone", "gain"]
+    return table(head, rows)
+
+
 def report(n: int, command: str) -> str:
     """Run everything."""
     found = {d: repeat(d, n, replicates=100 if d in (USUAL[2], USUAL[4]) else 0) for d in USUAL + PERFECT + STYLES}
@@ -214,6 +225,10 @@ def report(n: int, command: str) -> str:
         "A mean from few labels and many predictions (S6)": (
             "PPI++ with a lens that is r = .8 with the items and .4 too high; all rated items by the same raters.",
             audits(n),
+            "Samples of a run as `annotate export` draws them: strata are thirds of the predictions, blocks are "
+            "disjoint, each with raters of its own, one rating in ten is missing. Coverage in percent; gain: variance "
+            "of the ratings alone over that with predictions, the median.",
+            exports(n),
         ),
         "Other simulations": (others(n),),
     }

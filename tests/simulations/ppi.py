@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
+from lm_plural.harness.analysis.design.sample import Allocation, bands, draw
 from lm_plural.harness.statistics.counts import Coded, Membership, Scaling, Sums, count_levels
 from lm_plural.harness.statistics.groups.groups import Weighting
+from lm_plural.harness.statistics.scored.powered import Sampled, powered_means
 from lm_plural.harness.statistics.uncertainty.intervals import quantile
 from lm_plural.harness.statistics.uncertainty.jackknife import Columns, covariance
 from lm_plural.harness.statistics.uncertainty.leave_one_out import item_mean
@@ -56,3 +58,44 @@ def coverage(n: int, raters: int, more: int, repetitions: int, rng: np.random.Ge
         wide = float(quantile(np.array([df]))[0]) * both.se
         held[k] = abs(both.value - known) < wide, abs(plain.value - known) < 1.96 * plain.se
     return float(held[:, 0].mean()), float(held[:, 1].mean())
+
+
+#: Samples as `annotate export` draws them: prompts, of them rated, in a block, raters of each block, and how many of
+#: each stratum; None: one stratum.
+EXPORTS: tuple[tuple[int, int, int, int, Allocation | None], ...] = (
+    (500, 60, 20, 12, None),
+    (500, 60, 20, 12, "proportional"),
+    (500, 120, 20, 8, "equal"),
+    (2000, 100, 10, 20, "proportional"),
+)
+
+
+def exported(
+    prompts: int,
+    n: int,
+    per_block: int,
+    raters: int,
+    how: Allocation | None,
+    repetitions: int,
+    rng: np.random.Generator,
+) -> tuple[float, float, float]:
+    """Return how often intervals hold the truth, with predictions and without, and the median gain.
+
+    Strata, if any, are thirds of the predictions, blocks are disjoint, and each has raters of its own; one rating in
+    ten is missing at random.
+    """
+    known, held, gains = truth(), np.zeros((repetitions, 2), dtype=bool), np.zeros(repetitions)
+    for k in range(repetitions):
+        levels, f, _ = audit(prompts, raters * -(-n // per_block), 0, rng)
+        strata = bands(f) if how else ["all"] * prompts
+        drawn = draw(strata, n, per_block, rng, how or "proportional")
+        rated = drawn.block[:, None] == np.arange(levels.shape[1]) // raters
+        item, rater = np.nonzero(rated & (rng.random(rated.shape) < 0.9))
+        place = drawn.place
+        coded = Coded(item, rater, levels[place[item], rater], len(place), levels.shape[1], POSITIONS)
+        sampled = Sampled(f, np.unique(strata, return_inverse=True)[1], place)
+        everyone = Membership.everyone(coded.n_raters)
+        found = powered_means(coded, everyone, Scaling.plain(POSITIONS), sampled)
+        held[k] = [float(e.low[0]) < known < float(e.high[0]) for e in (found.estimates, found.alone)]
+        gains[k] = found.gain[0]
+    return float(held[:, 0].mean()), float(held[:, 1].mean()), float(np.median(gains))

@@ -9,11 +9,12 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import kstest, norm, t
 
+from lm_plural.harness.analysis.design.sample import Allocation
 from lm_plural.harness.statistics.uncertainty.draws import generator
 from tests.simulations.__main__ import CROWDS, report
 from tests.simulations.coverage import Sample, permutation_p, repeat
 from tests.simulations.generate import CUTS, Crowd, Design, response, simulate, truth
-from tests.simulations.ppi import coverage
+from tests.simulations.ppi import coverage, exported
 
 N = 200
 FULL = Design("full", 120, (14, 30))
@@ -128,3 +129,11 @@ def test_a_mean_from_few_labels_is_covered_if_its_error_is_two_way():
     two_way, item_means = coverage(60, 12, 2000, 300, generator(6, "short"))
     assert two_way == pytest.approx(0.945, abs=3 * np.sqrt(0.95 * 0.05 / 300))
     assert item_means < 0.9
+
+
+@pytest.mark.parametrize("how", [None, "equal"])
+def test_a_stratified_sample_in_blocks_is_covered(how: Allocation | None):
+    both, alone, gain = exported(200, 40, 20, 8, how, 150, generator(6, "sample"))
+    least = 0.95 - 3 * np.sqrt(0.95 * 0.05 / 150)
+    assert min(both, alone) > least
+    assert gain > (1.05 if how is None else 1.0)

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
+    from lm_plural.harness.report.annotated import render_annotated
     from lm_plural.harness.report.audit import render_audit
     from lm_plural.harness.report.table import render_block, render_legend, render_results
 
@@ -35,7 +36,8 @@ def execute(args: argparse.Namespace) -> int:
         block = _one_axis(str(args.results), content, args.axis)
         print(render_block(str(args.results), block), render_legend("rate"), sep="\n\n")
         return 0
-    key, render = ("audited", render_audit) if "audited" in content else ("disaggregated", render_results)
+    renderers = {"audited": render_audit, "annotated": render_annotated, "disaggregated": render_results}
+    key, render = next((key, render) for key, render in renderers.items() if key in content)
     blocks = content[key]
     if args.task and args.task not in blocks:
         hint = did_you_mean(args.task, blocks)
