@@ -151,7 +151,7 @@ class Disaggregated(OneResult):
     def plot(self, kind: str = "forest", *, statistic: str | None = None, axis: str | None = None) -> Any:
         """Return an altair chart of a kind of :data:`~lm_plural.harness.pictures.plots.KINDS`.
 
-        ``forest``: groups with intervals; ``heat_map``: distances between groups.
+        Such as ``forest``: groups with intervals; ``heat_map``: distances between groups.
 
         Raises
         ------

@@ -83,8 +83,8 @@ def disaggregate(
     seed : int
         Of draws and permutations.
     **rules : str
-        What to do with troublesome rows: ``duplicates``, ``off_scale``, ``missing``, ``profiles``, each as in
-        :class:`~lm_plural.harness.ratings.rules.Rules`.
+        What to do with troublesome rows (``duplicates="first"``): those of
+        :class:`~lm_plural.harness.ratings.rules.Chosen`, each as in its neighbour ``Rules``.
 
     Returns
     -------

@@ -122,8 +122,8 @@ def plan(
     rater_sd, residual_sd, item_sd : float, optional
         In scale points: of raters' habits, of one rating beyond item and rater, of a group's own view of an item.
     **rules : str
-        What to do with troublesome rows of the pilot: ``duplicates``, ``off_scale``, ``missing``, ``profiles``, each as
-        in :class:`~lm_plural.harness.ratings.rules.Rules`.
+        What to do with troublesome rows of the pilot (``duplicates="first"``): those of
+        :class:`~lm_plural.harness.ratings.rules.Chosen`, each as in its neighbour ``Rules``.
 
     Returns
     -------

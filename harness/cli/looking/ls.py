@@ -188,9 +188,11 @@ def _models(_index: Index) -> list[dict[str, Any]]:
     from lm_eval.models import MODEL_MAPPING
 
     from lm_plural.harness.model import embedded
+    from lm_plural.harness.model.load import backends
 
     note = {"hf": f"also pretrained={embedded.NAME}: SmolLM2-135M-Instruct, no download"}
-    return [{"backend": n, "from": p.split(":")[0], "note": note.get(n, "")} for n, p in sorted(MODEL_MAPPING.items())]
+    homes = {name: MODEL_MAPPING.get(name, "lm_plural").split(":")[0] for name in backends()}
+    return [{"backend": name, "from": home, "note": note.get(name, "")} for name, home in homes.items()]
 
 
 def _measures(_index: Index) -> list[dict[str, Any]]:

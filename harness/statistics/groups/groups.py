@@ -98,7 +98,7 @@ class GroupStatistics:
         return self._columns(self.covariance.n_raters, name)
 
     def _columns(self, values: Floats, name: str) -> Floats:
-        base = name if name in self.names else "divergence"  # skill and equivalent raters are over its items
+        base = name if name in self.names else next(iter(self.gradient(name)))
         return np.asarray(values.reshape(self.value.shape)[self.names.index(base)])
 
     def base(self, name: str) -> Floats:
@@ -129,14 +129,16 @@ class GroupStatistics:
         return out
 
     def gradient(self, name: str) -> dict[str, Floats | float]:
-        """Return the gradient of a reported statistic in the base statistics."""
+        """Return the gradient of a reported statistic in the base statistics, first the one over whose items it is."""
         if name in self.names:
             return {name: 1.0}
         c = self.base("divergence")
         if name == "skill":
             a = self.base("signal")
             return {"divergence": -ratio(1, a), "signal": ratio(c, a**2)}
-        return {"disagreement": ratio(1, c), "divergence": -ratio(self.base("disagreement"), c**2)}
+        if name == "equivalent_raters":
+            return {"divergence": -ratio(self.base("disagreement"), c**2), "disagreement": ratio(1, c)}
+        raise KeyError(name)
 
     def _skill(self) -> Estimates:
         """Return rho = 1 - C/A; no interval where A itself is hardly told from 0."""
