@@ -38,6 +38,7 @@ ROOMS = {
     "measuring": {
         "disaggregate": "compare your own predictions with groups of raters, no model needed",
         "audit": "measure a scorer against people's ratings of the same texts, or on the contrast set",
+        "lens": "predict what groups of raters would say of other texts, as far as that can be believed",
         "plan": "raters and items that a gap needs, from a pilot or stated components",
     },
     "looking": {

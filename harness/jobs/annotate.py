@@ -145,7 +145,7 @@ def annotate_export(
     _check(tool, allocation, {"items": items, "items_per_rater": items_per_rater, "raters_per_item": raters_per_item})
     if folder.exists():
         raise UsageError(f"{folder}: is there; choose another {argument('output_path')}, so that no sample is mixed up")
-    with _opened(Path(run), task) as (spec, work, scores):
+    with opened_run(Path(run), task) as (spec, work, scores):
         loaded = work.loaded
         asked = {d: _dimension(loaded, d) for d in dimensions or [loaded.task.dimension]}
         scales = {d: found.scale for d, found in asked.items()}
@@ -260,7 +260,7 @@ def annotate_import(
         permutations=permutations,
         strata=strata,
     )
-    with _opened(place, manifest.task) as (spec, work, scores):
+    with opened_run(place, manifest.task) as (spec, work, scores):
         if spec.hash != manifest.model_hash:
             raise UsageError(f"{place}: a run of another model; expected {manifest.model_name} ({manifest.model_hash})")
         check_texts(work, manifest)
@@ -284,7 +284,7 @@ def _check(tool: str, allocation: str, counts: dict[str, int]) -> None:
 
 
 @contextmanager
-def _opened(run: Path, task: str | None) -> Iterator[tuple[ModelSpec, Work, list[Scores]]]:
+def opened_run(run: Path, task: str | None) -> Iterator[tuple[ModelSpec, Work, list[Scores]]]:
     """Open the journals of a respond task of a finished run for reading."""
     folder = RunFolder(run)
     known = folder.read_run()

@@ -132,7 +132,7 @@ def predict(lens: Lens, samples: Sequence[Sample], *, same_kind: bool = False, s
     asked = [s if fine else Sample("", None, id=s.id) for s, fine in zip(samples, languages, strict=True)]
     scores = extractor.scores(asked)
     code = ["" if fine else "LANGUAGE" for fine in languages]
-    empty = np.isnan(scores).any(axis=1)
+    empty = np.asarray(np.isnan(scores).any(axis=1))
     code = [c or ("NO_SCORE" if e else "") for c, e in zip(code, empty, strict=True)]
     there = np.flatnonzero(~empty)
     x, z = _standard(lens).apply(scores[there], extractor.embed([asked[n] for n in there]))
