@@ -449,9 +449,9 @@ def _of_sample(block: dict[str, Any]) -> Iterator[str]:
     elif found["gain"] is not None:
         less = 100 * (1 - 1 / found["gain"])
         how = f"{number(less, 0)} % less variance than from ratings alone; what is left is raters and rated items"
+        how = how if less >= 0.5 else "adds nothing to the ratings"
         told = f"{scorer['name']} (correlation {number(scorer['correlation'], 2)} with the ratings)"
-        gain = how if less >= 0.5 else "adds nothing to the ratings"
-        yield f"{told} over all {block['n_responses']:,} prompts: {gain}"
+        yield f"{told} over all {block['n_responses']:,} prompts: {how}"
 
 
 def _row_of_annotated(block: dict[str, Any]) -> Row:
