@@ -111,6 +111,13 @@ class ModelSpec:
             "versions": {name: _version(name) for name in VERSIONS},
         }
 
+    @property
+    def who(self) -> str:
+        """Identity of the model alone, however it is asked: its weights, or its arguments if those are unknown."""
+        known = self.identity
+        parts = ("weights", "adapter") if known["weights"] else ("model", "model_args")
+        return digest([known[part] for part in parts])
+
     @cached_property
     def hash(self) -> str:
         """Short name of :attr:`identity`."""

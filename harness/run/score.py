@@ -15,7 +15,15 @@ from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.hashing import digest
 from lm_plural.harness.redact import redacted
 from lm_plural.harness.run.journal import Journal, Record
-from lm_plural.harness.scoring import FloatArray, Sample, Scorer, ScorerInfo, checked_scores, make_scorer
+from lm_plural.harness.scoring import (
+    FloatArray,
+    Sample,
+    Scorer,
+    ScorerInfo,
+    UnderTest,
+    checked_scores,
+    make_scorer,
+)
 from lm_plural.harness.task.load import LoadedTask
 from lm_plural.harness.task.schema import ScorerSpec
 from lm_plural.harness.task.template import render
@@ -42,6 +50,7 @@ class _Score(BaseModel):
     scores: dict[str, FiniteFloat | None]
     more: dict[str, FiniteFloat | None] = {}
     not_covered: str = ""
+    itself: bool = False
 
 
 class Scoring:
@@ -51,10 +60,18 @@ class Scoring:
     the version made, so that one result never mixes two.
     """
 
-    def __init__(self, specs: Sequence[ScorerSpec], journal: Journal, *, trust_remote_code: bool = False) -> None:
+    def __init__(
+        self,
+        specs: Sequence[ScorerSpec],
+        journal: Journal,
+        *,
+        trust_remote_code: bool = False,
+        under_test: UnderTest | None = None,
+    ) -> None:
         self.specs = specs
         self.journal = journal
         self.trust_remote_code = trust_remote_code
+        self.under_test = under_test
         self._scorers: list[tuple[str, Scorer]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._pending: list[Future[None]] = []
@@ -94,7 +111,9 @@ class Scoring:
         A scorer's batches are of texts of like length, so it is handed many at once.
         """
         if not self._scorers:
-            self._scorers = make_scorers(self.specs, self.asked, trust_remote_code=self.trust_remote_code)
+            self._scorers = make_scorers(
+                self.specs, self.asked, trust_remote_code=self.trust_remote_code, under_test=self.under_test
+            )
         for scorer in (s for _, s in self._scorers if s.info.compares):
             if any(sample.reference is None for _, sample in pairs):
                 why = "compares responses with the task's reference to the same prompt, and this task has none here"
@@ -170,6 +189,7 @@ def _score_record(key: str, pair: Pair, asked: str, info: ScorerInfo, values: Fl
         "scores": dict(zip(info.dimensions, scores, strict=True)),
         **({"more": dict(zip(info.more, more, strict=True))} if info.more else {}),
         **({} if info.covers(sample.language) else {"not_covered": sample.language}),
+        **({"itself": True} if info.itself else {}),
     }
 
 
@@ -183,7 +203,11 @@ def not_covered(records: Iterable[Record]) -> list[str]:
 
 
 def make_scorers(
-    specs: Sequence[ScorerSpec], asked: Sequence[str], *, trust_remote_code: bool = False
+    specs: Sequence[ScorerSpec],
+    asked: Sequence[str],
+    *,
+    trust_remote_code: bool = False,
+    under_test: UnderTest | None = None,
 ) -> list[tuple[str, Scorer]]:
     """Make the scorers of a task.
 
@@ -193,7 +217,7 @@ def make_scorers(
         If two have the same name, so that their results could not be told apart.
     """
     made = [
-        (a, make_scorer(s.name, s.options, trust_remote_code=trust_remote_code))
+        (a, make_scorer(s.name, s.options, trust_remote_code=trust_remote_code, under_test=under_test))
         for a, s in zip(asked, specs, strict=True)
     ]
     names = [s.info.name for _, s in made]

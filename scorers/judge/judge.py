@@ -25,7 +25,7 @@ from lm_plural.harness.hashing import digest
 from lm_plural.harness.model.engine import BatchedEngine, Engine
 from lm_plural.harness.model.load import load_engine
 from lm_plural.harness.model.spec import ModelSpec
-from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
+from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo, UnderTest
 from lm_plural.scorers.base import version_of
 from lm_plural.scorers.judge.rubric import LABELS, Rubric, Wording, load_rubric
 
@@ -56,9 +56,20 @@ class Judge:
         How it was asked for: the name of the rubric.
     language : str
         Of replies that do not say theirs.
+    itself : bool
+        Whether it judges its own replies.
     """
 
-    def __init__(self, engine: Engine, rubric: Rubric, *, identity: str, name: str, language: str = "en") -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        rubric: Rubric,
+        *,
+        identity: str,
+        name: str,
+        language: str = "en",
+        itself: bool = False,
+    ) -> None:
         self.engine, self.rubric, self.language = engine, rubric, language
         self.info = ScorerInfo(
             name=f"judge:{name}",
@@ -68,6 +79,7 @@ class Judge:
             device=str(getattr(getattr(engine, "lm", None), "device", "remote")),
             version=version_of(judge=str(PROMPT), mode="log-probabilities", model=identity, rubric=rubric.hash),
             more=MORE,
+            itself=itself,
         )
 
     def score(self, batch: Sequence[Sample]) -> FloatArray:
@@ -155,6 +167,7 @@ def judge(
     model_args: Mapping[str, Any] | None = None,
     device: str = "auto",
     language: str = "en",
+    under_test: UnderTest | None = None,
 ) -> Judge:
     """Make a judge of a language model, local or behind a server that gives log-probabilities.
 
@@ -163,8 +176,9 @@ def judge(
     rubric : str
         ``toxicity``, ``sensitivity``, ``emotional_awareness``, ``stereotypical_bias``, ``helpfulness``, or a YAML file.
     pretrained : str
-        The judge's name or folder; there is no default, as no small model is a fit one. The embedded
-        ``smollm2-demo`` shows what an unfit one looks like.
+        The judge's name or folder. No small model is a fit one, so none comes with this; the embedded ``smollm2-demo``
+        shows what an unfit one looks like. In a run, a judge without a model is the model under test: it then judges
+        itself, and every result says so.
     model : str
         Backend of lm-eval.
     model_args : mapping, optional
@@ -173,6 +187,8 @@ def judge(
         ``auto``, ``cpu``, ``cuda``, ...
     language : str
         Of replies that do not say theirs.
+    under_test : UnderTest, optional
+        Handed over by a run: the model whose replies are judged.
 
     Returns
     -------
@@ -188,7 +204,9 @@ def judge(
     """
     loaded = load_rubric(rubric)
     args = dict(model_args or {}) | ({"pretrained": pretrained} if pretrained else {})
-    if not args:
+    if not args and under_test is not None:
+        model, args = under_test.backend, dict(under_test.args)
+    elif not args:
         raise UsageError(f"judge {rubric!r} needs a model: pretrained=NAME, or model= and model_args= of lm-eval")
     if language not in loaded.languages:
         raise UsageError(f"rubric {rubric!r} has no language {language!r}; there are {', '.join(loaded.languages)}")
@@ -199,5 +217,5 @@ def judge(
         engine = _engine(identity, device)
     except PluralError as e:
         raise PluralError(f"judge {rubric!r}: {e}") from e
-    weights = spec.identity["weights"] or identity
-    return Judge(engine, loaded, identity=f"{identity}@{weights}", name=rubric, language=language)
+    weights, itself = spec.identity["weights"] or identity, under_test is not None and spec.who == under_test.weights
+    return Judge(engine, loaded, identity=f"{identity}@{weights}", name=rubric, language=language, itself=itself)
