@@ -361,14 +361,13 @@ def test_a_judge_without_a_model_is_the_one_under_test_and_results_say_so(
     assert "no scorer chosen for 3 more rated dimensions (docs/scorers.md)" in out
     (folder,) = tmp_path.iterdir()
     overall = lp.read_results(folder).content("plural_demo_respond")["overall"]
-    assert {k: s["itself"] for k, s in overall["scorers"].items()} == {
-        "profanity.toxicity": False,
+    assert set(overall["scorers"]) == {"profanity.toxicity", "judge:toxicity", "judge:sensitivity"}
+    assert {k: j["self_judged"] for k, j in overall["judges"].items()} == {
         "judge:toxicity": True,
         "judge:sensitivity": True,
     }
-    assert overall["judges"]["judge:sensitivity"]["itself"] is True
     assert main(["show", str(folder)]) == 0
-    assert capsys.readouterr().out.count("SELF-JUDGED") == 2
+    assert capsys.readouterr().out.count("SELF-JUDGED: the scorer is") == 2
     with pytest.raises(UsageError, match="under_test is no option"):
         scorers_of([{"name": "judge", "rubric": "toxicity", "under_test": "x"}])
     with pytest.raises(UsageError, match="needs a model"):
@@ -380,4 +379,4 @@ def test_another_model_does_not_judge_itself(tiny_model: Path, tmp_path: Path) -
     outcome = lp.evaluate(model="dummy", tasks=["plural_demo_respond"], limit=2, output_path=tmp_path, scorers=judge)
     assert outcome.content
     block = outcome.content["disaggregated"]["plural_demo_respond"]["overall"]
-    assert block["scorers"]["judge:toxicity"]["itself"] is False
+    assert block["judges"]["judge:toxicity"]["self_judged"] is False
