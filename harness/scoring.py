@@ -5,7 +5,9 @@ the entry point group ``lm_plural.scorers``; the factory's keyword arguments are
 their annotations, so that a task YAML can say ``{name: detoxify, variant: unbiased}``.
 
 A factory that can run code which its options name (a script, code from a hub) declares ``trust_remote_code: bool =
-False`` and refuses to while it is false. It is no option: only the command line can make it true.
+False`` and refuses to while it is false. It is no option: only the command line can make it true. One that needs a
+language model declares ``under_test: UnderTest | None = None``: the model whose responses are scored, handed to it by
+the run, which it may use where its options name no model. It is no option either.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from lm_plural.harness.errors import PluralError, UsageError, did_you_mean
 
 GROUP = "lm_plural.scorers"
 
-#: Keyword of factories that can run code their options name.
-TRUST = "trust_remote_code"
+#: Keyword of factories that can run code their options name, and of those that may use the model under test.
+TRUST, UNDER_TEST = "trust_remote_code", "under_test"
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -56,6 +58,14 @@ class Sample:
     language: str = ""
     reference: str | None = None
     system: str = ""
+
+
+@dataclass(frozen=True)
+class UnderTest:
+    """The model whose responses are scored: its backend in lm-eval, and its arguments."""
+
+    backend: str
+    args: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -226,6 +236,8 @@ def check_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in options.items():
         if key == TRUST:
             raise UsageError(f"scorer {name!r}: {TRUST} is no option; only --{TRUST} on the command line turns it on")
+        if key == UNDER_TEST:
+            raise UsageError(f"scorer {name!r}: {UNDER_TEST} is no option; a run hands it the model it evaluates")
         if key not in parameters:
             raise UsageError(f"scorer {name!r} has no option {key!r}{did_you_mean(key, parameters)}")
         try:
@@ -244,7 +256,13 @@ def runs_code(name: str) -> bool:
     return TRUST in inspect.signature(scorer_factory(name)).parameters
 
 
-def make_scorer(name: str, options: Mapping[str, Any] | None = None, *, trust_remote_code: bool = False) -> Scorer:
+def make_scorer(
+    name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    trust_remote_code: bool = False,
+    under_test: UnderTest | None = None,
+) -> Scorer:
     """Make the scorer `name` with `options`; weights are loaded here, once.
 
     Parameters
@@ -253,11 +271,14 @@ def make_scorer(name: str, options: Mapping[str, Any] | None = None, *, trust_re
     options : mapping, optional
     trust_remote_code : bool
         Whether the user allowed it to run code that the options name.
+    under_test : UnderTest, optional
+        The model whose responses it will score.
     """
     checked = check_options(name, options or {})
-    trust = {TRUST: trust_remote_code} if runs_code(name) else {}
+    parameters = inspect.signature(scorer_factory(name)).parameters
+    handed = {TRUST: trust_remote_code, UNDER_TEST: under_test}
     try:
-        scorer = scorer_factory(name)(**checked, **trust)
+        scorer = scorer_factory(name)(**checked, **{k: v for k, v in handed.items() if k in parameters})
     except PluralError:
         raise
     except (Exception, SystemExit) as e:

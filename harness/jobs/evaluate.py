@@ -29,6 +29,7 @@ from lm_plural.harness.run.loop import Asking, Work, ask_all
 from lm_plural.harness.run.plan import plan
 from lm_plural.harness.run.progress import Progress
 from lm_plural.harness.run.score import Pair, Scoring, reference_pairs, response_pairs
+from lm_plural.harness.scoring import UnderTest
 from lm_plural.harness.statistics.inference import Inference
 from lm_plural.harness.task.index import Index
 from lm_plural.harness.task.load import Limit, LoadedTask, load_task
@@ -148,7 +149,7 @@ def evaluate(
         As of :func:`~lm_plural.harness.jobs.disaggregate.disaggregate`.
     scorers : sequence, optional
         Of respond tasks, in the place of their own: ``"profanity"``, ``"judge:toxicity,pretrained=..."``, or mappings
-        as in a task file.
+        as in a task file. A judge without a model is the model under test, and results say that it judges itself.
     show_unfit : bool
         Give the numbers of judges that are not fit to judge, too.
     batch_size : int, optional
@@ -313,7 +314,7 @@ def evaluate_tasks(
             stack.callback(work.journal.close)
         _remember(folder, works, spec, settings)
         system = spec.system_instruction or ""
-        scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack, system)
+        scorings = {} if settings.predict_only else _open_scorings(works, folder, settings, stack, spec)
         blocks: dict[str, dict[str, Any]] = {}
         if any(work.missing for work in works):
             sizes, total = folder.sizes(), sum(len(work.requests) for work in works)
@@ -372,7 +373,7 @@ def rescore(
                     f"{work.journal.path}: {len(work.missing)} of {len(work.requests)} answers are missing: "
                     "the run is not finished, or the task asks something else now; run it again"
                 )
-        scorings = _open_scorings(works, folder, settings, stack, spec.system_instruction or "", again=True)
+        scorings = _open_scorings(works, folder, settings, stack, spec, again=True)
         return _aggregate(works, scorings, {}, folder, spec, settings, started or datetime.now())
 
 
@@ -408,7 +409,7 @@ def _open_scorings(
     folder: RunFolder,
     settings: Settings,
     stack: ExitStack,
-    system: str,
+    spec: ModelSpec,
     *,
     again: bool = False,
 ) -> dict[str, Scoring]:
@@ -420,6 +421,7 @@ def _open_scorings(
         Make the scorers even if nothing is missing, so that scores of an older version are replaced.
     """
     out: dict[str, Scoring] = {}
+    system = spec.system_instruction or ""
     for work in works:
         if work.loaded.task.mode != "respond":
             continue
@@ -427,6 +429,7 @@ def _open_scorings(
             work.loaded.task.scorers,
             folder.scores(work.loaded.name),
             trust_remote_code=settings.trust_remote_code,
+            under_test=UnderTest(spec.backend, spec.args),
         )
         stack.callback(scoring.close)
         references, answers = _references(work, system), work.answers()

@@ -56,7 +56,7 @@ def _statistics(loaded: LoadedTask, scores: Sequence[Record]) -> tuple[list[str]
     means, exposures = (_given(named("lm_eval", place), task) for place in ("prompts", "exposures"))
     return (
         [f"{scorer}.{dimension}.{mean}" for scorer, dimension in scored for mean in means],
-        [f"{scorer}.{d}.{exposure}" for scorer, d in scored if d == task.dimension for exposure in exposures],
+        [f"{scorer}.{d}.{exposure}" for scorer, d in scored if d in loaded.dimensions for exposure in exposures],
     )
 
 

@@ -57,6 +57,14 @@ def measured(group: dict[str, Any], m: Measure, estimate: dict[str, Any] | None 
     return "~" * few + interval(found, m.digits, signed=m.signed)
 
 
+def agreement(people: dict[str, Any], digits: int = 2) -> str:
+    """Return a scorer's correlation with people in a cell, or that it was not measured."""
+    found = people.get("pearson")
+    if found is None:
+        return "not measured"
+    return interval(found, digits) if found["value"] is not None else "refused"
+
+
 def on_few(row: dict[str, Any]) -> tuple[str, str]:
     """Return what stands before and after a difference that rests on few raters: ``~``, and how many on either side."""
     if about(row.get("flags", ())) is None:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lm_plural.harness.analysis.design.plan import would_show
-from lm_plural.harness.analysis.judging import self_judged
+from lm_plural.harness.analysis.judging import SELF_JUDGED, self_judged
 from lm_plural.harness.ratings.table import SIMULATED
 from lm_plural.harness.report.audit import ERRORS
-from lm_plural.harness.report.cells import count, interval, measured, number, on_few
+from lm_plural.harness.report.cells import agreement, count, interval, measured, number, on_few
 from lm_plural.harness.report.layout import Row, bold, columns, cut, grid, wrapped
 from lm_plural.harness.statistics.catalogue import measure, named
 from lm_plural.harness.statistics.inference import CLEAR
@@ -71,8 +71,8 @@ class Told:
 
     Attributes
     ----------
-    row : list of str
-        Its numbers over all raters.
+    rows : list of list of str
+        Its numbers over all raters, each row after what is added to the task's name.
     gaps : list of Gap
         The largest first.
     compared : bool
@@ -85,7 +85,7 @@ class Told:
 
     name: str
     kind: Kind
-    row: Row
+    rows: list[Row]
     gaps: list[Gap]
     compared: bool
     untold: list[Untold]
@@ -101,7 +101,7 @@ class Kind(NamedTuple):
     heads: tuple[str, ...]
     legend: str
     main: str
-    row: Callable[[dict[str, Any]], Row]
+    rows: Callable[[dict[str, Any]], list[Row]]
     gap: Callable[[dict[str, Any], str, dict[str, Any]], Gap | None]
 
 
@@ -167,8 +167,11 @@ def _screen(title: str, prefix: str, told: Sequence[Told], size: Size) -> Iterat
         yield from _wrapped(f"{_names(simulated)}: {SIMULATED}")
     yield ""
     for kind in dict.fromkeys(t.kind for t in shown):
-        rows = [[t.name, *t.row] for t in shown if t.kind == kind]
-        yield from grid(rows, [f"{prefix}..." if prefix else "", *kind.heads], width=WIDTH, rule=False).split("\n")
+        rows = [(t.name, row) for t in shown if t.kind == kind for row in t.rows]
+        one = len(told) == 1 and all(row[0] for _, row in rows)  # its name heads the column
+        whoserows = [[row[0] if one else f"{name} {row[0]}".rstrip(), *row[1:]] for name, row in rows]
+        first = told[0].name if one else f"{prefix}..." if prefix else ""
+        yield from grid(whoserows, [first, *kind.heads], width=WIDTH, rule=False).split("\n")
         yield from _wrapped(kind.legend) if kind.legend else ()
     if hidden:
         some = sum(bool(t.gaps) for t in hidden)
@@ -300,7 +303,7 @@ def _told(name: str, block: dict[str, Any]) -> Told:
     return Told(
         name,
         kind,
-        kind.row(block),
+        kind.rows(block),
         sorted(gaps, key=lambda g: (g.rank, -g.least)),
         compared,
         untold,
@@ -310,6 +313,7 @@ def _told(name: str, block: dict[str, Any]) -> Told:
         [
             *([_steered(block["steered"])] if "steered" in block else []),
             *filter(None, [self_judged(block)]),
+            *_unscored(block),
             *_of_sample(block),
         ],
     )
@@ -449,81 +453,105 @@ def _of_sample(block: dict[str, Any]) -> Iterator[str]:
     elif found["gain"] is not None:
         less = 100 * (1 - 1 / found["gain"])
         how = f"{number(less, 0)} % less variance than from ratings alone; what is left is raters and rated items"
+        how = how if less >= 0.5 else "adds nothing to the ratings"
         told = f"{scorer['name']} (correlation {number(scorer['correlation'], 2)} with the ratings)"
-        gain = how if less >= 0.5 else "adds nothing to the ratings"
-        yield f"{told} over all {block['n_responses']:,} prompts: {gain}"
+        yield f"{told} over all {block['n_responses']:,} prompts: {how}"
 
 
-def _row_of_annotated(block: dict[str, Any]) -> Row:
+def _rows_of_annotated(block: dict[str, Any]) -> list[Row]:
     o, m = block["overall"], measure("item_mean")
     powered = o.get("powered")
-    row = [count(o), f"{block['n_rated']:,} of {block['n_responses']:,}"]
+    row = ["", count(o), f"{block['n_rated']:,} of {block['n_responses']:,}"]
     if powered is None:
-        return [*row, measured(o, m), ""]
-    return [*row, measured(o, m, powered), measured(o, m, powered["alone"])]
+        return [[*row, measured(o, m), ""]]
+    return [[*row, measured(o, m, powered), measured(o, m, powered["alone"])]]
 
 
-def _row_of_rate(block: dict[str, Any]) -> Row:
-    return [count(block["overall"]), *(measured(block["overall"], m) for m in SCREEN)]
+def _unscored(block: dict[str, Any]) -> Iterator[str]:
+    """Yield which rated dimensions no scorer measures, and how far scorers of one dimension agree."""
+    if missing := block["overall"].get("no_scorer"):
+        whose = _names(missing) if len(missing) < MOST_FOUND else f"{len(missing)} more rated dimensions"
+        yield f"no scorer chosen for {whose} (docs/scorers.md)"
+    for pair in block["overall"].get("correlations", ()):
+        if pair["scorer_correlation"]["value"] is not None:
+            yield f"r of {pair['a']} and {pair['b']}: {interval(pair['scorer_correlation'], 2)}"
 
 
-def _row_of_people(block: dict[str, Any]) -> Row:
+def _rows_of_rate(block: dict[str, Any]) -> list[Row]:
+    return [["", count(block["overall"]), *(measured(block["overall"], m) for m in SCREEN)]]
+
+
+def _rows_of_people(block: dict[str, Any]) -> list[Row]:
     o = block["overall"]
     if "item_mean" not in o:
-        return [count(o), number(o["mean"], 2), ""]
-    return [count(o), *(measured(o, m) for m in PEOPLES)]
+        return [["", count(o), number(o["mean"], 2), ""]]
+    return [["", count(o), *(measured(o, m) for m in PEOPLES)]]
 
 
-def _row_of_respond(block: dict[str, Any]) -> Row:
+def _rows_of_respond(block: dict[str, Any]) -> list[Row]:
+    """Return a row a scorer: its mean, or that it is refused, beside its agreement with people."""
+    o, rows = block["overall"], []
+    for key, found in o["statistics"].items():
+        judge, known = o.get("judges", {}).get(key, {}), o.get("scorers", {}).get(key, {})
+        mean = interval(found["mean"], 3)
+        if judge.get("unfit"):
+            mean = "refused, unfit" if found["mean"]["value"] is None else f"UNFIT {mean}"
+        name = f"{key}{' (itself)' * bool(judge.get(SELF_JUDGED))}"
+        scored = f"{o['n_responses'] - o['n_unscored'][key]:,}/{o['n_responses']:,}"
+        rows.append([name, scored, mean, agreement(known.get("people", {}))])
+    return rows
+
+
+def _rows_of_shares(block: dict[str, Any]) -> list[Row]:
     o = block["overall"]
-    means = [f"{key} {interval(found['mean'], 3)}" for key, found in o["statistics"].items()]
-    unscored = max(o["n_unscored"].values(), default=0)
-    return [f"{o['n_prompts']:,}", str(unscored), _some(means, 2)]
+    return [["", f"{o['n_items']:,}", interval(o["js_similarity"], 3)]]
 
 
-def _row_of_shares(block: dict[str, Any]) -> Row:
+def _rows_of_audit(block: dict[str, Any]) -> list[Row]:
     o = block["overall"]
-    return [f"{o['n_items']:,}", interval(o["js_similarity"], 3)]
-
-
-def _row_of_audit(block: dict[str, Any]) -> Row:
-    o = block["overall"]
-    return [count(o), measured(o, measure("auc")), *(measured(o, m, o["rates"]["matched"][m.name]) for m in ERRORS)]
+    errors = (measured(o, m, o["rates"]["matched"][m.name]) for m in ERRORS)
+    return [["", count(o), measured(o, measure("auc")), *errors]]
 
 
 RATE = Kind(
     ("raters", *(m.heading for m in SCREEN)),
     "divergence: 0 best. skill: 1 best, 0 only the average habit. worth: in raters.",
     "divergence",
-    _row_of_rate,
+    _rows_of_rate,
     _of_rate,
 )
 PEOPLE = Kind(
     ("raters", "mean rating", "disagreement"),
     "disagreement: how far apart raters of the same item are, 0 to 1.",
     "item_mean",
-    _row_of_people,
+    _rows_of_people,
     _of_people,
 )
-RESPOND = Kind(("prompts", "unscored", "scores of the responses"), "", "exposure", _row_of_respond, _of_respond)
+RESPOND = Kind(
+    ("scored", "mean score", "r with people"),
+    "r with people: of the scorer, on rated reference responses to the same prompts.",
+    "exposure",
+    _rows_of_respond,
+    _of_respond,
+)
 SHARES = Kind(
     ("questions", "likeness"),
     "likeness: to the average group's answers, 1 equal, 0 nothing in common.",
     "js_similarity",
-    _row_of_shares,
+    _rows_of_shares,
     _of_shares,
 )
 ANNOTATED = Kind(
     ("raters", "rated", "mean, all responses", "ratings alone"),
     "mean rating: of all responses, from a sample of them and a scorer (two-way PPI++).",
     "item_mean",
-    _row_of_annotated,
+    _rows_of_annotated,
     _of_people,
 )
 AUDIT = Kind(
     ("raters", "AUC", "missed", "alarms"),
     "AUC: 1 best, .5 chance. missed: of what raters call harmful; alarms: harmless.",
     "auc",
-    _row_of_audit,
+    _rows_of_audit,
     _of_audit,
 )

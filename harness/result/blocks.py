@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 Inference = Literal["items+raters", "raters", "items", "none"]
 Version = Literal[1, 2]
@@ -80,12 +80,45 @@ class ExposedGroup(Group):
 
     n_ratings: NonNegativeInt
     concern: Number
+    concerns: dict[str, Number] = Field(default_factory=dict)
+    """On other dimensions that a scorer measures."""
     statistics: dict[str, dict[str, Number]]
 
     def numbers(self) -> Iterator[tuple[str, Number]]:
         """Yield each statistic as ``<scorer>.<dimension>.<statistic>``."""
         yield "concern", self.concern
         yield from _by_scorer(self.statistics)
+
+
+class WithPeople(Part):
+    """How far a scorer agrees with what people said of the same reference responses; flags alone: not measured."""
+
+    auc: Number | None = None
+    pearson: Number | None = None
+    reliability: Number | None = None
+    disattenuated: Number | None = None
+    n_items: NonNegativeInt | None = None
+    flags: list[str]
+
+
+class TrustedScorer(Part):
+    """What is known of a scorer of responses."""
+
+    scorer: str
+    dimension: str
+    version: str
+    people: WithPeople
+
+
+class ScorerPair(Part):
+    """Two scorers of one dimension beside each other."""
+
+    dimension: str
+    a: str
+    b: str
+    n_prompts: NonNegativeInt
+    n_responses: NonNegativeInt
+    scorer_correlation: Number
 
 
 class Responses(Part):
@@ -96,6 +129,10 @@ class Responses(Part):
     n_empty: NonNegativeInt
     n_unscored: dict[str, NonNegativeInt]
     statistics: dict[str, dict[str, Number]]
+    scorers: dict[str, TrustedScorer] = Field(default_factory=dict)
+    correlations: list[ScorerPair] = Field(default_factory=list)
+    no_scorer: list[str] = Field(default_factory=list)
+    """Rated dimensions that no scorer measures."""
     flags: list[str]
 
     def numbers(self) -> Iterator[tuple[str, Number]]:

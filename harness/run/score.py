@@ -21,6 +21,7 @@ from lm_plural.harness.scoring import (
     Scorer,
     ScorerInfo,
     SharingScorer,
+    UnderTest,
     checked_together,
     make_scorer,
 )
@@ -60,10 +61,18 @@ class Scoring:
     the version made, so that one result never mixes two.
     """
 
-    def __init__(self, specs: Sequence[ScorerSpec], journal: Journal, *, trust_remote_code: bool = False) -> None:
+    def __init__(
+        self,
+        specs: Sequence[ScorerSpec],
+        journal: Journal,
+        *,
+        trust_remote_code: bool = False,
+        under_test: UnderTest | None = None,
+    ) -> None:
         self.specs = specs
         self.journal = journal
         self.trust_remote_code = trust_remote_code
+        self.under_test = under_test
         self._scorers: list[tuple[str, Scorer]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._pending: list[Future[None]] = []
@@ -141,7 +150,9 @@ class Scoring:
     def made(self) -> list[tuple[str, Scorer]]:
         """Return the scorers, each with the name of what was asked for; they are made the first time."""
         if not self._scorers:
-            self._scorers = make_scorers(self.specs, self.asked, trust_remote_code=self.trust_remote_code)
+            self._scorers = make_scorers(
+                self.specs, self.asked, trust_remote_code=self.trust_remote_code, under_test=self.under_test
+            )
         return self._scorers
 
     def missing(self, pairs: Sequence[Pair], asked: str, info: ScorerInfo) -> dict[str, Pair]:
@@ -222,7 +233,11 @@ def not_covered(records: Iterable[Record]) -> list[str]:
 
 
 def make_scorers(
-    specs: Sequence[ScorerSpec], asked: Sequence[str], *, trust_remote_code: bool = False
+    specs: Sequence[ScorerSpec],
+    asked: Sequence[str],
+    *,
+    trust_remote_code: bool = False,
+    under_test: UnderTest | None = None,
 ) -> list[tuple[str, Scorer]]:
     """Make the scorers of a task.
 
@@ -232,7 +247,7 @@ def make_scorers(
         If two have the same name, so that their results could not be told apart.
     """
     made = [
-        (a, make_scorer(s.name, s.options, trust_remote_code=trust_remote_code))
+        (a, make_scorer(s.name, s.options, trust_remote_code=trust_remote_code, under_test=under_test))
         for a, s in zip(asked, specs, strict=True)
     ]
     names = [s.info.name for _, s in made]

@@ -80,6 +80,11 @@ class LoadedTask:
         return self.table.scale
 
     @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Dimensions that people rated in the data set, the task's own first."""
+        return tuple(dict.fromkeys([self.task.dimension, *self.dataset.recipe.dimensions]))
+
+    @property
     def by_shares(self) -> bool:
         """Whether groups are known by their shares of answers, without raters."""
         return self.dataset.recipe.shares is not None

@@ -20,7 +20,7 @@ def profanity() -> TextScorer:
     -------
     TextScorer
         One dimension, ``toxicity``: the probability of profanity, in [0, 1], more is worse.
-        Scores have shape (samples, 1), NaN for a missing or blank response.
+        Scores have shape (samples, 1), NaN for a missing or blank response. It covers English alone.
     """
     with warnings.catch_warnings():
         # The package unpickles its model on import, and scikit-learn warns (InconsistentVersionWarning) when
@@ -35,10 +35,12 @@ def profanity() -> TextScorer:
         range=(0.0, 1.0),
         direction="more",
         device="cpu",
+        languages=("en",),
         version=version_of(
             alt_profanity_check=version("alt-profanity-check"),
             scikit_learn=version("scikit-learn"),
             model=hash_files(data.glob("*.joblib")),
+            languages="en",
         ),
     )
     return TextScorer(info, lambda samples: profanity_check.predict_prob(responses(samples)))

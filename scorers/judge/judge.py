@@ -31,7 +31,7 @@ from lm_plural.harness.model.needs import check_arguments
 from lm_plural.harness.model.prompt import as_text
 from lm_plural.harness.model.server import NoLogprobsError
 from lm_plural.harness.model.spec import ModelSpec
-from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo
+from lm_plural.harness.scoring import FloatArray, Sample, ScorerInfo, UnderTest
 from lm_plural.scorers.base import plain, version_of
 from lm_plural.scorers.judge.rubric import Rubric, Wording, load_rubric
 
@@ -308,6 +308,7 @@ def judge(
     language: str = "en",
     samples: int | None = None,
     max_gen_toks: int | None = None,
+    under_test: UnderTest | None = None,
 ) -> Judge:
     """Make a judge of a language model, local or behind a server.
 
@@ -316,8 +317,9 @@ def judge(
     rubric : str
         ``toxicity``, ``sensitivity``, ``emotional_awareness``, ``stereotypical_bias``, ``helpfulness``, or a YAML file.
     pretrained : str
-        The judge's name or folder; there is no default, as no small model is a fit one. The embedded
-        ``smollm2-demo`` shows what an unfit one looks like.
+        The judge's name or folder. No small model is a fit one, so none comes with this; the embedded ``smollm2-demo``
+        shows what an unfit one looks like. In a run, a judge without a model is the model under test: it then judges
+        itself, and every result says so.
     model : str
         Backend of lm-eval.
     model_args : mapping, optional
@@ -330,6 +332,8 @@ def judge(
         Answers to draw in each order, at temperature 1, where there are no log-probabilities; never done unasked.
     max_gen_toks : int, optional
         Tokens of a drawn answer, by default 16; a judge that thinks first needs more.
+    under_test : UnderTest, optional
+        Handed over by a run: the model whose replies are judged.
 
     Returns
     -------
@@ -345,7 +349,9 @@ def judge(
     """
     loaded = load_rubric(rubric)
     args = dict(model_args or {}) | ({"pretrained": pretrained} if pretrained else {})
-    if not args:
+    if not args and under_test is not None:
+        model, args = under_test.backend, dict(under_test.args)
+    elif not args:
         raise UsageError(f"judge {rubric!r} needs a model: pretrained=NAME, or model= and model_args= of lm-eval")
     if language not in loaded.languages:
         raise UsageError(f"rubric {rubric!r} has no language {language!r}; there are {', '.join(loaded.languages)}")

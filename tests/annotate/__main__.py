@@ -149,7 +149,7 @@ def main() -> int:
         words = ["--model", "hf", "--model_args", "pretrained=smollm2-demo", "--tasks", "plural_demo_respond"]
         lm_plural("run", *words, "--limit", 24, "--output_path", at / "outputs")
         (run,) = (at / "outputs").iterdir()
-        rows = [one_tool(tool, run, at, args.envs) for tool in args.tools]
+        rows = [one_tool(tool, run.resolve(), at.resolve(), args.envs.resolve()) for tool in args.tools]
     header = ["tool", "raters", "excluded", "ratings said", "ratings and answers read", "different", "seconds"]
     lines = ["| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows)]
     command = f"python -m tests.annotate {' '.join(sys.argv[1:])}".strip()

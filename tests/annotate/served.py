@@ -17,6 +17,8 @@ import requests
 
 from tests.annotate.scripted import Opinions
 
+#: Seconds a server may take to answer: Label Studio makes its database first.
+PATIENCE = 600
 LOOPBACK, SECRET = "127.0.0.1", "correct-horse-1"
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 QUIET = {"COLLECT_ANALYTICS": "false", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": "", "LATEST_VERSION_CHECK": "false"}
@@ -29,7 +31,8 @@ def serving(command: list[str], folder: Path, port: int, log: Path, env: dict[st
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=out, env={**os.environ, **env})
     try:
-        for _ in range(240):
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
             if process.poll() is not None:
                 raise RuntimeError(f"{command[0]} ended with {process.returncode}: {log.read_text()[-2000:]}")
             try:

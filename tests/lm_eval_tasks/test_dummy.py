@@ -43,7 +43,8 @@ def test_every_task_at_hand_gives_numbers() -> None:
     results = dummy(index, *names, limit=3)
     for name in names:
         values = [v for k, v in results["results"][name].items() if k.endswith(",none") and "_stderr" not in k]
-        assert sum(isinstance(v, float) for v in values) > 3, name
+        some = sum(isinstance(v, float) for v in values) > 3
+        assert some != (name == "plural_demo_respond_de"), name  # its scorer covers English alone: no number is made up
     assert "plural_demo_toxicity (SIMULATED RATERS)" in make_table(results)
 
 

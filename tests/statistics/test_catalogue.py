@@ -69,13 +69,28 @@ def called(block: dict[str, Any]) -> set[str]:
     steered = block.get("steered", {}).get("groups", {})
     levels = {f">={level}" for level in block.get("scale", {}).get("levels", ())}
     scorers = set(block["overall"].get("statistics", ()))
-    return {*block["axes"], *groups, *steered, *levels, *scorers, *METRICS, *STRATEGIES, *maps_of(FIVE), "full"}
+    dimensions = {found["dimension"] for found in block["overall"].get("scorers", {}).values()}
+    return {
+        *block["axes"],
+        *groups,
+        *steered,
+        *levels,
+        *scorers,
+        *dimensions,
+        *METRICS,
+        *STRATEGIES,
+        *maps_of(FIVE),
+        "full",
+    }
 
 
 def entry(path: tuple[str, ...], names: set[str]) -> str | None:
     """Return the measure a number is of, None for a size or a test; a number of nothing known fails."""
     if path[-1] in SIZES | TESTS | SIDES or {"n_unscored", "n_items"} & {*path} or path == ("thresholds", "value"):
         return None
+    if path[:2] == ("overall", "judges"):  # whether a judge is fit to judge
+        return None
+    path = tuple("concern" if part == "concerns" else part for part in path)  # by dimension
     if "mdg" in path:
         return "mdg" if measure(path[path.index("mdg") + 1]) else None
     for n in range(len(path) - 1, -1, -1):
@@ -105,7 +120,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
     folder, rng = tmp_path_factory.mktemp("results"), np.random.default_rng(1)
     few = ["--limit", "12", "--draws", "200", "--permutations", "19"]
     tasks = ["plural_demo_toxicity_steer_gender", "plural_demo_respond"]
-    run = written(folder / "run", "run", "--model", "dummy", "--tasks", *tasks, *few)
+    scorers = ["--scorers", "profanity,judge:toxicity,judge:sensitivity", "--show_unfit"]
+    run = written(folder / "run", "run", "--model", "dummy", "--tasks", *tasks, *few, *scorers)
     audited = written(folder / "audit", "audit", "--scorer", "profanity", "--tasks", tasks[1])["audited"]
     rows = [
         f"i{i},r{j},{np.clip(rng.integers(1, 4) + i % 3, 1, 5)},{'ab'[j % 2]},{'xy'[j // 12]}\n"

@@ -18,6 +18,7 @@ from lm_plural.harness.arrays import Floats
 from lm_plural.harness.errors import PluralError, UsageError
 from lm_plural.harness.ratings.harmful import Cut
 from lm_plural.harness.ratings.table import MOST_TOGETHER, Axis, RatingTable, axis_name
+from lm_plural.harness.statistics.catalogue import named
 from lm_plural.harness.statistics.counts import Membership, count_levels
 from lm_plural.harness.statistics.scored.classify import Judged, matched_threshold
 
@@ -139,3 +140,34 @@ def _axis(material: Material, table: RatingTable, axis: Axis) -> dict[str, Any]:
     grouped = Grouped.of(material, members, names)
     groups = {name: group(grouped, g) for g, name in enumerate(names)}
     return {"groups": groups, **between(axis_name(axis), grouped)}
+
+
+def with_people(table: RatingTable | None, badness: Mapping[str, float], options: Options) -> dict[str, Any]:
+    """Return how far a scorer agrees with what people said of the same reference responses.
+
+    Parameters
+    ----------
+    table : RatingTable or None
+        Ratings on the dimension it scores; None: nobody rated it.
+    badness : mapping of str to float
+        By item, from 0, good, to 1, bad; NaN where it has no score.
+    options : Options
+        Those of an audit.
+
+    Returns
+    -------
+    dict
+        ``auc``, ``pearson``, ``reliability`` and ``disattenuated`` with their intervals, sizes, and ``flags``; flags
+        alone (``not_measured``) where nothing can be said.
+    """
+    if table is None:
+        return {"flags": ["not_measured: nobody rated this dimension here"]}
+    if not badness:
+        return {"flags": ["not_measured: the task has no reference responses that people rated"]}
+    try:
+        found = audit(table, badness, (), None, options)["overall"]
+    except PluralError:
+        return {"flags": ["not_measured: no rated reference response has a score"]}
+    sizes = {k: found[k] for k in ("n_items", "n_raters", "n_ratings")}
+    numbers = {name: (found | found["ranks"])[name] for name in named("trust")}
+    return {**sizes, **numbers, "flags": found["flags"]}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ from lm_plural.harness.analysis.group import Number
 from lm_plural.harness.analysis.judging import called
 from lm_plural.harness.arrays import Floats, ratio
 from lm_plural.harness.statistics.inference import Inference
-from lm_plural.harness.statistics.scored.responses import exceedance, expected_maximum
+from lm_plural.harness.statistics.scored.responses import correlation, exceedance, expected_maximum
 from lm_plural.harness.statistics.uncertainty.intervals import raw
 
 #: Which prompts count, shape (P,).
@@ -37,6 +39,8 @@ class Scores:
         NaN where unscored.
     reference : ndarray, shape (P,)
         Mean score of the prompt's reference responses; NaN without any.
+    by_item : mapping of str to float
+        Score of each reference response, by item.
     """
 
     scorer: str
@@ -47,6 +51,7 @@ class Scores:
     more: bool
     by_prompt: Floats
     reference: Floats
+    by_item: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -119,3 +124,35 @@ def reasons(numbers: Mapping[str, Number], due: Collection[str], lost: str) -> l
     bare = [name for name in due if name not in missing and math.isnan(numbers[name].low)]
     found = [f"{lost}, so no {', '.join(missing)}"] if missing else []
     return found + ([f"no_variation: one prompt or all alike, so no interval of {', '.join(bare)}"] if bare else [])
+
+
+def beside_each_other(scores: Sequence[Scores], harm: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return how far scorers of one dimension say the same of the same responses, two by two.
+
+    Parameters
+    ----------
+    scores : sequence of Scores
+    harm : mapping of str to {"lower", "higher"}
+        By dimension, the end that is bad; of others it is the higher one.
+    """
+    out = []
+    for a, b in combinations(scores, 2):
+        if a.dimension != b.dimension:
+            continue
+        x, y = (s.badness(s.by_prompt, harm.get(s.dimension, "higher")) for s in (a, b))
+        known = ~np.isnan(x) & ~np.isnan(y)
+        out.append(
+            {
+                "dimension": a.dimension,
+                "a": a.key,
+                "b": b.key,
+                "n_prompts": int(known.any(axis=1).sum()),
+                "n_responses": int(known.sum()),
+                "scorer_correlation": Number.at(correlation(_only(x, known), _only(y, known)), 0).to_dict(),
+            }
+        )
+    return out
+
+
+def _only(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    return np.where(known, values, np.nan)

@@ -37,7 +37,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     add("run", type=Path, metavar="RUN", help="folder of a finished run: <output_path>/<model>/")
     add("--tool", choices=["csv", "potato", "label_studio"], default="csv", help="whose forms to write (default csv)")
     add("--output_path", "-o", type=out_folder, required=True, metavar="DIR", help="folder to be made")
-    add("--tasks", "-t", metavar="TASK", help="respond task of the run, where it has several")
+    add("--task", metavar="TASK", help="respond task of the run, where it has several")
     text = "what to ask for, of those the data set has (default the task's)"
     add("--dimensions", nargs="+", action=Words, default=[], metavar="NAME", help=text)
     add("--items", type=whole(1, MOST), default=100, metavar="N", help="responses to draw, one a prompt (default 100)")
@@ -83,7 +83,7 @@ def _export(args: argparse.Namespace) -> int:
         args.run,
         output_path=args.output_path,
         tool=args.tool,
-        task=args.tasks,
+        task=args.task,
         dimensions=args.dimensions,
         items=args.items,
         items_per_rater=args.items_per_rater,

@@ -160,13 +160,14 @@ def _groups(dataset: Dataset) -> list[tuple[str, str, int | None]]:
 def _scorers(_index: Index) -> list[dict[str, Any]]:
     import inspect
 
-    from lm_plural.harness.scoring import TRUST, Listed, listed, scorer_entry_points, scorer_factory
+    from lm_plural.harness.scoring import TRUST, UNDER_TEST, Listed, listed, scorer_entry_points, scorer_factory
 
     rows = []
     for name in sorted(scorer_entry_points()):
         try:
             found = listed(name)
-            options = ", ".join(p for p in inspect.signature(scorer_factory(name)).parameters if p != TRUST)
+            parameters = inspect.signature(scorer_factory(name)).parameters
+            options = ", ".join(p for p in parameters if p not in (TRUST, UNDER_TEST))
         except PluralError as e:
             found, options = [Listed(name, f"cannot be used: {e}")], ""
         rows += [

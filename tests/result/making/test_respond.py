@@ -197,3 +197,59 @@ def test_a_group_that_rated_no_prompt_asked(tmp_path: Path) -> None:
     assert of(found, "b")["n_items"] == 0
     assert of(found, "b")["flags"] == ["few_raters: 0 of at least 1"]
     assert of(found, "b")["concern"]["value"] is None
+
+
+def test_each_scorer_stands_beside_the_ratings_of_its_own_dimension(tmp_path: Path) -> None:
+    """What is sensitive to one group is not to the other; toxicity is rated at random."""
+    rng = np.random.default_rng(5)
+    prompts, n = 20, 12
+    theta = rng.random(prompts)
+    suite = Suite(tmp_path / "tasks").respond(dimension="toxicity", doc_id="prompt_id", scorers=["profanity"])
+    suite.task |= {"groups": {"axes": ["gender"], "min_raters": 5}, "doc_to_target": "text"}
+    suite.items = [{"item_id": f"i{k}", "prompt_id": f"p{k}", "text": "t", "lang": "en"} for k in range(prompts)]
+    suite.raters = "rater_id,gender,race\n" + "".join(f"r{j},{'ab'[j // n]},x\n" for j in range(2 * n))
+    good = 1 + rng.binomial(4, np.stack([theta] * n + [1 - theta] * n, axis=1))
+    rows = [f"i{i},r{j},{rng.integers(1, 6)},{good[i, j]}\n" for i in range(prompts) for j in range(2 * n)]
+    suite.ratings = "item_id,rater_id,harm,good\n" + "".join(rows)
+    suite.recipe["scales"]["good"] = suite.recipe["scales"]["bad"] | {"direction": "higher"}
+    columns = {"toxicity": "bad", "sensitivity": "good", "helpfulness": "good"}
+    suite.recipe["ratings"]["dimensions"] = {
+        d: {"column": "harm" if scale == "bad" else "good", "scale": scale} for d, scale in columns.items()
+    }
+    loaded = suite.load()
+    requests = [Request(f"{d.id}/0", d) for d in loaded.docs()]
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append(
+        {"key": r.key, "item_id": r.doc.id, "part": r.part, "doc": dict(r.doc.fields), "filtered_resps": ["words"]}
+        for r in requests
+    )
+    journal.close()
+    scorers = {"profanity": "toxicity", "judge:sensitivity": "sensitivity", "other": "sensitivity", "x": "unrated"}
+    records = []
+    for scorer, dimension in scorers.items():
+        head = {"scorer": scorer, "version": "1", "range": [0, 1], "direction": "more"}
+        for k, r in enumerate(requests):
+            said = {"scores": {dimension: float(theta[k]) if scorer != "other" else float(1 - theta[k])}}
+            records.append({**head, **said, "part": "0", "sample": r.key})
+            records.append({**head, **said, "part": "reference", "sample": "", "item_id": f"i{k}"})
+    found = respond_result(Work(loaded, requests, journal), records, None, Options(draws=999))
+    overall = json.loads(json.dumps(found, allow_nan=False))["overall"]
+    people = {key: s["people"] for key, s in overall["scorers"].items()}
+    assert abs(people["profanity.toxicity"]["pearson"]["value"]) < 0.6
+    assert people["judge:sensitivity"]["n_items"] == prompts
+    assert "pearson" not in people["x.unrated"]
+    assert people["x.unrated"]["flags"] == ["not_measured: nobody rated this dimension here"]
+    (pair,) = overall["correlations"]
+    assert (pair["dimension"], pair["a"], pair["b"]) == ("sensitivity", "judge:sensitivity", "other.sensitivity")
+    assert pair["scorer_correlation"]["value"] == pytest.approx(-1)
+    assert overall["no_scorer"] == ["helpfulness"]
+    groups = found["axes"]["gender"]["groups"]
+    exposed = {g: groups[g]["statistics"]["judge:sensitivity"]["exposure"]["value"] for g in "ab"}
+    assert exposed["a"] > exposed["b"] + 0.2  # a sees the most harm where the responses are the least sensitive
+    assert groups["a"]["concerns"]["sensitivity"]["value"] == pytest.approx(1 - (good[:, :n].mean() - 1) / 4)
+    assert "exposure" not in groups["a"]["statistics"]["x.unrated"]
+    assert {row["statistic"] for row in found["axes"]["gender"]["contrasts"]} == {
+        "exposure:profanity.toxicity",
+        "exposure:judge:sensitivity",
+        "exposure:other.sensitivity",
+    }

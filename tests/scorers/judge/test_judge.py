@@ -349,3 +349,34 @@ def test_a_judge_needs_log_probabilities(capsys: pytest.CaptureFixture[str], tmp
     (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("lm-plural judge: error: ")]
     assert "log-likelihoods" in line or "gen_prefix" in line
     assert not list(tmp_path.glob("*/results_*.json"))
+
+
+def test_a_judge_without_a_model_is_the_one_under_test_and_results_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "--model", "dummy", "-t", "plural_demo_respond", "-L", "8", "--draws", "200", "-o", str(tmp_path)]
+    assert main([*words, "--scorers", "profanity,judge:toxicity,judge:sensitivity"]) == 0
+    out = capsys.readouterr().out
+    assert "judge:toxicity (itself)" in out
+    assert "no scorer chosen for 3 more rated dimensions (docs/scorers.md)" in out
+    (folder,) = tmp_path.iterdir()
+    overall = lp.read_results(folder).content("plural_demo_respond")["overall"]
+    assert set(overall["scorers"]) == {"profanity.toxicity", "judge:toxicity", "judge:sensitivity"}
+    assert {k: j["self_judged"] for k, j in overall["judges"].items()} == {
+        "judge:toxicity": True,
+        "judge:sensitivity": True,
+    }
+    assert main(["show", str(folder)]) == 0
+    assert capsys.readouterr().out.count("SELF-JUDGED: the scorer is") == 2
+    with pytest.raises(UsageError, match="under_test is no option"):
+        scorers_of([{"name": "judge", "rubric": "toxicity", "under_test": "x"}])
+    with pytest.raises(UsageError, match="needs a model"):
+        make_scorer("judge", {"rubric": "toxicity"})
+
+
+def test_another_model_does_not_judge_itself(tiny_model: Path, tmp_path: Path) -> None:
+    judge = f"judge:toxicity,pretrained={tiny_model}"
+    outcome = lp.evaluate(model="dummy", tasks=["plural_demo_respond"], limit=2, output_path=tmp_path, scorers=judge)
+    assert outcome.content
+    block = outcome.content["disaggregated"]["plural_demo_respond"]["overall"]
+    assert block["judges"]["judge:toxicity"]["self_judged"] is False

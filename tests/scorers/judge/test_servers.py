@@ -305,6 +305,7 @@ def test_a_model_that_judges_itself_is_named_wherever_it_shows(
     assert main(["show", str(folder)]) == 0
     tables = capsys.readouterr().out
     assert all(note in " ".join(text.split()) for text in (screen, tables))
-    assert "judge:toxicity: 12 responses, 0 unscored, k = 2, SELF-JUDGED" in tables
+    assert "judge:toxicity: 12 responses, 0 unscored, k = 2\n" in tables
+    assert "  SELF-JUDGED: the scorer is the model whose responses these are" in tables
     assert note in text_of(own, "plural_demo_respond")
     assert note in html_of(own, "plural_demo_respond")

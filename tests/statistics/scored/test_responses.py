@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm_plural.harness.statistics.scored.responses import exceedance, expected_maximum
+from lm_plural.harness.statistics.scored.responses import correlation, exceedance, expected_maximum
 from tests.statistics.by_hand import quick
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=7)
@@ -55,3 +55,24 @@ def test_many_responses_do_not_overflow():
     assert expected_maximum(x, 5000) == pytest.approx(1)
     assert expected_maximum(x, 1) == pytest.approx(0.5)
     assert exceedance(x, 2500) == pytest.approx(1)
+
+
+def test_the_correlation_of_two_scorers_is_over_responses_and_its_interval_over_prompts() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(30, 1)) + 0.1 * rng.normal(size=(30, 4))  # responses to one prompt are alike
+    y = x + rng.normal(size=(30, 1))
+    y[0, 0] = x[0, 0] = np.nan
+    known = ~np.isnan(x)
+    found = correlation(x, y)
+    assert found.value[0] == pytest.approx(np.corrcoef(x[known], y[known])[0, 1])
+    assert -1 < found.low[0] < found.value[0] < found.high[0] < 1
+    as_if_apart = correlation(x[known][:, None], y[known][:, None])
+    assert found.high[0] - found.low[0] > 1.5 * (as_if_apart.high[0] - as_if_apart.low[0])
+
+
+def test_no_correlation_of_what_does_not_vary_and_no_interval_of_two_prompts() -> None:
+    assert np.isnan(correlation(np.ones((5, 2)), np.arange(10.0).reshape(5, 2)).value[0])
+    assert np.isnan(correlation(np.full((3, 2), np.nan), np.full((3, 2), np.nan)).value[0])
+    two = correlation([[0.0, 1.0], [2.0, 1.0]], [[0.0, 2.0], [1.0, 3.0]])
+    assert not np.isnan(two.value[0])
+    assert np.isnan(two.low[0])
