@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from lm_plural.harness.jobs.evaluate import evaluate as evaluate
     from lm_plural.harness.jobs.evaluate import score as score
     from lm_plural.harness.jobs.judge import check_judge as check_judge
+    from lm_plural.harness.jobs.lens import lens_fit as lens_fit
+    from lm_plural.harness.jobs.lens import lens_predict as lens_predict
+    from lm_plural.harness.jobs.lens import lens_rank as lens_rank
+    from lm_plural.harness.jobs.lens import lens_show as lens_show
     from lm_plural.harness.jobs.plan import plan as plan
     from lm_plural.harness.jobs.preview import preview as preview
     from lm_plural.harness.model.adapters import SharedBase as SharedBase
@@ -49,6 +53,10 @@ _HOMES = {
     "compare": "jobs.disaggregate",
     "disaggregate": "jobs.disaggregate",
     "evaluate": "jobs.evaluate",
+    "lens_fit": "jobs.lens",
+    "lens_predict": "jobs.lens",
+    "lens_rank": "jobs.lens",
+    "lens_show": "jobs.lens",
     "plan": "jobs.plan",
     "preview": "jobs.preview",
     "read_results": "result.read",

@@ -18,8 +18,8 @@ from tests.conftest import ROOT
 
 #: The jobs on the face, by the modules they live in.
 JOBS = {name: home for name, home in lp._HOMES.items() if home.startswith("jobs.")}
-#: Whose examples are not run: a judge would be asked for minutes, people for longer.
-NOT_RUN = {"jobs.judge", "jobs.annotate"}
+#: Whose examples are not run: a judge would be asked for minutes, people for longer; a lens needs files.
+NOT_RUN = {"jobs.judge", "jobs.annotate", "jobs.lens"}
 #: Modules whose examples are run.
 TAUGHT = ["", *(f".harness.{h}" for h in sorted({"analysis.disaggregated", *JOBS.values()} - NOT_RUN))]
 #: In a process of its own: what importing the face loads and costs, what it says it has, and what stays away.

@@ -117,6 +117,14 @@ def lens_fit(
         If data are not at hand, a scorer fails, or there are too few texts or raters.
     UsageError
         For an argument that cannot be.
+
+    Examples
+    --------
+    >>> import lm_plural as lp
+    >>> lens = lp.lens_fit(
+    ...     "popquorn", dimension="offensiveness", axes=["gender"], output_path="lens"
+    ... )  # doctest: +SKIP
+    >>> lens.card.skill.value, [f.code for f in lens.card.findings if f.fires]  # doctest: +SKIP
     """
     if exchanges < 39:
         raise UsageError(f"{argument('exchanges')} {exchanges}: expected at least 39, or no gap could pass")
@@ -142,7 +150,7 @@ def _material(data: Dataset, recipe: Recipe, dimension: str, text: str | None) -
     if text is not None and text not in fields:
         hint = did_you_mean(text, fields)
         raise UsageError(f"{argument('text')} {text}: items have no such field{hint}; there are {', '.join(fields)}")
-    field = text or next((f for f in TEXTS if f in fields), fields[0] if len(fields) == 1 else None)
+    field = text or next((f for t in TEXTS for f in fields if f.lower() == t), fields[0] if len(fields) == 1 else None)
     if field is None:
         raise UsageError(f"which field is the text that people rated? {argument('text')}: one of {', '.join(fields)}")
     rows = list(data.items.iter_rows(named=True))

@@ -59,10 +59,11 @@ def _hidden(axis: AxisCard) -> str:
 
 
 def _findings(findings: Sequence[Finding]) -> str:
-    said = {True: "refused", False: "fine", None: "looked at later"}
+    """Return what was looked at, a paragraph each, what is refused first."""
+    said = {True: "refused", False: "fine", None: "later"}
     order = sorted(findings, key=lambda f: (f.fires is None, not f.fires))
-    rows = [[f.code, f.about or "all", said[f.fires], f.text] for f in order]
-    return grid(rows, ["code", "of", "", "what was found"], numbers=False)
+    lines = [f"{said[f.fires]}: {f.code}{f' ({f.about})' if f.about else ''}: {f.text}" for f in order]
+    return paragraphs(lines, hang=9)
 
 
 def render_looked(frame: pl.DataFrame, predicted: Predicted, card: Card, by: str) -> str:

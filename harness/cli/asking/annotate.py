@@ -129,7 +129,7 @@ def _import(args: argparse.Namespace) -> int:
     assert outcome.content is not None
     where = f"{'results written to' if outcome.new else 'nothing new; the same results are in'} {outcome.path}"
     if args.tables:
-        from lm_plural.harness.report.annotated import render_annotated
+        from lm_plural.harness.report.table import render_annotated
 
         print(render_annotated(outcome.content), where, sep="\n\n")
         return 0

@@ -25,9 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
-    from lm_plural.harness.report.annotated import render_annotated
     from lm_plural.harness.report.audit import render_audit
-    from lm_plural.harness.report.table import render_block, render_legend, render_results
+    from lm_plural.harness.report.table import render_annotated, render_block, render_legend, render_results
 
     content = _content(args.results)
     if "axes" in content:  # of disaggregate: one block and no task

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run."""
+    from lm_plural.harness.model.load import quiet
+
+    quiet(None)
     return BELOW[args.what][2](args)
 
 
