@@ -169,7 +169,6 @@ def from_features(
     def points(cdfs: Floats) -> Floats:
         return np.asarray(low + width * ((1 - cdfs) @ spacing))
 
-    # one float less of every digit is enough to know who is near
     far = distances(x, known) > card.farthest if len(x) else np.zeros(0, dtype=bool)
     for n in there[far]:
         codes[n] = "OOD_ITEM"

@@ -26,12 +26,13 @@ def distances(texts: Floats, known: Floats, *, themselves: bool = False) -> Floa
     themselves : bool
         Whether `texts` are `known`: a text is then no neighbour of itself.
     """
-    out, squares = np.zeros(len(texts)), (known**2).sum(axis=1)
+    new, old = texts.astype(np.float32), known.astype(np.float32)  # enough to tell who is near
+    out, squares = np.zeros(len(texts)), (old**2).sum(axis=1)
     k = min(NEIGHBOURS, len(known) - themselves)
     step = max(1, HELD // max(1, len(known)))
     for start in range(0, len(texts), step):
-        rows = texts[start : start + step]
-        square = np.maximum((rows**2).sum(axis=1)[:, None] - 2 * rows @ known.T + squares, 0.0)
+        rows = new[start : start + step]
+        square = np.maximum((rows**2).sum(axis=1)[:, None] - 2 * rows @ old.T + squares, 0.0)
         if themselves:
             square[np.arange(len(rows)), start + np.arange(len(rows))] = np.inf
         out[start : start + step] = np.sqrt(np.partition(square, k - 1, axis=1)[:, :k]).mean(axis=1)
